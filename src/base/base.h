@@ -1,0 +1,88 @@
+/* base.h: what every folder stands on: errors, allocation with checked sizes, one arena, growing text, SHA-256.
+ *
+ * Nothing here knows of tensors or models. Calls to the operating system are in os.h.
+ */
+#ifndef SAV_BASE_H
+#define SAV_BASE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "sav.h"
+
+#if defined(__GNUC__)
+#define SAV_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
+#else
+#define SAV_PRINTF(format_at, args_at)
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+/* Fills err (may be NULL) and returns status, so that a failure reads `return sav_fail(err, SAV_BAD_INPUT, "%s: …", …)`.
+ * Control characters that come from files are escaped as \xNN; a message too long is cut at a character boundary. */
+sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) SAV_PRINTF(3, 4);
+
+/* Adds "what to do" to an error already filled. */
+void sav_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
+
+/* Puts "prefix: " in front of a message already there: the list's line in front of the image's complaint. */
+void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+/* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by sav_free.
+ * Tests put their own alloc.c in front of it and make each allocation fail once. */
+void *sav_alloc(size_t count, size_t size);
+void *sav_realloc(void *old, size_t count, size_t size); /* grown part is not zeroed; old survives a failure */
+void sav_free(void *p);
+char *sav_strdup(const char *text);              /* NULL for NULL or no memory */
+char *sav_strndup(const char *text, size_t length);
+
+/* Sizes from files are multiplied and added only through these: false on overflow, *out untouched. */
+bool sav_mul(size_t *out, size_t a, size_t b);
+bool sav_add(size_t *out, size_t a, size_t b);
+
+/* One block, handed out front to back and given back all at once: the forward's scratch. Every piece is 64-byte aligned.
+ * A plan pass measures with base == NULL (take returns NULL and only counts), then the block is made and the same calls
+ * run again: the two passes cannot disagree, since they are one function. */
+typedef struct sav_arena {
+    unsigned char *base; /* NULL while measuring */
+    size_t size;         /* bytes of base */
+    size_t used;         /* bytes handed out, or wanted so far */
+    bool overflow;       /* a size did not fit size_t */
+} sav_arena;
+
+void *sav_arena_take(sav_arena *arena, size_t count, size_t size);
+sav_status sav_arena_make(sav_arena *arena, sav_error *err); /* turns a measuring arena of `used` bytes into a real one */
+void sav_arena_free(sav_arena *arena);
+
+/* ---- growing text ------------------------------------------------------------------------------------------------ */
+
+/* Bytes that grow. After a failed append `failed` is set and further appends do nothing, so that a writer checks once. */
+typedef struct sav_text {
+    char *bytes; /* NUL-terminated when not NULL */
+    size_t length;
+    size_t capacity;
+    bool failed;
+} sav_text;
+
+void sav_text_bytes(sav_text *text, const void *bytes, size_t length);
+void sav_text_string(sav_text *text, const char *string);
+void sav_text_printf(sav_text *text, const char *format, ...) SAV_PRINTF(2, 3);
+void sav_text_free(sav_text *text);
+
+/* ---- SHA-256 (FIPS 180-4) ---------------------------------------------------------------------------------------- */
+
+typedef struct sav_sha256 {
+    uint32_t state[8];
+    uint64_t length; /* bytes so far */
+    unsigned char block[64];
+} sav_sha256;
+
+void sav_sha256_init(sav_sha256 *hash);
+void sav_sha256_update(sav_sha256 *hash, const void *bytes, size_t length);
+void sav_sha256_hex(sav_sha256 *hash, char hex[65]); /* ends the hash */
+
+#endif

@@ -1,0 +1,52 @@
+/* os.h: every call to the operating system. Tests wrap these to make each of them fail.
+ *
+ * Paths are UTF-8 byte strings. Errors name the path and carry the system's own words.
+ */
+#ifndef SAV_OS_H
+#define SAV_OS_H
+
+#include "base/base.h"
+
+/* A read-only file mapping, or its bytes where mapping is impossible (empty files). */
+typedef struct sav_map {
+    const unsigned char *bytes; /* [size] */
+    size_t size;
+} sav_map;
+
+/* Regular files only: a folder, FIFO, socket or device is an error, found before anything could block. */
+sav_status sav_os_map(sav_map *out, const char *path, sav_error *err);
+void sav_os_unmap(sav_map *map);
+
+/* The whole of a regular file with a NUL behind it; limit = largest size accepted. *out by sav_free. */
+sav_status sav_os_read_file(char **out, size_t *length, const char *path, size_t limit, sav_error *err);
+/* All of standard input, the same way. */
+sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error *err);
+
+bool sav_os_is_folder(const char *path);
+bool sav_os_exists(const char *path);
+/* Names in a folder without "." and "..", sorted by bytes; free each name and the array with sav_os_names_free. */
+sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_error *err);
+void sav_os_names_free(char **names, size_t count);
+sav_status sav_os_make_folder(const char *path, sav_error *err); /* parents too; fine if there */
+
+/* A file being written: bytes go to a temporary name beside `path`, commit syncs and renames it, abandon removes it. */
+typedef struct sav_os_file sav_os_file;
+sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err);
+sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err);
+sav_status sav_os_commit(sav_os_file *file, sav_error *err); /* closes in any case */
+void sav_os_abandon(sav_os_file *file);                      /* NULL is fine */
+
+/* An append-only file for stores. open creates it and takes an exclusive lock when `lock`; held until close. */
+typedef struct sav_os_log sav_os_log;
+sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_error *err);
+sav_status sav_os_log_size(sav_os_log *log, uint64_t *size, sav_error *err);
+sav_status sav_os_log_truncate(sav_os_log *log, uint64_t size, sav_error *err);
+sav_status sav_os_log_append(sav_os_log *log, const void *bytes, size_t length, sav_error *err);
+sav_status sav_os_log_sync(sav_os_log *log, sav_error *err);
+void sav_os_log_close(sav_os_log *log);
+
+double sav_os_seconds(void);         /* monotonic */
+int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
+uint64_t sav_os_resident_peak(void); /* bytes, 0 where unknown */
+
+#endif
