@@ -44,4 +44,30 @@ typedef struct sav_error {
 /* Storage types of tensors, as safetensors names them. */
 typedef enum sav_dtype { SAV_F32, SAV_BF16, SAV_F16, SAV_F64, SAV_I64, SAV_I32, SAV_U8, SAV_DTYPES } sav_dtype;
 
+/* ---- prompts ---------------------------------------------------------------------------------------------------- */
+
+typedef enum sav_part_kind {
+    SAV_TEXT,        /* UTF-8 text; a placeholder typed in it (`<image>`) counts as one, as in the reference tokenizer */
+    SAV_IMAGE,       /* a picture beside the text: where it goes and what surrounds it is the chat layout's business */
+    SAV_IMAGE_INLINE /* a picture whose placeholder stood inside a list's question: bare placeholder, at this very place */
+} sav_part_kind;
+
+typedef struct sav_part {
+    sav_part_kind kind;
+    const char *text; /* SAV_TEXT: the text; pictures: the file's path */
+} sav_part;
+
+typedef struct sav_message {
+    const char *role; /* "system", "user", "assistant" */
+    const sav_part *parts;
+    size_t count;
+} sav_message;
+
+/* One question to the model. The generation prompt (`<|im_start|>assistant…`) is always added behind the messages. */
+typedef struct sav_prompt {
+    const sav_message *messages;
+    size_t count;
+    const char *literal; /* not NULL: the prompt's bytes as they are, placeholders included; messages only bring pictures */
+} sav_prompt;
+
 #endif
