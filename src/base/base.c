@@ -1,0 +1,171 @@
+/* base.c: errors, checked sizes, the arena, growing text. See base.h. */
+#include "base/base.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- errors ------------------------------------------------------------------------------------------------------ */
+
+/* Copies text into room[size], control characters as \xNN, cut where a whole character ends. */
+static void copy_escaped(char *room, size_t size, const char *text) {
+    size_t n = 0;
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        bool control = *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0); /* C0, DEL, C1 */
+        if (n + (control ? 4 : 1) + 1 > size) {
+            while (n && ((unsigned char)room[n - 1] & 0xC0) == 0x80) n--; /* a character cut in the middle goes whole */
+            if (n && (unsigned char)room[n - 1] >= 0xC0) n--;
+            break;
+        }
+        if (control) {
+            snprintf(room + n, size - n, "\\x%02x", *p);
+            n += 4;
+        } else {
+            room[n++] = (char)*p;
+        }
+    }
+    room[n] = '\0';
+}
+
+sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) {
+    if (!err) return status;
+    char raw[sizeof err->message * 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(raw, sizeof raw, format, args);
+    va_end(args);
+    err->status = status;
+    err->hint[0] = '\0';
+    copy_escaped(err->message, sizeof err->message, raw);
+    return status;
+}
+
+void sav_hint(sav_error *err, const char *format, ...) {
+    if (!err) return;
+    char raw[sizeof err->hint * 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(raw, sizeof raw, format, args);
+    va_end(args);
+    copy_escaped(err->hint, sizeof err->hint, raw);
+}
+
+void sav_error_prefix(sav_error *err, const char *format, ...) {
+    if (!err) return;
+    char raw[sizeof err->message * 3];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(raw, sizeof err->message, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= sizeof err->message) return;
+    snprintf(raw + n, sizeof raw - (size_t)n, ": %s", err->message);
+    copy_escaped(err->message, sizeof err->message, raw);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
+
+char *sav_strndup(const char *text, size_t length) {
+    if (!text) return NULL;
+    char *copy = sav_alloc(length + 1, 1);
+    if (copy) memcpy(copy, text, length);
+    return copy;
+}
+
+char *sav_strdup(const char *text) {
+    return text ? sav_strndup(text, strlen(text)) : NULL;
+}
+
+bool sav_mul(size_t *out, size_t a, size_t b) {
+    if (b && a > SIZE_MAX / b) return false;
+    *out = a * b;
+    return true;
+}
+
+bool sav_add(size_t *out, size_t a, size_t b) {
+    if (a > SIZE_MAX - b) return false;
+    *out = a + b;
+    return true;
+}
+
+enum { ARENA_ALIGN = 64 };
+
+void *sav_arena_take(sav_arena *arena, size_t count, size_t size) {
+    size_t bytes, end;
+    if (!sav_mul(&bytes, count, size) || !sav_add(&bytes, bytes, ARENA_ALIGN - 1) ||
+        !sav_add(&end, arena->used, bytes / ARENA_ALIGN * ARENA_ALIGN)) {
+        arena->overflow = true;
+        return NULL;
+    }
+    void *piece = arena->base && end <= arena->size ? arena->base + arena->used : NULL;
+    arena->used = end;
+    return piece;
+}
+
+sav_status sav_arena_make(sav_arena *arena, sav_error *err) {
+    size_t size = arena->used, room;
+    if (arena->overflow || !sav_add(&room, size, ARENA_ALIGN + sizeof(void *)))
+        return sav_fail(err, SAV_NO_MEMORY, "scratch memory: the sizes wanted do not fit this machine's addresses");
+    unsigned char *block = sav_alloc(room, 1);
+    if (!block) return sav_fail(err, SAV_NO_MEMORY, "scratch memory: %zu bytes are not to be had", room);
+    size_t past = ((uintptr_t)block + sizeof(void *)) % ARENA_ALIGN;
+    arena->base = block + sizeof(void *) + (past ? ARENA_ALIGN - past : 0);
+    memcpy(arena->base - sizeof(void *), &block, sizeof(void *)); /* what to free stands in front of the first piece */
+    arena->size = size;
+    arena->used = 0;
+    return SAV_OK;
+}
+
+void sav_arena_free(sav_arena *arena) {
+    if (arena->base) {
+        void *block;
+        memcpy(&block, arena->base - sizeof(void *), sizeof(void *));
+        sav_free(block);
+    }
+    *arena = (sav_arena){0};
+}
+
+/* ---- growing text ------------------------------------------------------------------------------------------------ */
+
+static bool text_room(sav_text *text, size_t more) {
+    size_t want;
+    if (text->failed) return false;
+    if (!sav_add(&want, text->length, more) || !sav_add(&want, want, 1)) return !(text->failed = true);
+    if (want <= text->capacity) return true;
+    size_t capacity = text->capacity ? text->capacity : 64;
+    while (capacity < want) capacity = capacity > SIZE_MAX / 2 ? want : capacity * 2;
+    char *bytes = sav_realloc(text->bytes, capacity, 1);
+    if (!bytes) return !(text->failed = true);
+    text->bytes = bytes;
+    text->capacity = capacity;
+    return true;
+}
+
+void sav_text_bytes(sav_text *text, const void *bytes, size_t length) {
+    if (!text_room(text, length)) return;
+    if (length) memcpy(text->bytes + text->length, bytes, length);
+    text->length += length;
+    text->bytes[text->length] = '\0';
+}
+
+void sav_text_string(sav_text *text, const char *string) {
+    sav_text_bytes(text, string, strlen(string));
+}
+
+void sav_text_printf(sav_text *text, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0) {
+        text->failed = true;
+    } else if (text_room(text, (size_t)n)) {
+        vsnprintf(text->bytes + text->length, (size_t)n + 1, format, again);
+        text->length += (size_t)n;
+    }
+    va_end(again);
+}
+
+void sav_text_free(sav_text *text) {
+    sav_free(text->bytes);
+    *text = (sav_text){0};
+}
