@@ -2,7 +2,7 @@
  *
  * Text in UTF-8 -> a tree of const nodes in one block. Strict: no NaN, no comments, no lone surrogates, no control
  * characters in strings, depth at most 64; errors name line and column. Big files are expected (a tokenizer.json has
- * 300,000 strings), so nodes are small and looking a key up in a large object is a hash look-up.
+ * 300,000 strings), so nodes are small and come from blocks.
  */
 #ifndef SAV_JSON_H
 #define SAV_JSON_H
@@ -43,8 +43,9 @@ void sav_json_free(sav_json_doc *doc);                                         /
 const sav_json *sav_json_root(const sav_json_doc *doc);
 const char *sav_json_name(const sav_json_doc *doc);
 
-/* Member of an object, NULL when absent or when `object` is no object or NULL. The tree is walked; for large objects use
- * the children directly. */
+/* Member of an object, the last one of that key; NULL when absent, or when `object` is NULL or no object. Walks the
+ * members: for large objects use
+ the children directly. */
 const sav_json *sav_json_get(const sav_json *object, const char *key);
 
 /* Values with a default for "absent" (node NULL or JSON null); a wrong kind or range is an error that names file, line and

@@ -1,0 +1,461 @@
+/* json.c: JSON text -> tree, strictly. See json.h.
+ *
+ * One pass, recursive to at most 64 levels. All nodes come from blocks, all decoded strings lie in one buffer: a string
+ * takes at most as many bytes decoded as it takes in the file with its quotes, its NUL included, so the buffer is as long
+ * as the text.
+ */
+#include "io/json.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+
+enum { MAX_DEPTH = 64, BLOCK_NODES = 1024 };
+
+typedef struct block {
+    struct block *older;
+    size_t used;
+    sav_json nodes[BLOCK_NODES];
+} block;
+
+struct sav_json_doc {
+    block *blocks;
+    char *strings;
+    char *name;
+    const sav_json *root;
+};
+
+typedef struct parser {
+    const unsigned char *p, *end, *line_start;
+    uint32_t line;
+    char *strings; /* where the next decoded byte goes */
+    sav_json_doc *doc;
+    const char **duplicate;
+    sav_error *err;
+} parser;
+
+static sav_status fail_here(parser *in, const char *what) {
+    return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u:%u: %s", in->doc->name, in->line,
+                    (unsigned)(in->p - in->line_start) + 1, what);
+}
+
+static sav_status fail_memory(parser *in) {
+    return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->doc->name);
+}
+
+static sav_json *new_node(parser *in) {
+    block *b = in->doc->blocks;
+    if (!b || b->used == BLOCK_NODES) {
+        b = sav_alloc(1, sizeof *b);
+        if (!b) return NULL;
+        b->older = in->doc->blocks;
+        in->doc->blocks = b;
+    }
+    sav_json *node = &b->nodes[b->used++];
+    node->line = in->line;
+    node->column = (uint32_t)(in->p - in->line_start) + 1;
+    return node;
+}
+
+static void skip_space(parser *in) {
+    for (; in->p < in->end; in->p++) {
+        if (*in->p == '\n') {
+            in->line++;
+            in->line_start = in->p + 1;
+        } else if (*in->p != ' ' && *in->p != '\t' && *in->p != '\r') {
+            return;
+        }
+    }
+}
+
+/* ---- strings ----------------------------------------------------------------------------------------------------- */
+
+/* Four hex digits at p; -1 if they are none. */
+static int32_t hex4(const unsigned char *p, const unsigned char *end) {
+    int32_t v = 0;
+    if (end - p < 4) return -1;
+    for (int i = 0; i < 4; i++) {
+        int c = p[i] | 0x20;
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        if (digit < 0 || (p[i] < 0x40 && digit > 9)) return -1;
+        v = v * 16 + digit;
+    }
+    return v;
+}
+
+static void put_code_point(parser *in, uint32_t c) {
+    char *s = in->strings;
+    if (c < 0x80) {
+        *s++ = (char)c;
+    } else if (c < 0x800) {
+        *s++ = (char)(0xC0 | c >> 6);
+        *s++ = (char)(0x80 | (c & 63));
+    } else if (c < 0x10000) {
+        *s++ = (char)(0xE0 | c >> 12);
+        *s++ = (char)(0x80 | (c >> 6 & 63));
+        *s++ = (char)(0x80 | (c & 63));
+    } else {
+        *s++ = (char)(0xF0 | c >> 18);
+        *s++ = (char)(0x80 | (c >> 12 & 63));
+        *s++ = (char)(0x80 | (c >> 6 & 63));
+        *s++ = (char)(0x80 | (c & 63));
+    }
+    in->strings = s;
+}
+
+/* One escape, p on the character behind the backslash. */
+static sav_status read_escape(parser *in) {
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    const char *simple = in->p < in->end && *in->p ? strchr(from, *in->p) : NULL;
+    if (simple) {
+        *in->strings++ = to[simple - from];
+        in->p++;
+        return SAV_OK;
+    }
+    if (in->p >= in->end || *in->p != 'u') return fail_here(in, "found an unknown escape in a string");
+    int32_t high = hex4(in->p + 1, in->end), low;
+    if (high < 0) return fail_here(in, "found \\u without four hex digits");
+    uint32_t c = (uint32_t)high;
+    size_t length = 5;
+    if (c >= 0xD800 && c < 0xE000) {
+        bool pair = c < 0xDC00 && in->end - in->p >= 11 && in->p[5] == '\\' && in->p[6] == 'u' &&
+                    (low = hex4(in->p + 7, in->end)) >= 0xDC00 && low < 0xE000;
+        if (!pair) return fail_here(in, "found half of a surrogate pair in a string");
+        c = 0x10000 + ((c - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
+        length = 11;
+    }
+    put_code_point(in, c);
+    in->p += length;
+    return SAV_OK;
+}
+
+/* Length of the well-formed UTF-8 sequence at p, 0 if there is none (Unicode table 3-7). */
+static size_t utf8_length(const unsigned char *p, const unsigned char *end) {
+    if (*p < 0x80) return 1;
+    size_t n = *p >= 0xC2 && *p < 0xE0 ? 2 : *p >= 0xE0 && *p < 0xF0 ? 3 : *p >= 0xF0 && *p < 0xF5 ? 4 : 0;
+    if (n == 0 || (size_t)(end - p) < n) return 0;
+    unsigned low = *p == 0xE0 ? 0xA0 : *p == 0xF0 ? 0x90 : 0x80, high = *p == 0xED ? 0x9F : *p == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < low || p[1] > high) return 0;
+    for (size_t i = 2; i < n; i++)
+        if (p[i] < 0x80 || p[i] > 0xBF) return 0;
+    return n;
+}
+
+/* A string, p on its opening quote. */
+static sav_status read_string(parser *in, const char **text, uint32_t *length) {
+    char *start = in->strings;
+    in->p++;
+    for (;;) {
+        if (in->p >= in->end) return fail_here(in, "found the end; expected the closing quote of a string");
+        unsigned char c = *in->p;
+        if (c == '"') break;
+        if (c < 0x20) return fail_here(in, "found a control character in a string; expected an escape");
+        if (c == '\\') {
+            in->p++;
+            sav_status status = read_escape(in);
+            if (status) return status;
+            continue;
+        }
+        size_t n = utf8_length(in->p, in->end);
+        if (n == 0) return fail_here(in, "found bytes that are no UTF-8");
+        memcpy(in->strings, in->p, n);
+        in->strings += n;
+        in->p += n;
+    }
+    in->p++;
+    size_t bytes = (size_t)(in->strings - start);
+    *in->strings++ = '\0';
+    *text = start;
+    *length = (uint32_t)bytes;
+    return SAV_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+static bool digits(parser *in) {
+    const unsigned char *start = in->p;
+    while (in->p < in->end && *in->p >= '0' && *in->p <= '9') in->p++;
+    return in->p > start;
+}
+
+static sav_status read_number(parser *in, sav_json *node) {
+    const unsigned char *start = in->p;
+    node->kind = SAV_JSON_NUMBER;
+    if (*in->p == '-') in->p++;
+    bool leading_zero = in->p < in->end && *in->p == '0';
+    const unsigned char *whole = in->p;
+    if (!digits(in)) return fail_here(in, "found no value; expected a string, number, object, array, true, false or null");
+    if (leading_zero && in->p - whole > 1) return fail_here(in, "found a number with a leading zero");
+    if (in->p < in->end && *in->p == '.') {
+        in->p++;
+        if (!digits(in)) return fail_here(in, "found no digit behind the decimal point");
+    }
+    if (in->p < in->end && (*in->p | 0x20) == 'e') {
+        in->p++;
+        if (in->p < in->end && (*in->p == '+' || *in->p == '-')) in->p++;
+        if (!digits(in)) return fail_here(in, "found no digit in the exponent");
+    }
+    node->length = (uint32_t)(in->p - start);
+    memcpy(in->strings, start, node->length);
+    node->text = in->strings;
+    in->strings += node->length;
+    *in->strings++ = '\0';
+    return SAV_OK;
+}
+
+static bool word(parser *in, const char *text) {
+    size_t n = strlen(text);
+    if ((size_t)(in->end - in->p) < n || memcmp(in->p, text, n) != 0) return false;
+    in->p += n;
+    return true;
+}
+
+static bool same_key(const sav_json *a, const sav_json *b) {
+    return a->key_length == b->key_length && memcmp(a->key, b->key, a->key_length) == 0;
+}
+
+static sav_status found_twice(parser *in, const sav_json *node) {
+    if (!in->duplicate) {
+        return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u:%u: found the key \"%s\" a second time in one object",
+                        in->doc->name, node->line, node->column, node->key);
+    }
+    if (!*in->duplicate) *in->duplicate = node->key;
+    return SAV_OK;
+}
+
+/* Keys of one object, checked for duplicates: by pairs when few, by a hash table otherwise. */
+static sav_status check_keys(parser *in, const sav_json *object) {
+    sav_status status = SAV_OK;
+    if (object->count <= 8) {
+        for (const sav_json *a = object->child; a; a = a->next)
+            for (const sav_json *b = object->child; b != a; b = b->next)
+                if (!status && same_key(a, b)) status = found_twice(in, a);
+        return status;
+    }
+    size_t room = 16;
+    while (room < (size_t)object->count * 2) room *= 2;
+    const sav_json **table = sav_alloc(room, sizeof *table);
+    if (!table) return fail_memory(in);
+    for (const sav_json *node = object->child; node && !status; node = node->next) {
+        uint32_t hash = 2166136261u; /* FNV-1a */
+        for (uint32_t i = 0; i < node->key_length; i++) hash = (hash ^ (unsigned char)node->key[i]) * 16777619u;
+        size_t at = hash & (room - 1);
+        while (table[at] && !same_key(table[at], node)) at = (at + 1) & (room - 1);
+        if (table[at]) status = found_twice(in, node);
+        table[at] = node;
+    }
+    sav_free(table);
+    return status;
+}
+
+static sav_status read_value(parser *in, sav_json **out, int depth);
+
+/* The children of an array or object, p behind the opening bracket. */
+static sav_status read_children(parser *in, sav_json *node, unsigned char close, int depth) {
+    const sav_json **link = &node->child;
+    for (;;) {
+        skip_space(in);
+        if (in->p < in->end && *in->p == close && node->count == 0) break;
+        const char *key = NULL;
+        uint32_t key_length = 0;
+        sav_status status;
+        if (close == '}') {
+            if (in->p >= in->end || *in->p != '"') return fail_here(in, "expected a key in quotes");
+            if ((status = read_string(in, &key, &key_length)) != SAV_OK) return status;
+            skip_space(in);
+            if (in->p >= in->end || *in->p != ':') return fail_here(in, "expected ':' behind the key");
+            in->p++;
+            skip_space(in);
+        }
+        sav_json *value;
+        if ((status = read_value(in, &value, depth)) != SAV_OK) return status;
+        value->key = key;
+        value->key_length = key_length;
+        *link = value;
+        link = &value->next;
+        node->count++;
+        skip_space(in);
+        if (in->p < in->end && *in->p == ',') {
+            in->p++;
+            continue;
+        }
+        if (in->p < in->end && *in->p == close) break;
+        return fail_here(in, close == '}' ? "expected ',' or '}'" : "expected ',' or ']'");
+    }
+    in->p++;
+    return close == '}' ? check_keys(in, node) : SAV_OK;
+}
+
+static sav_status read_value(parser *in, sav_json **out, int depth) {
+    sav_json *node = *out = new_node(in);
+    if (!node) return fail_memory(in);
+    if (in->p >= in->end) return fail_here(in, "found the end; expected a value");
+    switch (*in->p) {
+    case '"':
+        node->kind = SAV_JSON_STRING;
+        return read_string(in, &node->text, &node->length);
+    case '{':
+    case '[':
+        if (depth == MAX_DEPTH) return fail_here(in, "nested deeper than 64 levels");
+        node->kind = *in->p == '{' ? SAV_JSON_OBJECT : SAV_JSON_ARRAY;
+        return read_children(in, node, *in->p++ == '{' ? '}' : ']', depth + 1);
+    default:
+        node->kind = SAV_JSON_NULL;
+        if (word(in, "null")) return SAV_OK;
+        node->kind = SAV_JSON_TRUE;
+        if (word(in, "true")) return SAV_OK;
+        node->kind = SAV_JSON_FALSE;
+        if (word(in, "false")) return SAV_OK;
+        return read_number(in, node);
+    }
+}
+
+sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name, uint32_t first_line,
+                          const char **duplicate, sav_error *err) {
+    sav_json_doc *doc = sav_alloc(1, sizeof *doc);
+    size_t room;
+    *out = NULL;
+    if (duplicate) *duplicate = NULL;
+    if (length >= UINT32_MAX) {
+        sav_free(doc);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: JSON of 4 GiB and more is not read", name);
+    }
+    if (!doc || !sav_add(&room, length, 2) || !(doc->strings = sav_alloc(room, 1)) || !(doc->name = sav_strdup(name))) {
+        sav_json_free(doc);
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", name);
+    }
+    const unsigned char *p = (const unsigned char *)text;
+    parser in = {p, p + length, p, first_line, doc->strings, doc, duplicate, err};
+    if (length >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) in.p += 3;
+    skip_space(&in);
+    sav_json *root;
+    sav_status status = read_value(&in, &root, 0);
+    if (!status) {
+        skip_space(&in);
+        if (in.p < in.end) status = fail_here(&in, "found more behind the end of the value");
+    }
+    if (status) {
+        if (duplicate) *duplicate = NULL;
+        sav_json_free(doc);
+        return status;
+    }
+    doc->root = root;
+    *out = doc;
+    return SAV_OK;
+}
+
+sav_status sav_json_read(sav_json_doc **out, const char *path, sav_error *err) {
+    char *text;
+    size_t length;
+    *out = NULL;
+    sav_status status = sav_os_read_file(&text, &length, path, (size_t)1 << 30, err);
+    if (status) return status;
+    const char *duplicate; /* Python's reader keeps the last one without a word; so do we in files of a model folder */
+    status = sav_json_parse(out, text, length, path, 1, &duplicate, err);
+    sav_free(text);
+    return status;
+}
+
+void sav_json_free(sav_json_doc *doc) {
+    if (!doc) return;
+    while (doc->blocks) {
+        block *older = doc->blocks->older;
+        sav_free(doc->blocks);
+        doc->blocks = older;
+    }
+    sav_free(doc->strings);
+    sav_free(doc->name);
+    sav_free(doc);
+}
+
+const sav_json *sav_json_root(const sav_json_doc *doc) {
+    return doc->root;
+}
+
+const char *sav_json_name(const sav_json_doc *doc) {
+    return doc->name;
+}
+
+/* ---- looking things up ------------------------------------------------------------------------------------------- */
+
+const sav_json *sav_json_get(const sav_json *object, const char *key) {
+    const sav_json *found = NULL;
+    size_t length = strlen(key);
+    if (!object || object->kind != SAV_JSON_OBJECT) return NULL;
+    for (const sav_json *node = object->child; node; node = node->next)
+        if (node->key_length == length && memcmp(node->key, key, length) == 0) found = node; /* the last one wins */
+    return found;
+}
+
+static bool absent_node(const sav_json *node) {
+    return !node || node->kind == SAV_JSON_NULL;
+}
+
+static sav_status wrong(const sav_json *node, const char *key, const char *expected, const char *name, sav_error *err) {
+    sav_text found = {0};
+    sav_json_put(&found, node);
+    sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: \"%s\": found %.60s; expected %s", name, node->line,
+                                 node->column, key, found.bytes ? found.bytes : "something else", expected);
+    sav_text_free(&found);
+    return status;
+}
+
+bool sav_json_integer(int64_t *out, const sav_json *node) {
+    if (!node || node->kind != SAV_JSON_NUMBER || strpbrk(node->text, ".eE")) return false;
+    errno = 0;
+    long long v = strtoll(node->text, NULL, 10);
+    if (errno) return false;
+    *out = v;
+    return true;
+}
+
+sav_status sav_json_size(size_t *out, const sav_json *object, const char *key, size_t absent, const char *name,
+                         sav_error *err) {
+    const sav_json *node = sav_json_get(object, key);
+    int64_t v;
+    *out = absent;
+    if (absent_node(node)) return SAV_OK;
+    if (!sav_json_integer(&v, node) || v < 0 || (uint64_t)v > SIZE_MAX / 2)
+        return wrong(node, key, "a whole number from 0", name, err);
+    *out = (size_t)v;
+    return SAV_OK;
+}
+
+sav_status sav_json_double(double *out, const sav_json *object, const char *key, double absent, const char *name,
+                           sav_error *err) {
+    const sav_json *node = sav_json_get(object, key);
+    *out = absent;
+    if (absent_node(node)) return SAV_OK;
+    double v = node->kind == SAV_JSON_NUMBER ? strtod(node->text, NULL) : HUGE_VAL;
+    if (!isfinite(v)) return wrong(node, key, "a number", name, err);
+    *out = v;
+    return SAV_OK;
+}
+
+sav_status sav_json_bool(bool *out, const sav_json *object, const char *key, bool absent, const char *name,
+                         sav_error *err) {
+    const sav_json *node = sav_json_get(object, key);
+    *out = absent;
+    if (absent_node(node)) return SAV_OK;
+    if (node->kind != SAV_JSON_TRUE && node->kind != SAV_JSON_FALSE) return wrong(node, key, "true or false", name, err);
+    *out = node->kind == SAV_JSON_TRUE;
+    return SAV_OK;
+}
+
+sav_status sav_json_string(const char **out, const sav_json *object, const char *key, const char *absent,
+                           const char *name, sav_error *err) {
+    const sav_json *node = sav_json_get(object, key);
+    *out = absent;
+    if (absent_node(node)) return SAV_OK;
+    if (node->kind != SAV_JSON_STRING) return wrong(node, key, "a string", name, err);
+    *out = node->text;
+    return SAV_OK;
+}
+
+bool sav_json_is(const sav_json *node, const char *string) {
+    return node && node->kind == SAV_JSON_STRING && node->length == strlen(string) &&
+           memcmp(node->text, string, node->length) == 0;
+}
