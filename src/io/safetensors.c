@@ -1,0 +1,298 @@
+/* safetensors.c: a mapped file -> checked views of its tensors, and back. See safetensors.h.
+ *
+ * Everything a file claims is checked here, once, so that nobody behind this file meets a bad size: the header lies inside
+ * the file, names are unique, the dtype is known, shape times size is the byte range, ranges lie inside the data, do not
+ * overlap and leave no hole.
+ */
+#include "io/safetensors.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/round.h"
+#include "io/json.h"
+
+static const struct {
+    const char *name;
+    size_t size;
+} DTYPES[SAV_DTYPES] = {{"F32", 4}, {"BF16", 2}, {"F16", 2}, {"F64", 8}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
+
+size_t sav_dtype_size(sav_dtype dtype) {
+    return DTYPES[dtype].size;
+}
+
+const char *sav_dtype_name(sav_dtype dtype) {
+    return DTYPES[dtype].name;
+}
+
+struct sav_safetensors {
+    sav_map map;         /* size 0 when the bytes are the caller's */
+    const unsigned char *bytes;
+    size_t size, header; /* of the file; of everything before the data */
+    char *path;
+    sav_json_doc *json;  /* owns the names */
+    sav_tensor *tensors; /* [count], in order of data offset */
+    size_t count;
+    const sav_tensor **by_name; /* [count], sorted */
+};
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static sav_status bad(const sav_safetensors *file, const sav_json *node, sav_error *err, const char *what) {
+    return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s: %s", file->path, node->key, what);
+}
+
+static sav_status read_shape(sav_tensor *t, const sav_safetensors *file, const sav_json *node, sav_error *err) {
+    const sav_json *shape = sav_json_get(node, "shape");
+    if (!shape || shape->kind != SAV_JSON_ARRAY) return bad(file, node, err, "found no shape");
+    if (shape->count > SAV_MAX_RANK) return bad(file, node, err, "has more than 8 dimensions");
+    t->count = 1;
+    for (const sav_json *n = shape->child; n; n = n->next) {
+        int64_t v;
+        if (!sav_json_integer(&v, n) || v < 0 || (uint64_t)v > SIZE_MAX)
+            return bad(file, node, err, "a dimension is no whole number from 0");
+        t->shape[t->rank++] = (size_t)v;
+    }
+    for (int i = 0; i < t->rank; i++) /* a zero anywhere makes the product zero, whatever the others are */
+        if (t->shape[i] == 0) t->count = 0;
+    for (int i = 0; i < t->rank && t->count; i++)
+        if (!sav_mul(&t->count, t->count, t->shape[i])) return bad(file, node, err, "its shape does not fit any memory");
+    return SAV_OK;
+}
+
+static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const sav_json *node, sav_error *err) {
+    const sav_json *dtype = sav_json_get(node, "dtype"), *range = sav_json_get(node, "data_offsets");
+    int64_t begin, end;
+    size_t bytes, room = file->size - file->header;
+    t->name = node->key;
+    if (strlen(node->key) != node->key_length) return bad(file, node, err, "its name holds a NUL");
+    while (t->dtype < SAV_DTYPES && !sav_json_is(dtype, DTYPES[t->dtype].name)) t->dtype++;
+    if (t->dtype == SAV_DTYPES) {
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: tensor %.200s: found dtype %.20s; expected F32, BF16, F16, F64, I64, I32 or U8",
+                        file->path, node->key, dtype && dtype->kind == SAV_JSON_STRING ? dtype->text : "(none)");
+    }
+    sav_status status = read_shape(t, file, node, err);
+    if (status) return status;
+    if (!range || range->kind != SAV_JSON_ARRAY || range->count != 2 || !sav_json_integer(&begin, range->child) ||
+        !sav_json_integer(&end, range->child->next))
+        return bad(file, node, err, "expected data_offsets of two whole numbers");
+    if (begin < 0 || end < begin || (uint64_t)end > room)
+        return bad(file, node, err, "its data_offsets lie outside the file (truncated?)");
+    if (!sav_mul(&bytes, t->count, DTYPES[t->dtype].size) || bytes != (uint64_t)(end - begin))
+        return bad(file, node, err, "its data_offsets do not fit its shape and dtype");
+    t->data = file->bytes + file->header + (size_t)begin;
+    return SAV_OK;
+}
+
+static int by_offset(const void *a, const void *b) {
+    const sav_tensor *x = a, *y = b;
+    if (x->data != y->data) return (const char *)x->data < (const char *)y->data ? -1 : 1;
+    return x->count < y->count ? -1 : x->count > y->count; /* empty tensors stand in front of what shares their offset */
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const sav_tensor *const *)a)->name, (*(const sav_tensor *const *)b)->name);
+}
+
+/* Tensors sorted by offset must follow each other without overlap or hole, to the end of the file. */
+static sav_status check_layout(const sav_safetensors *file, sav_error *err) {
+    const unsigned char *at = file->bytes + file->header;
+    for (size_t i = 0; i < file->count; i++) {
+        const sav_tensor *t = &file->tensors[i];
+        if ((const unsigned char *)t->data != at)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s %s", file->path, t->name,
+                            (const unsigned char *)t->data < at ? "overlaps the one before it" : "leaves a hole in front of it");
+        at += t->count * DTYPES[t->dtype].size;
+    }
+    if (at != file->bytes + file->size)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found %zu bytes behind the last tensor; expected none", file->path,
+                        (size_t)(file->bytes + file->size - at));
+    return SAV_OK;
+}
+
+static sav_status read_header(sav_safetensors *file, sav_error *err) {
+    uint64_t length = 0;
+    if (file->size < 8) return sav_fail(err, SAV_BAD_INPUT, "%s: %zu bytes are no safetensors file", file->path, file->size);
+    for (int i = 7; i >= 0; i--) length = length << 8 | file->bytes[i];
+    if (length > file->size - 8 || length > 100000000)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: the header says it has %llu bytes; the file has %zu (truncated, or no safetensors file)",
+                        file->path, (unsigned long long)length, file->size);
+    file->header = 8 + (size_t)length;
+    sav_status status = sav_json_parse(&file->json, (const char *)file->bytes + 8, (size_t)length, file->path, 1, NULL, err);
+    if (status) return status;
+    const sav_json *root = sav_json_root(file->json);
+    if (root->kind != SAV_JSON_OBJECT) return sav_fail(err, SAV_BAD_INPUT, "%s: its header is no JSON object", file->path);
+    const sav_json *metadata = sav_json_get(root, "__metadata__");
+    if (metadata && metadata->kind != SAV_JSON_OBJECT)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: its __metadata__ is no JSON object", file->path);
+    file->tensors = sav_alloc(root->count, sizeof *file->tensors);
+    file->by_name = sav_alloc(root->count, sizeof *file->by_name);
+    if (!file->tensors || !file->by_name) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", file->path);
+    for (const sav_json *node = root->child; node; node = node->next) {
+        if (node == metadata) continue;
+        if ((status = read_tensor(&file->tensors[file->count++], file, node, err)) != SAV_OK) return status;
+    }
+    if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, by_offset);
+    for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
+    if (file->count) qsort(file->by_name, file->count, sizeof *file->by_name, by_name);
+    return check_layout(file, err);
+}
+
+static sav_status open_bytes(sav_safetensors **out, sav_map map, const unsigned char *bytes, size_t size,
+                             const char *path, sav_error *err) {
+    sav_safetensors *file = sav_alloc(1, sizeof *file);
+    *out = NULL;
+    if (!file) {
+        sav_os_unmap(&map);
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    }
+    *file = (sav_safetensors){.map = map, .bytes = bytes, .size = size, .path = sav_strdup(path)};
+    sav_status status =
+        file->path ? read_header(file, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    if (status)
+        sav_safetensors_close(file);
+    else
+        *out = file;
+    return status;
+}
+
+sav_status sav_safetensors_open(sav_safetensors **out, const char *path, sav_error *err) {
+    sav_map map;
+    *out = NULL;
+    sav_status status = sav_os_map(&map, path, err);
+    return status ? status : open_bytes(out, map, map.bytes, map.size, path, err);
+}
+
+sav_status sav_safetensors_parse(sav_safetensors **out, const unsigned char *bytes, size_t size, const char *name,
+                                 sav_error *err) {
+    return open_bytes(out, (sav_map){NULL, 0}, bytes, size, name, err);
+}
+
+void sav_safetensors_close(sav_safetensors *file) {
+    if (!file) return;
+    sav_os_unmap(&file->map);
+    sav_json_free(file->json);
+    sav_free(file->tensors);
+    sav_free(file->by_name);
+    sav_free(file->path);
+    sav_free(file);
+}
+
+size_t sav_safetensors_count(const sav_safetensors *file) {
+    return file->count;
+}
+
+const sav_tensor *sav_safetensors_at(const sav_safetensors *file, size_t i) {
+    return &file->tensors[i];
+}
+
+const sav_tensor *sav_safetensors_find(const sav_safetensors *file, const char *name) {
+    sav_tensor key = {.name = name};
+    const sav_tensor *k = &key;
+    if (file->count == 0) return NULL;
+    const sav_tensor *const *found = bsearch(&k, file->by_name, file->count, sizeof *file->by_name, by_name);
+    return found ? *found : NULL;
+}
+
+const char *sav_safetensors_metadata(const sav_safetensors *file, const char *key) {
+    const sav_json *node = sav_json_get(sav_json_get(sav_json_root(file->json), "__metadata__"), key);
+    return node && node->kind == SAV_JSON_STRING ? node->text : NULL;
+}
+
+const char *sav_safetensors_path(const sav_safetensors *file) {
+    return file->path;
+}
+
+const unsigned char *sav_safetensors_header(const sav_safetensors *file, size_t *length, size_t *file_size) {
+    *length = file->header;
+    *file_size = file->size;
+    return file->bytes;
+}
+
+/* ---- elements ---------------------------------------------------------------------------------------------------- */
+
+float sav_tensor_float(const sav_tensor *tensor, size_t i) {
+    uint16_t half;
+    float v;
+    switch (tensor->dtype) {
+    case SAV_F32:
+        memcpy(&v, (const char *)tensor->data + 4 * i, 4);
+        return v;
+    case SAV_BF16:
+    case SAV_F16:
+        memcpy(&half, (const char *)tensor->data + 2 * i, 2);
+        return tensor->dtype == SAV_BF16 ? sav_widen_bf16(half) : sav_widen_f16(half);
+    default:
+        return (float)NAN;
+    }
+}
+
+int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i) {
+    int64_t wide;
+    int32_t word;
+    switch (tensor->dtype) {
+    case SAV_I64:
+        memcpy(&wide, (const char *)tensor->data + 8 * i, 8);
+        return wide;
+    case SAV_I32:
+        memcpy(&word, (const char *)tensor->data + 4 * i, 4);
+        return word;
+    case SAV_U8:
+        return ((const unsigned char *)tensor->data)[i];
+    default:
+        return 0;
+    }
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, const char *const *keys,
+                       const char *const *values, size_t metadata) {
+    size_t offset = 0;
+    const char *comma = "";
+    sav_text_string(out, "{");
+    for (size_t i = 0; i < metadata; i++) {
+        if (!values[i]) continue;
+        sav_text_string(out, *comma ? comma : "\"__metadata__\":{");
+        sav_json_put_string(out, keys[i], strlen(keys[i]));
+        sav_text_string(out, ":");
+        sav_json_put_string(out, values[i], strlen(values[i]));
+        comma = ",";
+    }
+    if (*comma) sav_text_string(out, "}");
+    for (size_t i = 0; i < count; i++) {
+        const sav_tensor *t = &tensors[i];
+        size_t bytes = t->count * DTYPES[t->dtype].size;
+        sav_text_string(out, comma);
+        sav_json_put_string(out, t->name, strlen(t->name));
+        sav_text_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", DTYPES[t->dtype].name);
+        for (int r = 0; r < t->rank; r++) sav_text_printf(out, "%s%zu", r ? "," : "", t->shape[r]);
+        sav_text_printf(out, "],\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
+        offset += bytes;
+        comma = ",";
+    }
+    sav_text_string(out, "}");
+    while (!out->failed && out->length % 8) sav_text_string(out, " ");
+}
+
+sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
+                                 const char *const *values, size_t metadata, sav_error *err) {
+    sav_text header = {0};
+    sav_os_file *file = NULL;
+    unsigned char length[8];
+    put_header(&header, tensors, count, keys, values, metadata);
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.length >> (8 * i));
+    sav_status status = header.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path) : SAV_OK;
+    if (!status) status = sav_os_create(&file, path, err);
+    if (!status) status = sav_os_write(file, length, sizeof length, err);
+    if (!status) status = sav_os_write(file, header.bytes, header.length, err);
+    for (size_t i = 0; i < count && !status; i++)
+        status = sav_os_write(file, tensors[i].data, tensors[i].count * DTYPES[tensors[i].dtype].size, err);
+    if (status)
+        sav_os_abandon(file);
+    else
+        status = sav_os_commit(file, err);
+    sav_text_free(&header);
+    return status;
+}

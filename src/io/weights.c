@@ -1,0 +1,174 @@
+/* weights.c: a model folder's tensors by name: model.safetensors, or shards listed in model.safetensors.index.json.
+ *
+ * folder -> [shards] mapped -> one sorted list of views. Weights are mapped, never copied whole.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/json.h"
+#include "io/safetensors.h"
+
+struct sav_weights {
+    sav_safetensors **shards; /* [shard_count], in order of file name */
+    size_t shard_count;
+    const sav_tensor **tensors; /* [count], sorted by name */
+    size_t count;
+};
+
+static char *join(const char *folder, const char *name) {
+    sav_text path = {0};
+    sav_text_printf(&path, "%s/%s", folder, name);
+    if (!path.failed) return path.bytes;
+    sav_text_free(&path);
+    return NULL;
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The shard names of the index, sorted, each once; names are the JSON's. */
+static sav_status shard_names(const char ***out, size_t *count, const sav_json_doc *index, sav_error *err) {
+    const sav_json *map = sav_json_get(sav_json_root(index), "weight_map");
+    const char *name = sav_json_name(index);
+    if (!map || map->kind != SAV_JSON_OBJECT || map->count == 0)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found no \"weight_map\"; expected tensor names with their files", name);
+    const char **names = sav_alloc(map->count, sizeof *names);
+    if (!names) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
+    size_t n = 0;
+    for (const sav_json *node = map->child; node; node = node->next) {
+        bool plain = node->kind == SAV_JSON_STRING && node->length && strlen(node->text) == node->length &&
+                     !strpbrk(node->text, "/\\") && node->text[0] != '.';
+        if (!plain) {
+            sav_free(names);
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: tensor %.200s: found a shard that is no plain file name; expected a file in this folder",
+                            name, node->line, node->key);
+        }
+        names[n++] = node->text;
+    }
+    qsort(names, n, sizeof *names, by_text);
+    size_t kept = 1;
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(names[i], names[kept - 1]) != 0) names[kept++] = names[i];
+    *out = names;
+    *count = kept;
+    return SAV_OK;
+}
+
+static sav_status open_shards(sav_weights *w, const char *folder, const char **names, size_t count, sav_error *err) {
+    w->shards = sav_alloc(count, sizeof *w->shards);
+    if (!w->shards) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    for (size_t i = 0; i < count; i++) {
+        char *path = join(folder, names[i]);
+        if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+        sav_status status = sav_safetensors_open(&w->shards[i], path, err);
+        if (status == SAV_BAD_INPUT && !sav_os_exists(path))
+            sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
+        sav_free(path);
+        if (status) return status;
+        w->shard_count++;
+        w->count += sav_safetensors_count(w->shards[i]);
+    }
+    return SAV_OK;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const sav_tensor *const *)a)->name, (*(const sav_tensor *const *)b)->name);
+}
+
+static sav_status collect(sav_weights *w, const char *folder, sav_error *err) {
+    size_t n = 0;
+    w->tensors = sav_alloc(w->count, sizeof *w->tensors);
+    if (!w->tensors) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    for (size_t s = 0; s < w->shard_count; s++)
+        for (size_t i = 0; i < sav_safetensors_count(w->shards[s]); i++)
+            w->tensors[n++] = sav_safetensors_at(w->shards[s], i);
+    if (n) qsort(w->tensors, n, sizeof *w->tensors, by_name);
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(w->tensors[i]->name, w->tensors[i - 1]->name) == 0)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s stands in two shards", folder, w->tensors[i]->name);
+    return SAV_OK;
+}
+
+/* Every tensor of the index must be in the shard that the index names. */
+static sav_status check_index(const sav_weights *w, const sav_json_doc *index, sav_error *err) {
+    const sav_json *map = sav_json_get(sav_json_root(index), "weight_map");
+    for (const sav_json *node = map->child; node; node = node->next) {
+        const sav_tensor *t = sav_weights_find(w, node->key);
+        const char *path = t ? sav_weights_file_of(w, t) : "", *slash = strrchr(path, '/');
+        if (!t || strcmp(slash ? slash + 1 : path, node->text) != 0)
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: tensor %.200s is not in %.100s", sav_json_name(index), node->line,
+                            node->key, node->text);
+    }
+    return SAV_OK;
+}
+
+sav_status sav_weights_open(sav_weights **out, const char *folder, sav_error *err) {
+    const char *one = "model.safetensors", **names = NULL;
+    sav_json_doc *index = NULL;
+    size_t count = 1;
+    sav_status status = SAV_NO_MEMORY;
+    sav_weights *w = sav_alloc(1, sizeof *w);
+    char *single = join(folder, one), *index_path = join(folder, "model.safetensors.index.json");
+    *out = NULL;
+    if (!w || !single || !index_path) {
+        sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+        goto done;
+    }
+    if (sav_os_exists(single) || !sav_os_exists(index_path)) {
+        status = open_shards(w, folder, &one, 1, err);
+    } else if ((status = sav_json_read(&index, index_path, err)) == SAV_OK &&
+               (status = shard_names(&names, &count, index, err)) == SAV_OK) {
+        status = open_shards(w, folder, names, count, err);
+    }
+    if (!status) status = collect(w, folder, err);
+    if (!status && index) status = check_index(w, index, err);
+done:
+    sav_free(names);
+    sav_json_free(index);
+    sav_free(single);
+    sav_free(index_path);
+    if (status)
+        sav_weights_close(w);
+    else
+        *out = w;
+    return status;
+}
+
+void sav_weights_close(sav_weights *w) {
+    if (!w) return;
+    for (size_t i = 0; i < w->shard_count; i++) sav_safetensors_close(w->shards[i]);
+    sav_free(w->shards);
+    sav_free(w->tensors);
+    sav_free(w);
+}
+
+size_t sav_weights_count(const sav_weights *w) {
+    return w->count;
+}
+
+const sav_tensor *sav_weights_at(const sav_weights *w, size_t i) {
+    return w->tensors[i];
+}
+
+const sav_tensor *sav_weights_find(const sav_weights *w, const char *name) {
+    sav_tensor key = {.name = name};
+    const sav_tensor *k = &key;
+    if (w->count == 0) return NULL;
+    const sav_tensor *const *found = bsearch(&k, w->tensors, w->count, sizeof *w->tensors, by_name);
+    return found ? *found : NULL;
+}
+
+const char *sav_weights_file_of(const sav_weights *w, const sav_tensor *tensor) {
+    for (size_t s = 0; s < w->shard_count; s++)
+        if (sav_safetensors_find(w->shards[s], tensor->name) == tensor) return sav_safetensors_path(w->shards[s]);
+    return "";
+}
+
+size_t sav_weights_shards(const sav_weights *w) {
+    return w->shard_count;
+}
+
+const sav_safetensors *sav_weights_shard(const sav_weights *w, size_t i) {
+    return w->shards[i];
+}

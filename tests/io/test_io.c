@@ -1,0 +1,154 @@
+/* JSON in and out, safetensors written, read and damaged. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../check.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+
+static sav_status parse(sav_json_doc **doc, const char *text, sav_error *err) {
+    return sav_json_parse(doc, text, strlen(text), "t.json", 1, NULL, err);
+}
+
+static void test_json_round_trip(void) {
+    static const char text[] = "{\"a\":[1,-2.5e3,true,false,null],\"b\":{\"\\u00e9\\ud83d\\ude00\":\"q\\\"\\n\\u0001\"},\"c\":\"\"}";
+    static const char back[] = "{\"a\":[1,-2.5e3,true,false,null],\"b\":{\"\xC3\xA9\xF0\x9F\x98\x80\":\"q\\\"\\n\\u0001\"},\"c\":\"\"}";
+    sav_json_doc *doc;
+    sav_error err;
+    sav_text out = {0};
+    if (!CHECK_OK(parse(&doc, text, &err), &err)) return;
+    sav_json_put(&out, sav_json_root(doc));
+    CHECK_STR(out.bytes, back);
+    const sav_json *a = sav_json_get(sav_json_root(doc), "a");
+    int64_t v;
+    CHECK(a->count == 5 && a->line == 1 && a->column == 6);
+    CHECK(sav_json_integer(&v, a->child) && v == 1);
+    CHECK(!sav_json_integer(&v, a->child->next));
+    sav_text_free(&out);
+    sav_json_free(doc);
+}
+
+static void test_json_refuses(void) {
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
+        {"", "t.json:1:1"},          {"{\"a\":1,\n \"a\":2}", "t.json:2:6: found the key"},
+        {"[1,]", "t.json:1:4"},      {"[01]", "leading zero"},
+        {"[1.]", "decimal"},         {"[NaN]", "t.json:1:2"},
+        {"\"\\ud800\"", "surrogate"}, {"\"\\udc00\\ud800\"", "surrogate"},
+        {"\"\x01\"", "control"},     {"\"\xC0\x80\"", "UTF-8"},
+        {"\"\xED\xA0\x80\"", "UTF-8"}, {"{\"a\" 1}", "':'"},
+        {"[1 2]", "','"},            {"\"abc", "closing quote"},
+        {"1 2", "behind the end"},   {"tru", "t.json:1:1"},
+        {"\"\\x\"", "escape"},       {"[1e+]", "exponent"},
+    };
+    sav_json_doc *doc;
+    sav_error err;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        CHECK_FAILS(parse(&doc, cases[i].text, &err), &err, SAV_BAD_INPUT, cases[i].part);
+    char deep[200];
+    memset(deep, '[', sizeof deep - 1);
+    deep[sizeof deep - 1] = '\0';
+    CHECK_FAILS(parse(&doc, deep, &err), &err, SAV_BAD_INPUT, "64 levels");
+}
+
+static void test_json_many_keys(void) {
+    sav_text text = {0};
+    sav_json_doc *doc;
+    sav_error err;
+    sav_text_string(&text, "{\"k0\":0");
+    for (int i = 1; i < 1000; i++) sav_text_printf(&text, ",\"k%d\":%d", i, i);
+    sav_text_string(&text, ",\"k500\":7}");
+    CHECK_FAILS(parse(&doc, text.bytes, &err), &err, SAV_BAD_INPUT, "\"k500\"");
+    const char *twice;
+    size_t v;
+    if (CHECK_OK(sav_json_parse(&doc, text.bytes, text.length, "t", 1, &twice, &err), &err)) {
+        CHECK_STR(twice, "k500");
+        CHECK_OK(sav_json_size(&v, sav_json_root(doc), "k500", 0, "t", &err), &err);
+        CHECK_SIZE(v, 7);
+        sav_json_free(doc);
+    }
+    sav_text_free(&text);
+}
+
+static void test_numbers(void) {
+    static const double values[] = {0.1, 1, 1e300, 5e-324, 1.0 / 3, -0.0};
+    static const char *const texts[] = {"0.1", "1", "1e+300", "5e-324", "0.3333333333333333", "-0"};
+    for (size_t i = 0; i < 6; i++) {
+        sav_text out = {0};
+        sav_json_put_double(&out, values[i]);
+        CHECK_STR(out.bytes, texts[i]);
+        sav_text_free(&out);
+    }
+}
+
+static const float DATA[6] = {1, 2, 3, 4, 5, -0.0f};
+static const int64_t WIDE[2] = {-1, INT64_MAX};
+
+static const char *write_file(void) {
+    static char path[400];
+    static const char *const keys[] = {"savs", "none"}, *const values[] = {"{\"a\":1}", NULL};
+    const sav_tensor tensors[] = {{"x.weight", SAV_F32, 2, {2, 3}, 6, DATA}, {"ids", SAV_I64, 1, {2}, 2, WIDE}, {"empty", SAV_F32, 1, {0}, 0, DATA}};
+    sav_error err;
+    snprintf(path, sizeof path, "%s/t.safetensors", check_folder());
+    CHECK_OK(sav_safetensors_write(path, tensors, 3, keys, values, 2, &err), &err);
+    return path;
+}
+
+static void test_safetensors_round_trip(void) {
+    sav_safetensors *file;
+    sav_error err;
+    if (!CHECK_OK(sav_safetensors_open(&file, write_file(), &err), &err)) return;
+    CHECK_SIZE(sav_safetensors_count(file), 3);
+    CHECK_STR(sav_safetensors_metadata(file, "savs"), "{\"a\":1}");
+    CHECK(sav_safetensors_metadata(file, "none") == NULL);
+    const sav_tensor *x = sav_safetensors_find(file, "x.weight");
+    if (CHECK(x != NULL)) CHECK(x->rank == 2 && x->shape[1] == 3 && memcmp(x->data, DATA, sizeof DATA) == 0);
+    CHECK(sav_tensor_integer(sav_safetensors_find(file, "ids"), 1) == INT64_MAX);
+    CHECK(sav_safetensors_find(file, "y") == NULL);
+    sav_safetensors_close(file);
+}
+
+/* A file whose header is `json` and whose data is `bytes` zeros must be refused with `part` in the message. */
+static void refuse(const char *json, size_t bytes, const char *part) {
+    unsigned char room[1024] = {0};
+    size_t n = strlen(json);
+    for (int i = 0; i < 8; i++) room[i] = (unsigned char)((uint64_t)n >> (8 * i));
+    memcpy(room + 8, json, n);
+    sav_safetensors *file;
+    sav_error err;
+    CHECK_FAILS(sav_safetensors_parse(&file, room, 8 + n + bytes, "f", &err), &err,
+                strstr(part, "dtype") && strstr(part, "expected") ? SAV_UNSUPPORTED : SAV_BAD_INPUT, part);
+}
+
+static void test_safetensors_refuses(void) {
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "outside the file");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12, "behind the last tensor");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "do not fit its shape");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807,9],\"data_offsets\":[0,8]}}", 8, "does not fit any memory");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,8]}}", 8, "do not fit its shape");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}}", 8, "whole number");
+    refuse("{\"a\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "found dtype C64; expected");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]}}", 6, "overlaps");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[5,9]}}", 9, "hole");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "second time");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "8 dimensions");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, "no shape");
+    refuse("{\"a\":7}", 0, "dtype (none); expected");
+    refuse("[]", 0, "no JSON object");
+    static const unsigned char lying[16] = {255, 255, 255, 255, 255, 255, 255, 127};
+    sav_safetensors *file;
+    sav_error err;
+    CHECK_FAILS(sav_safetensors_parse(&file, lying, 16, "f", &err), &err, SAV_BAD_INPUT, "the header says");
+    CHECK_FAILS(sav_safetensors_parse(&file, lying, 3, "f", &err), &err, SAV_BAD_INPUT, "no safetensors file");
+}
+
+int main(void) {
+    test_json_round_trip();
+    test_json_refuses();
+    test_json_many_keys();
+    test_numbers();
+    test_safetensors_round_trip();
+    test_safetensors_refuses();
+    return check_report("io");
+}
