@@ -12,6 +12,7 @@ IMAGES  ?= 1
 SAN     ?= 0
 BUILD   ?= build
 PREFIX  ?= /usr/local
+VERSION  = 0.1.0
 ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
@@ -48,6 +49,7 @@ endif
 CLI_SRC := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
 # Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
 $(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c
@@ -56,12 +58,16 @@ endif
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
-TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 HELPERS  := $(sort $(filter-out $(TEST_SRC),$(wildcard tests/*.c)))
 HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
+FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
+TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all test clean
+.PHONY: all help test tests asan lint fuzz portability install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
+
+help:
+	@sed -n 's/^##  *//p' $(MAKEFILE_LIST)
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
@@ -71,6 +77,9 @@ $(BUILD)/libsavs.a: $(LIB_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+$(BUILD)/libsavs.so: $(LIB_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsavs.so.0 $^ $(LDLIBS) -o $@
+
 $(BUILD)/savs: $(CLI_OBJ) $(BUILD)/libsavs.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
@@ -78,10 +87,48 @@ $(BUILD)/savs: $(CLI_OBJ) $(BUILD)/libsavs.a
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libsavs.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-test: all $(TESTS)
-	@sh tests/run $(TESTS)
+# The plain driver gives a fuzz target a main: its seeds and mutations of them, the same ones each time.
+$(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/driver.o $(HELP_OBJ) $(BUILD)/libsavs.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+tests: $(TESTS) $(FUZZERS)
+
+## all          build/savs and build/libsavs.a
+## test         every test; needs neither Python nor network
+test: all tests
+	@BUILD=$(BUILD) sh tests/run $(TESTS) $(FUZZERS) $(SH_TESTS)
+
+## asan         the tests under AddressSanitizer and UBSan
+asan:
+	@$(MAKE) SAN=1 OPT=-O1 BUILD=build-asan test
+
+## lint         warnings of gcc and clang as errors, clang-tidy, cppcheck, the rules of the house
+lint:
+	@MAKE="$(MAKE)" sh tools/lint
+
+## fuzz         each fuzz target under libFuzzer (clang) for FUZZ_SECONDS
+FUZZ_SECONDS ?= 30
+fuzz:
+	@$(MAKE) CC=clang SAN=1 OMP=0 OPT=-O1 EXTRA=-fsanitize=fuzzer-no-link BUILD=build-fuzz build-fuzz/libsavs.a
+	@CC=clang SECONDS_EACH=$(FUZZ_SECONDS) LDLIBS="$(LDLIBS)" sh tests/fuzz/run $(FUZZ_SRC)
+
+## portability  one SHA-256 of the dump over compilers, levels, threads, ISAs, aarch64
+portability:
+	@MAKE="$(MAKE)" sh tools/portability
+
+## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX
+install: all $(BUILD)/libsavs.so
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(BUILD)/savs $(DESTDIR)$(PREFIX)/bin/savs
+	install -m 644 $(BUILD)/libsavs.a $(DESTDIR)$(PREFIX)/lib/libsavs.a
+	install -m 755 $(BUILD)/libsavs.so $(DESTDIR)$(PREFIX)/lib/libsavs.so.0
+	ln -sf libsavs.so.0 $(DESTDIR)$(PREFIX)/lib/libsavs.so
+	install -m 644 src/sav.h $(DESTDIR)$(PREFIX)/include/sav.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
+	    -e 's|@OMP@|$(filter -fopenmp,$(LDFLAGS))|' tools/savs.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/savs.pc
+
+## clean        removes what was built
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) build-gcc build-clang build-asan build-fuzz
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
