@@ -131,4 +131,4 @@ install: all $(BUILD)/libsavs.so
 clean:
 	rm -rf $(BUILD) build-gcc build-clang build-asan build-fuzz
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
