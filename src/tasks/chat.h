@@ -1,0 +1,27 @@
+/* chat.h: a prompt that owns its messages, parts and strings: list sample or messages file -> chat -> sav_prompt.
+ *
+ *     sav_chat *chat = sav_chat_new();
+ *     sav_chat_message(chat, "user");  sav_chat_part(chat, SAV_IMAGE, "cat.jpg", 7);  …
+ *     sav_chat_seal(chat, err)         -> chat->prompt is ready
+ */
+#ifndef SAV_CHAT_H
+#define SAV_CHAT_H
+
+#include "base/base.h"
+
+typedef struct sav_chat {
+    sav_prompt prompt; /* valid after seal, until free */
+    sav_message *messages;
+    size_t message_count, message_room;
+    sav_part *parts; /* of all messages, in order */
+    size_t part_count, part_room;
+    bool failed; /* an append found no memory; seal reports it */
+} sav_chat;
+
+sav_chat *sav_chat_new(void); /* NULL: no memory; every function here takes NULL for a chat that failed */
+void sav_chat_message(sav_chat *chat, const char *role);
+void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t length); /* of the last message */
+sav_status sav_chat_seal(sav_chat *chat, sav_error *err);
+void sav_chat_free(sav_chat *chat);
+
+#endif
