@@ -1,0 +1,34 @@
+/* image.h: a picture file becomes RGB bytes, equal to those of Pillow 11.3.0's Image.open(f).convert("RGB").
+ *
+ *   PNG, JPEG, PPM/PGM/PBM bytes -> decoder named by the first bytes -> rgb [h, w, 3] (+ alpha [h, w])
+ *
+ * What happens next (fit, pad, cut, resize, normalise) is in resize.h and tiles.h.
+ */
+#ifndef SAV_IMAGE_H
+#define SAV_IMAGE_H
+
+#include "base/base.h"
+
+/* Twice Pillow's MAX_IMAGE_PIXELS: above it Image.open raises DecompressionBombError, and so do we. */
+#define SAV_IMAGE_MAX_PIXELS ((size_t)178956970)
+
+typedef struct sav_image {
+    size_t h, w;          /* pixels, both at least 1 */
+    int orientation;      /* EXIF 1…8 as the file says it; 1 where it says nothing. Parsed, never applied here */
+    unsigned char *rgb;   /* [h, w, 3], 0…255, red first */
+    unsigned char *alpha; /* [h, w], 255 opaque; only where Pillow opens the file as RGBA (its colour is untouched), else NULL */
+} sav_image;
+
+/* Reads a regular file of any name; folders, FIFOs and devices are refused before they could block. */
+sav_status sav_image_read(sav_image *out, const char *path, sav_error *err);
+
+/* The same from bytes in memory; `name` stands in messages. */
+sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t length, const char *name,
+                            sav_error *err);
+
+/* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */
+sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err);
+
+void sav_image_free(sav_image *image); /* leaves it zeroed; fine twice */
+
+#endif
