@@ -231,8 +231,9 @@ sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err) {
     }
     *file = (sav_os_file){-1, copy, name.bytes};
     sav_status status = SAV_OK;
-    if (sav_os_is_folder(path))
-        status = sav_fail(err, SAV_IO_ERROR, "%s: found a folder; expected the name of a file to write", path);
+    struct stat st; /* the rename would put a file in the place of a device, such as /dev/null */
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+        status = sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path, kind_name(st.st_mode));
     else if ((file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
         status = sav_fail(err, SAV_IO_ERROR, "%s: cannot write: %s", path, strerror(errno));
     if (status) {
