@@ -1,0 +1,137 @@
+/* Every allocation made to fail once: each scenario runs with its 1st, 2nd, 3rd, ... allocation refused, until a run asks
+ * for fewer. Each time the answer is a clean SAV_NO_MEMORY with a message (or a success that never needed the block), and
+ * every block has been given back.
+ */
+#include <string.h>
+
+#include "base/os.h"
+#include "fault.h"
+#include "image/image.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+#include "sav/labels.h"
+#include "tasks/list.h"
+
+static char file[600]; /* a safetensors file, written by main */
+
+static sav_status read_json(sav_error *err) {
+    static const char text[] = "{\"a\":[1,2,{\"b\":\"caf\\u00e9\"}],\"c\":{\"d\":null}}";
+    sav_json_doc *doc;
+    sav_status status = sav_json_parse(&doc, text, strlen(text), "t.json", 1, NULL, err);
+    if (!status) sav_json_free(doc);
+    return status;
+}
+
+static sav_status write_json(sav_error *err) {
+    sav_text out = {0};
+    sav_json_put_string(&out, "caf\xC3\xA9\n", 6);
+    sav_json_put_double(&out, 0.1);
+    sav_text_printf(&out, "%0100d", 1);
+    bool failed = out.failed;
+    sav_text_free(&out);
+    return failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the text") : SAV_OK;
+}
+
+static sav_status write_tensors(sav_error *err) {
+    static const float values[4] = {1, 2, 3, 4};
+    static const sav_tensor tensors[2] = {{"a", SAV_F32, 2, {2, 2}, 4, values}, {"b", SAV_F32, 1, {3}, 3, values}};
+    static const char *const keys[1] = {"savs"}, *const text[1] = {"{}"};
+    return sav_safetensors_write(file, tensors, 2, keys, text, 1, err);
+}
+
+static sav_status read_tensors(sav_error *err) {
+    sav_safetensors *tensors;
+    sav_status status = sav_safetensors_open(&tensors, file, err);
+    if (!status) sav_safetensors_close(tensors);
+    return status;
+}
+
+static sav_status open_weights(sav_error *err) {
+    sav_weights *weights;
+    sav_status status = sav_weights_open(&weights, check_folder(), err);
+    if (!status) sav_weights_close(weights);
+    return status;
+}
+
+static sav_status read_list(sav_error *err) {
+    static const char text[] = "{\"image\":\"a.png\",\"question\":\"<image> q\",\"label\":\"x\",\"question_id\":7}\n"
+                               "{\"image\":[\"a.png\",\"b.png\"],\"question\":\"r\",\"label\":\"X\"}\n"
+                               "{\"question\":\"two\",\"question\":\"two\",\"label\":1}\nbroken\n";
+    sav_list_options options = {.training = true, .skip_bad = true};
+    sav_list *list;
+    sav_status status = sav_list_parse(&list, text, strlen(text), "l.jsonl", "", &options, err);
+    if (status) return status;
+    for (size_t i = 0; !status && i < list->count; i++) {
+        sav_chat *chat;
+        status = sav_sample_chat(&chat, &list->samples[i], err);
+        if (!status) sav_chat_free(chat);
+    }
+    sav_list_free(list);
+    return status;
+}
+
+static sav_status number_labels(sav_error *err) {
+    sav_labels labels = {0};
+    sav_status status = SAV_OK;
+    char name[8] = "a";
+    for (size_t id; !status && name[0] <= 'z'; name[0]++) status = sav_labels_add(&id, &labels, name, err);
+    sav_labels_free(&labels);
+    return status;
+}
+
+static sav_status decode(const char *bytes, size_t length, sav_error *err) {
+    sav_image image;
+    sav_status status = sav_image_decode(&image, (const unsigned char *)bytes, length, "picture", err);
+    if (!status) sav_image_free(&image);
+    return status;
+}
+
+static sav_status read_ppm(sav_error *err) {
+    static const char bytes[] = "P6 2 1 255\nabcdef";
+    return decode(bytes, sizeof bytes - 1, err);
+}
+
+static sav_status list_folder(sav_error *err) {
+    char **names;
+    size_t count;
+    sav_status status = sav_os_list(&names, &count, "tests", err);
+    if (!status) sav_os_names_free(names, count);
+    return status;
+}
+
+/* Runs the scenario with one more allocation allowed each time. */
+static void fail_each(const char *name, sav_status (*scenario)(sav_error *)) {
+    long n = 0;
+    bool hit = true;
+    while (hit) {
+        sav_error err = {SAV_OK, "", ""};
+        long before = fault_live;
+        fault_start(++n);
+        sav_status status = scenario(&err);
+        hit = fault_calls >= n;
+        fault_start(0);
+        bool said = status == SAV_OK || (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
+        bool ok = said && fault_live == before && (hit || status == SAV_OK);
+        if (!ok)
+            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status, err.message,
+                   fault_live - before);
+        CHECK(ok);
+        fault_live = before;
+    }
+    CHECK(n > 1);
+    printf("%s: %ld allocations\n", name, n - 1);
+}
+
+int main(void) {
+    sav_error err;
+    snprintf(file, sizeof file, "%s/model.safetensors", check_folder());
+    CHECK_OK(write_tensors(&err), &err);
+    static const struct {
+        const char *name;
+        sav_status (*scenario)(sav_error *);
+    } cases[] = {{"json read", read_json},       {"json written", write_json}, {"tensors written", write_tensors},
+                 {"tensors read", read_tensors}, {"weights", open_weights},    {"list", read_list},
+                 {"labels", number_labels},      {"ppm", read_ppm},            {"folder", list_folder}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) fail_each(cases[i].name, cases[i].scenario);
+    return check_report("alloc");
+}
