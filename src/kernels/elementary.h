@@ -1,0 +1,35 @@
+/* elementary.h: exp, erf, tanh, sin, cos and one pow, as the numeric contract means them (DESIGN §2: E, Erf, Tanh, Sin, Cos).
+ *
+ *     double -> sav_exp -> double        inside the double programs of softmax, GELU, SiLU, sigmoid
+ *     float  -> sav_exp -> (float)       the ops exp, erf, tanh, sin, cos of one float32: correctly rounded
+ *
+ * Each is a fixed sequence of IEEE double + - x / with its coefficients in the source: no libm, no fused multiply-add. So the
+ * bits of the double are the same with any compiler and CPU, and in NumPy (tools/oracle/elementary.py, the same sequence).
+ * The double lies within 0.51 units in its last place of the truth (0.6 for sin and cos of arguments that are no float32).
+ * golden/elementary/exhaustive.json counts the wrong float32 roundings over all 2^32 inputs (`make exhaustive`).
+ */
+#ifndef SAV_KERNELS_ELEMENTARY_H
+#define SAV_KERNELS_ELEMENTARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Sin and cos take |x| up to here. The caller refuses more with an error; here more gives NaN. */
+#define SAV_TRIG_LIMIT 16777216.0 /* 2^24 */
+
+double sav_exp(double x);  /* -inf gives 0, NaN gives NaN; too large gives inf, subnormal results are rounded once */
+double sav_erf(double x);  /* odd, -0 kept */
+double sav_tanh(double x); /* odd, -0 kept */
+double sav_sin(double x);  /* radians; odd, -0 kept */
+double sav_cos(double x);  /* radians */
+
+/* out[i] = sav_exp(in[i]), the same bits, several at a time. out may be in. */
+void sav_exp_array(double *out, const double *in, size_t count);
+
+/* theta^x rounded once to float32 (inv_freq: theta 1e4 .. 1e6, x in [0, 1]). theta positive and normal, x finite; else NaN. */
+float sav_pow_f32(double theta, float x);
+
+/* True if the CPU rounds to nearest and keeps subnormal numbers, which the contract stands on. A session asks once. */
+bool sav_float_mode_ok(void);
+
+#endif
