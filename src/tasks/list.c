@@ -69,6 +69,17 @@ void sav_list_free(sav_list *list) {
     sav_free(list);
 }
 
+void sav_list_keep(sav_list *list, const bool *keep) {
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (keep[i])
+            list->samples[kept++] = list->samples[i];
+        else
+            sample_free(&list->samples[i]);
+    }
+    list->count = kept;
+}
+
 /* The list takes over what the sample owns, also when it fails. */
 static sav_status add_sample(reader *in, sav_sample *sample) {
     sav_list *list = in->list;

@@ -55,6 +55,7 @@ sav_status sav_list_read(sav_list **out, const char *path, const sav_list_option
 sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, const char *name, const char *folder,
                           const sav_list_options *options, sav_error *err);
 void sav_list_free(sav_list *list); /* NULL is fine */
+void sav_list_keep(sav_list *list, const bool *keep); /* only samples i with keep[i] stay, in their order */
 
 /* One user message: pictures without a placeholder first, in order, then the question; where its text holds `<image>` the
  * remaining pictures stand, in order, as SAV_IMAGE_INLINE. */
