@@ -13,7 +13,7 @@ static void check_sample(uint64_t seed, size_t n, size_t k, const size_t *want, 
     CHECK(memcmp(picks, want, given * sizeof *want) == 0);
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j < i; j++)
-            if (picks[i] == picks[j] || picks[i] >= n) CHECK(!"a pick twice, or out of range");
+            if (picks[i] == picks[j] || picks[i] >= n) CHECK(false && "a pick twice, or out of range");
 }
 
 #define SAMPLE(seed, n, k, ...) \
