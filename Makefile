@@ -50,6 +50,8 @@ CLI_SRC := $(sort $(wildcard src/cli/*.c))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
+# Products of floats are exact in double: only here may the compiler fuse them into the sums.
+$(BUILD)/src/kernels/exact/matmul_%.o: CFLAGS += -ffp-contract=fast
 # Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
 $(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c

@@ -1,0 +1,208 @@
+/* blas.c: float32 linear and attention; OpenBLAS multiplies one tile at a time, single-threaded, threads take tiles.
+ *
+ *   linear     x [T, K], W [N, K] as stored -> out [T, N]: for each 128 columns of W, for each 512 of K in order, the block
+ *              of W is widened to float once and used for all rows while it lies in cache
+ *   attention  64 query rows of a head at a time; scores never exist as T x T
+ *
+ * Tiles do not depend on the number of threads, so results do not either.
+ */
+#include "kernels/blas/blas.h"
+
+#include <cblas.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/exact/exact.h"
+#include "kernels/parallel.h"
+
+enum { COLS = 128, DEPTH = 512, QUERY_ROWS = 64 };
+
+static size_t min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+static bool scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
+    size_t own;
+    (void)T, (void)K, (void)d;
+    return sav_mul(&own, round_up(keys, 16), QUERY_ROWS) && sav_add(&own, own, (size_t)COLS * DEPTH) &&
+           sav_mul(&own, own, sizeof(float)) && sav_mul(bytes, own, (size_t)threads);
+}
+
+/* W[n0 .. n0 + cols, k0 .. k0 + depth] as floats: in place when it is stored so and aligned, else widened to tile. */
+static const float *widen_tile(float *tile, size_t *stride, const sav_matrix *W, size_t n0, size_t cols, size_t k0,
+                               size_t depth) {
+    const size_t K = W->cols;
+    if (W->dtype == SAV_F32 && (uintptr_t)W->data % sizeof(float) == 0) {
+        *stride = K;
+        return (const float *)W->data + n0 * K + k0;
+    }
+    *stride = depth;
+    for (size_t n = 0; n < cols; n++) {
+        const char *from = (const char *)W->data + ((n0 + n) * K + k0) * (W->dtype == SAV_F32 ? 4 : 2);
+        float *to = tile + n * depth;
+        uint16_t half;
+        if (W->dtype == SAV_F32) {
+            memcpy(to, from, depth * sizeof *to);
+        } else if (W->dtype == SAV_BF16) {
+            for (size_t k = 0; k < depth; k++) {
+                memcpy(&half, from + 2 * k, 2);
+                to[k] = sav_widen_bf16(half);
+            }
+        } else {
+            for (size_t k = 0; k < depth; k++) {
+                memcpy(&half, from + 2 * k, 2);
+                to[k] = sav_widen_f16(half);
+            }
+        }
+    }
+    return tile;
+}
+
+/* c[m, n] (+)= a[m, k] . b[n, k]^T or, with `sideways`, a[m, k] . b[k, n]. */
+static void gemm(float *c, const float *a, const float *b, size_t m, size_t n, size_t k, size_t c_stride,
+                 size_t a_stride, size_t b_stride, bool sideways, bool add) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, sideways ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, 1.0f, a,
+                (int)a_stride, b, (int)b_stride, add ? 1.0f : 0.0f, c, (int)c_stride);
+}
+
+static void linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run) {
+    const size_t N = W->rows, K = W->cols;
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads)
+    for (size_t n0 = 0; n0 < N; n0 += COLS) {
+        float *tile = (float *)run->scratch + (size_t)sav_thread() * COLS * DEPTH;
+        size_t cols = min(N - n0, COLS);
+        for (size_t k0 = 0; k0 < K; k0 += DEPTH) {
+            size_t depth = min(K - k0, DEPTH), stride;
+            const float *w = widen_tile(tile, &stride, W, n0, cols, k0, depth);
+            gemm(out + n0, x + k0, w, T, cols, depth, N, K, stride, false, k0 > 0);
+        }
+        for (size_t t = 0; t < T && bias; t++)
+            for (size_t c = 0; c < cols; c++) out[t * N + n0 + c] += bias[n0 + c];
+    }
+}
+
+/* ---- softmax and activations in float ---------------------------------------------------------------------------- */
+
+/* e^x for x <= 88, under 1e-38 as 0: x = n ln 2 + r, a polynomial of degree 6 for e^r, 2^n by the exponent's bits. */
+static inline float fast_exp(float x) {
+    const float clamped = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
+    const float shifted = clamped * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: the sum's low bits are n */
+    const float n = shifted - 12582912.0f;
+    const float r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f; /* ln 2 in two parts */
+    float p = 1.9875691500e-4f; /* Cephes' coefficients for (e^r - 1 - r) / r^2 */
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    uint32_t bits;
+    float power;
+    memcpy(&bits, &shifted, sizeof bits);
+    bits = (bits + 127u) << 23; /* the constant's own bits leave to the left */
+    memcpy(&power, &bits, sizeof power);
+    return x < -87.0f ? 0.0f : p * power;
+}
+
+enum { LANES = 16 };
+
+static void softmax_row(float *s, size_t keys, size_t first, size_t last, float scale) {
+    float most = -INFINITY, parts[LANES] = {0}, sum = 0;
+    for (size_t k = first; k < last; k++) {
+        s[k] *= scale;
+        if (s[k] > most || isnan(s[k])) most = s[k];
+    }
+    memset(s, 0, first * sizeof *s);
+    memset(s + last, 0, (keys - last) * sizeof *s);
+    for (size_t k = first; k < last; k++) s[k] = isnan(most) ? most : fast_exp(s[k] - most);
+    for (size_t k = first; k < last; k++) parts[(k - first) % LANES] += s[k];
+    for (size_t i = 0; i < LANES; i++) sum += parts[i];
+    for (size_t k = first; k < last; k++) s[k] /= sum;
+}
+
+static void attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
+                      const sav_run *run) {
+    const size_t d = at->d, blocks = (at->queries + QUERY_ROWS - 1) / QUERY_ROWS, ahead = at->keys - at->queries;
+    const size_t own = round_up(at->keys, 16) * QUERY_ROWS;
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads)
+    for (size_t task = 0; task < blocks * at->heads; task++) {
+        size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
+        size_t row = (blocks - 1 - task / at->heads) * QUERY_ROWS, rows = min(at->queries - row, QUERY_ROWS);
+        size_t last = at->causal ? ahead + row + rows : at->keys;
+        float *scores = (float *)run->scratch + (size_t)sav_thread() * own;
+        gemm(scores, q + row * at->q_stride + head * d, k + kv * d, rows, last, d, last, at->q_stride, at->kv_stride, false,
+             false);
+        for (size_t r = 0; r < rows; r++) {
+            size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
+            size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
+            softmax_row(scores + r * last, last, begin, end, (float)at->scale);
+        }
+        gemm(out + row * at->heads * d + head * d, scores, v + kv * d, rows, d, last, at->heads * d, last, at->kv_stride,
+             true, false);
+    }
+}
+
+static void activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
+    if (f == SAV_GELU_ERF) { /* the projector's only: too little of it to want another erf */
+        exact_activation(out, x, n, f, run);
+        return;
+    }
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t i = 0; i < n; i++) {
+        /* 0.5 (1 + tanh y) = 1 / (1 + e^-2y), so both are x times a logistic function */
+        float y = f == SAV_SILU ? x[i] : 1.5957691216057308f * (x[i] + 0.044715f * (x[i] * x[i] * x[i]));
+        out[i] = x[i] / (1.0f + fast_exp(-y));
+    }
+}
+
+const sav_kernels sav_kernels_blas = {"blas", "openblas", linear, attention, activation, scratch};
+
+/* ---- self-test --------------------------------------------------------------------------------------------------- */
+
+static float test_value(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return (float)(int32_t)(*state >> 8) * 0x1p-23f - 1.0f;
+}
+
+static bool gemm_sound(size_t m, size_t n, size_t k, bool sideways) {
+    enum { M = 70, N = 131, K = 150 };
+    float a[M * K], b[N * K], c[M * N];
+    uint32_t state = 1;
+    for (size_t i = 0; i < m * k; i++) a[i] = test_value(&state);
+    for (size_t i = 0; i < n * k; i++) b[i] = test_value(&state);
+    gemm(c, a, b, m, n, k, n, k, sideways ? n : k, sideways, false);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double sum = 0, size = 0;
+            for (size_t l = 0; l < k; l++) {
+                double product = (double)a[i * k + l] * (double)(sideways ? b[l * n + j] : b[j * k + l]);
+                sum += product;
+                size += fabs(product);
+            }
+            if (!(fabs((double)c[i * n + j] - sum) <= size * 1e-5)) return false;
+        }
+    return true;
+}
+
+bool sav_blas_check(const char **what) {
+    static const struct {
+        size_t m, n, k;
+        bool sideways;
+        const char *name;
+    } classes[] = {{1, 128, 150, false, "one row times a tile"},
+                   {7, 131, 97, false, "few rows times a tile"},
+                   {70, 128, 128, false, "many rows times a tile"},
+                   {64, 127, 72, false, "query rows times keys"},
+                   {64, 72, 113, true, "probabilities times values"},
+                   {1, 128, 64, true, "one row of probabilities times values"}};
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+        if (!gemm_sound(classes[i].m, classes[i].n, classes[i].k, classes[i].sideways)) {
+            *what = classes[i].name;
+            return false;
+        }
+    return true;
+}

@@ -1,0 +1,146 @@
+/* elementwise.c: norms, sums, rotary embedding, bilinear resize: operation by operation as ATen has them. See elementwise.h.
+ *
+ * Where a module casts to float32 (`.float()`, `.to(torch.float32)`) the rounding is to float, else to R.
+ */
+#include "kernels/elementwise.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/elementary.h"
+#include "kernels/parallel.h"
+
+/* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). */
+void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, size_t D, double eps, const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t t = 0; t < T; t++) {
+        const float *row = x + t * D;
+        float *to = out + t * D;
+        double sum = 0;
+        for (size_t i = 0; i < D; i++) sum += (double)(float)((double)row[i] * (double)row[i]);
+        float mean = (float)(sum / (double)D);
+        float shifted = (float)((double)mean + eps);
+        float r = (float)(1 / sqrt((double)shifted));
+        for (size_t i = 0; i < D; i++) {
+            float normed = sav_round((double)(float)((double)row[i] * (double)r), run->R);
+            to[i] = sav_round((double)weight[i] * (double)normed, run->R);
+        }
+    }
+}
+
+void sav_layer_norm(float *out, const float *x, const float *weight, const float *bias, size_t T, size_t D, double eps,
+                    const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t t = 0; t < T; t++) {
+        const float *row = x + t * D;
+        float *to = out + t * D;
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < D; i++) sum += (double)row[i];
+        const double mean = sum / (double)D;
+        for (size_t i = 0; i < D; i++) squares += ((double)row[i] - mean) * ((double)row[i] - mean);
+        const double r = 1 / sqrt(squares / (double)D + eps);
+        for (size_t i = 0; i < D; i++)
+            to[i] = sav_round(((double)row[i] - mean) * r * (double)weight[i] + (double)bias[i], run->R);
+    }
+}
+
+void sav_plus(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] + (double)b[i], run->R);
+}
+
+void sav_times(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] * (double)b[i], run->R);
+}
+
+void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t D, const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t t = 0; t < T; t++)
+        for (size_t i = 0; i < D; i++) out[t * D + i] = sav_round((double)x[t * D + i] + (double)row[i], run->R);
+}
+
+/* ---- rotary embedding -------------------------------------------------------------------------------------------- */
+
+/* PARITY: for d = 128, theta = 1e6 PyTorch's own vectorised float32 pow rounds entry 37 wrongly; the contract takes the
+ * correctly rounded power (test_kernels.c pins it). */
+void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
+    for (size_t i = 0; i < d / 2; i++) {
+        float exponent = (float)((double)(2 * i) / (double)d);
+        inv_freq[i] = (float)(1 / (double)sav_pow_f32(theta, exponent));
+    }
+}
+
+void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, size_t T, size_t d,
+                    const sav_run *run) {
+    const size_t half = d / 2;
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t t = 0; t < T; t++)
+        for (size_t i = 0; i < half; i++) {
+            double angle = (double)(float)((double)inv_freq[i] * (double)(float)positions[t]);
+            cos[t * half + i] = sav_round((double)(float)sav_cos(angle), run->R);
+            sin[t * half + i] = sav_round((double)(float)sav_sin(angle), run->R);
+        }
+}
+
+void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run) {
+    const size_t half = d / 2;
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t t = 0; t < T; t++) {
+        const float *c = cos + t * half, *s = sin + t * half;
+        for (size_t h = 0; h < heads; h++) {
+            float *low = x + (t * heads + h) * d, *high = low + half;
+            for (size_t i = 0; i < half; i++) {
+                float a = low[i], b = high[i];
+                float ac = sav_round((double)a * (double)c[i], run->R), bs = sav_round(-(double)b * (double)s[i], run->R);
+                float bc = sav_round((double)b * (double)c[i], run->R), as = sav_round((double)a * (double)s[i], run->R);
+                low[i] = sav_round((double)ac + (double)bs, run->R);
+                high[i] = sav_round((double)bc + (double)as, run->R);
+            }
+        }
+    }
+}
+
+/* ---- rows and maps ----------------------------------------------------------------------------------------------- */
+
+void sav_embed_row(float *out, const sav_matrix *table, size_t id) {
+    const char *row = (const char *)table->data + id * table->cols * (table->dtype == SAV_F32 ? 4 : 2);
+    if (table->dtype == SAV_F32) {
+        memcpy(out, row, table->cols * sizeof *out);
+        return;
+    }
+    for (size_t i = 0; i < table->cols; i++) {
+        uint16_t stored;
+        memcpy(&stored, row + 2 * i, 2);
+        out[i] = table->dtype == SAV_BF16 ? sav_widen_bf16(stored) : sav_widen_f16(stored);
+    }
+}
+
+/* Neighbours and weights of one output index along an axis n_in -> n_out. */
+static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t i, size_t n_in, size_t n_out) {
+    double scale = (double)n_in / (double)n_out, x = scale * ((double)i + 0.5) - 0.5;
+    if (x < 0) x = 0;
+    *i0 = (size_t)floor(x) < n_in - 1 ? (size_t)floor(x) : n_in - 1;
+    *i1 = *i0 + 1 < n_in - 1 ? *i0 + 1 : n_in - 1;
+    *l1 = x - (double)*i0 < 1 ? x - (double)*i0 : 1;
+    if (*l1 < 0) *l1 = 0;
+    *l0 = 1 - *l1;
+}
+
+void sav_bilinear(float *out, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D, const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t y = 0; y < oh; y++) {
+        size_t y0, y1, x0, x1;
+        double ly0, ly1, lx0, lx1;
+        bilinear_axis(&y0, &y1, &ly0, &ly1, y, h, oh);
+        for (size_t x = 0; x < ow; x++) {
+            bilinear_axis(&x0, &x1, &lx0, &lx1, x, w, ow);
+            const float *p00 = in + (y0 * w + x0) * D, *p01 = in + (y0 * w + x1) * D;
+            const float *p10 = in + (y1 * w + x0) * D, *p11 = in + (y1 * w + x1) * D;
+            for (size_t i = 0; i < D; i++) {
+                double top = (double)p00[i] * lx0 + (double)p01[i] * lx1, low = (double)p10[i] * lx0 + (double)p11[i] * lx1;
+                out[(y * ow + x) * D + i] = sav_round(top * ly0 + low * ly1, run->R);
+            }
+        }
+    }
+}

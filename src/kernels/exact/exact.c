@@ -1,0 +1,184 @@
+/* exact.c: linear, attention and activation under the numeric contract (see the table in MODEL.md).
+ *
+ *   linear     x [T, K], W [N, K] -> out [T, N]: double sums in increasing k, + bias, one rounding
+ *   attention  q, k, v -> out: scores rounded, scaled and rounded, softmax rounded to f32 then R, p.v rounded
+ *
+ * Blocks of rows are packed once as doubles; tiles of columns are split over threads, each with its own sums.
+ */
+#include "kernels/exact/exact.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "kernels/elementary.h"
+#include "kernels/parallel.h"
+
+enum { QUERY_ROWS = 32 }; /* query rows of one head that one thread handles together; a multiple of every mr */
+
+static size_t min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t round_up(size_t n, size_t unit) {
+    return (n + unit - 1) / unit * unit;
+}
+
+/* Doubles of one thread: column panels [EXACT_COLS * EXACT_DEPTH], sums [EXACT_ROWS * EXACT_COLS]; for attention the packed
+ * queries [QUERY_ROWS * keys or d] and the scores [QUERY_ROWS, keys] as floats. */
+static bool thread_doubles(size_t *out, size_t keys, size_t d) {
+    size_t deep = round_up(keys > d ? keys : d, EXACT_DEPTH), rows;
+    if (!sav_mul(&rows, deep, QUERY_ROWS + QUERY_ROWS / 2)) return false;
+    return sav_add(out, rows, (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
+}
+
+bool exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
+    size_t own, shared;
+    return thread_doubles(&own, keys, d) && sav_mul(&own, own, (size_t)threads) &&
+           sav_mul(&shared, round_up(K, EXACT_DEPTH), min(round_up(T, 8), EXACT_ROWS)) && sav_add(&own, own, shared) &&
+           sav_mul(bytes, own, sizeof(double));
+}
+
+/* sums[cols / nr][rows / mr][mr][nr] of one tile: columns col .. col + cols - 1 of W against packed rows a[rows / mr][K][mr].
+ * k runs in blocks, and inside them in order. */
+static void sum_tile(double *sums, double *panels, const double *a, size_t rows, const exact_operand *W, size_t col,
+                     size_t cols, size_t N, size_t K, const exact_isa *isa) {
+    size_t down = round_up(rows, isa->mr) / isa->mr, across = round_up(cols, isa->nr) / isa->nr;
+    size_t tile = isa->mr * isa->nr;
+    memset(sums, 0, down * across * tile * sizeof *sums);
+    for (size_t k0 = 0; k0 < K; k0 += EXACT_DEPTH) {
+        size_t depth = min(K - k0, EXACT_DEPTH);
+        for (size_t j = 0; j < across; j++) {
+            isa->pack(panels, W, isa->nr, col + j * isa->nr, N, k0, depth);
+            for (size_t i = 0; i < down; i++)
+                isa->tile(sums + (j * down + i) * tile, a + (i * K + k0) * isa->mr, panels, depth);
+        }
+    }
+}
+
+/* out[r * stride + c] = R(sum + bias[c]) of a tile that sum_tile filled; bias NULL: none. */
+static void round_tile(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols,
+                       sav_dtype R, const exact_isa *isa) {
+    size_t down = round_up(rows, isa->mr) / isa->mr;
+    for (size_t c0 = 0; c0 < cols; c0 += isa->nr)
+        for (size_t r = 0; r < rows; r++) {
+            const double *sum = sums + ((c0 / isa->nr * down + r / isa->mr) * isa->mr + r % isa->mr) * isa->nr;
+            float *to = out + r * stride + c0;
+            size_t n = min(cols - c0, isa->nr);
+            for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + (double)bias[c0 + c] : sum[c], R);
+        }
+}
+
+void exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
+                  const exact_isa *isa) {
+    const size_t N = W->rows, K = W->cols;
+    const exact_operand from = {x, SAV_F32, K, 1}, weights = {W->data, W->dtype, K, 1};
+    double *a = run->scratch, *own = a + round_up(K, EXACT_DEPTH) * min(round_up(T, 8), EXACT_ROWS);
+    for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
+        size_t rows = min(T - t0, EXACT_ROWS), panels = round_up(rows, isa->mr) / isa->mr;
+#pragma omp parallel num_threads(run->threads)
+        {
+            double *panel = own + (size_t)sav_thread() * ((size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
+            double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH;
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < panels; i++) isa->pack(a + i * K * isa->mr, &from, isa->mr, t0 + i * isa->mr, T, 0, K);
+#pragma omp for schedule(dynamic)
+            for (size_t n0 = 0; n0 < N; n0 += EXACT_COLS) {
+                size_t cols = min(N - n0, EXACT_COLS);
+                sum_tile(sums, panel, a, rows, &weights, n0, cols, N, K, isa);
+                round_tile(out + t0 * N + n0, N, sums, bias ? bias + n0 : NULL, rows, cols, run->R, isa);
+            }
+        }
+    }
+}
+
+/* ---- attention --------------------------------------------------------------------------------------------------- */
+
+/* One row of scores [first, last) -> probabilities, zeros elsewhere. Masked keys add exact zeros to both sums, so they are
+ * left out of them. e [keys] is scratch. PARITY: softmax runs in float32 whatever R is, then is cast to R (test_kernels.c). */
+static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t last, double scale, sav_dtype R) {
+    float most = -INFINITY;
+    double sum = 0;
+    for (size_t k = first; k < last; k++) {
+        s[k] = sav_round((double)s[k] * scale, R);
+        if (s[k] > most || isnan(s[k])) most = s[k];
+    }
+    for (size_t k = first; k < last; k++) sum += e[k] = sav_exp((double)s[k] - (double)most);
+    memset(s, 0, first * sizeof *s);
+    for (size_t k = first; k < last; k++) s[k] = sav_round((double)(float)(e[k] / sum), R);
+    memset(s + last, 0, (keys - last) * sizeof *s);
+}
+
+typedef struct head_block { /* query rows row .. row + rows - 1 of one head, and the keys that any of them may see */
+    size_t row, rows, first, keys;
+    exact_operand q, k, v; /* v sideways: row = element of the head, k = key */
+} head_block;
+
+static void scores_block(float *scores, double *a, double *panel, double *sums, const head_block *b, size_t d,
+                         const sav_run *run, const exact_isa *isa) {
+    for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * d, &b->q, isa->mr, i, b->rows, 0, d);
+    for (size_t n0 = 0; n0 < b->keys; n0 += EXACT_COLS) {
+        size_t cols = min(b->keys - n0, EXACT_COLS);
+        sum_tile(sums, panel, a, b->rows, &b->k, n0, cols, b->keys, d, isa);
+        round_tile(scores + n0, b->keys, sums, NULL, b->rows, cols, run->R, isa);
+    }
+}
+
+static void values_block(float *out, size_t out_stride, const float *scores, double *a, double *panel, double *sums,
+                         const head_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
+    const exact_operand p = {scores, SAV_F32, b->keys, 1};
+    for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * b->keys, &p, isa->mr, i, b->rows, 0, b->keys);
+    for (size_t n0 = 0; n0 < d; n0 += EXACT_COLS) {
+        size_t cols = min(d - n0, EXACT_COLS);
+        sum_tile(sums, panel, a, b->rows, &b->v, n0, cols, d, b->keys, isa);
+        round_tile(out + n0, out_stride, sums, NULL, b->rows, cols, run->R, isa);
+    }
+}
+
+void exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
+                     const sav_run *run, const exact_isa *isa) {
+    const size_t d = at->d, blocks = (at->queries + QUERY_ROWS - 1) / QUERY_ROWS, ahead = at->keys - at->queries;
+    const size_t deep = round_up(at->keys > d ? at->keys : d, EXACT_DEPTH);
+    const size_t own = deep * (QUERY_ROWS + QUERY_ROWS / 2) + (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS;
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads)
+    for (size_t task = 0; task < blocks * at->heads; task++) {
+        /* the longest rows first, so that threads end together */
+        size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
+        size_t row = (blocks - 1 - task / at->heads) * QUERY_ROWS, rows = min(at->queries - row, QUERY_ROWS);
+        size_t last = at->causal ? ahead + row + rows : at->keys;
+        double *panel = (double *)run->scratch + (size_t)sav_thread() * own;
+        double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH, *a = sums + (size_t)EXACT_ROWS * EXACT_COLS;
+        float *scores = (float *)(a + deep * QUERY_ROWS);
+        const head_block b = {row, rows, 0, last,
+                              {q + row * at->q_stride + head * d, SAV_F32, at->q_stride, 1},
+                              {k + kv * d, SAV_F32, at->kv_stride, 1},
+                              {v + kv * d, SAV_F32, 1, at->kv_stride}};
+        scores_block(scores, a, panel, sums, &b, d, run, isa);
+        for (size_t r = 0; r < rows; r++) {
+            size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
+            size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
+            softmax_row(scores + r * last, a, last, begin, end, at->scale, run->R);
+        }
+        values_block(out + row * at->heads * d + head * d, at->heads * d, scores, a, panel, sums, &b, d, run, isa);
+    }
+}
+
+/* ---- activation -------------------------------------------------------------------------------------------------- */
+
+static double gelu_tanh(double x) {
+    const double u = x * x * x;
+    return 0.5 * x * (1 + sav_tanh(0.79788456080286535588 * (x + 0.044715 * u))); /* sqrt(2 / pi) */
+}
+
+static double gelu_erf(double x) {
+    return x * 0.5 * (1 + sav_erf(x * 0.70710678118654752440)); /* M_SQRT1_2 */
+}
+
+static double silu(double x) {
+    return x / (1 + sav_exp(-x));
+}
+
+void exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
+    double (*const of)(double) = f == SAV_GELU_TANH ? gelu_tanh : f == SAV_GELU_ERF ? gelu_erf : silu;
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t i = 0; i < n; i++) out[i] = sav_round(of((double)x[i]), run->R);
+}

@@ -1,0 +1,41 @@
+/* exact.h: what an ISA gives to the exact matmul, and who uses it.
+ *
+ * The product of two floats is exact in double, so a multiply-add rounds the same fused or apart, and a sum over k in
+ * increasing order has one value on every machine. Vector lanes therefore run over outputs, and k stays in order. That
+ * costs a factor of two against float32 arithmetic and nothing else.
+ */
+#ifndef SAV_EXACT_H
+#define SAV_EXACT_H
+
+#include "kernels/kernels.h"
+
+/* One operand of a matmul, element (row, k) at data[row * row_step + k * k_step]: x, W, and V read sideways. */
+typedef struct exact_operand {
+    const void *data;
+    sav_dtype dtype;
+    size_t row_step, k_step;
+} exact_operand;
+
+typedef struct exact_isa {
+    size_t mr, nr; /* a register tile: mr rows x nr columns */
+    /* panel[depth][width] = doubles of rows row .. row + width - 1 (zero from `rows` on), k = k0 .. k0 + depth - 1 */
+    void (*pack)(double *panel, const exact_operand *from, size_t width, size_t row, size_t rows, size_t k0, size_t depth);
+    /* c[mr][nr] += a[depth][mr] . b[depth][nr] */
+    void (*tile)(double *c, const double *a, const double *b, size_t depth);
+} exact_isa;
+
+enum { EXACT_ROWS = 256, EXACT_COLS = 96, EXACT_DEPTH = 256 }; /* multiples of every mr and nr; a block of k */
+
+extern const exact_isa exact_isa_c;
+#if defined(__x86_64__)
+extern const exact_isa exact_isa_avx2, exact_isa_avx512;
+#endif
+
+void exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
+                  const exact_isa *isa);
+void exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
+                     const sav_run *run, const exact_isa *isa);
+void exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
+bool exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+
+#endif

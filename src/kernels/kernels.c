@@ -1,0 +1,77 @@
+/* kernels.c: the table of engines. The first row of an engine that this CPU can run is its default. */
+#include "kernels/kernels.h"
+
+#include <string.h>
+
+#include "kernels/exact/exact.h"
+#ifdef SAV_BLAS
+#include "kernels/blas/blas.h"
+#endif
+
+/* One row of the exact engine: its matmul compiled for one ISA. */
+#define EXACT(isa_name)                                                                                                   \
+    static void linear_##isa_name(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T,           \
+                                  const sav_run *run) {                                                                   \
+        exact_linear(out, x, W, bias, T, run, &exact_isa_##isa_name);                                                     \
+    }                                                                                                                     \
+    static void attention_##isa_name(float *out, const float *q, const float *k, const float *v, const sav_attention *at, \
+                                     const sav_run *run) {                                                                \
+        exact_attention(out, q, k, v, at, run, &exact_isa_##isa_name);                                                    \
+    }                                                                                                                     \
+    static const sav_kernels kernels_##isa_name = {"exact",          #isa_name,        linear_##isa_name, attention_##isa_name, \
+                                                   exact_activation, exact_scratch};
+
+EXACT(c)
+#if defined(__x86_64__)
+EXACT(avx2)
+EXACT(avx512)
+#endif
+
+static bool always(void) {
+    return true;
+}
+
+#if defined(__x86_64__)
+static bool has_avx2(void) {
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static bool has_avx512(void) {
+    return __builtin_cpu_supports("avx512f") != 0;
+}
+#endif
+
+static const struct {
+    const sav_kernels *kernels;
+    bool (*runs_here)(void);
+} ROWS[] = {
+#ifdef SAV_BLAS
+    {&sav_kernels_blas, always},
+#endif
+#if defined(__x86_64__)
+    {&kernels_avx512, has_avx512},
+    {&kernels_avx2, has_avx2},
+#endif
+    {&kernels_c, always},
+};
+
+const sav_kernels *sav_kernels_at(size_t i) {
+    for (size_t row = 0; row < sizeof ROWS / sizeof ROWS[0]; row++)
+        if (ROWS[row].runs_here() && i-- == 0) return ROWS[row].kernels;
+    return NULL;
+}
+
+const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err) {
+    const sav_kernels *row;
+    char list[200] = "";
+    for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
+        if ((!engine || strcmp(row->engine, engine) == 0) && (!isa || strcmp(row->isa, isa) == 0)) return row;
+        if (strlen(list) + strlen(row->engine) + strlen(row->isa) + 4 < sizeof list) {
+            strcat(list, list[0] ? ", " : "");
+            strcat(strcat(strcat(list, row->engine), " "), row->isa);
+        }
+    }
+    sav_fail(err, SAV_UNSUPPORTED, "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s",
+             engine ? engine : "(default)", isa ? ", ISA " : "", isa ? isa : "", list);
+    return NULL;
+}

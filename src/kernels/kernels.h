@@ -1,0 +1,63 @@
+/* kernels.h: the operations of a forward, below the models.
+ *
+ * Engines differ in three of them: matmul (linear), attention, activation. They stand in a const table that travels in the
+ * session; everything else is in elementwise.h and is the same for all engines, evaluated as the numeric contract says.
+ *
+ *   exact/  the contract: double sums in increasing k, one rounding to R an operation
+ *   blas/   float32: each tile's matmul by OpenBLAS, weights widened a tile at a time
+ *
+ * Values of every storage type R travel in floats, which hold all numbers of f32, bf16 and f16.
+ */
+#ifndef SAV_KERNELS_H
+#define SAV_KERNELS_H
+
+#include "base/base.h"
+#include "base/round.h"
+
+/* A weight matrix as stored and mapped: W [N, K], row n gives output n. May be unaligned. */
+typedef struct sav_matrix {
+    const void *data; /* [rows, cols] of dtype */
+    sav_dtype dtype;  /* SAV_F32, SAV_BF16, SAV_F16 */
+    size_t rows, cols; /* N, K */
+} sav_matrix;
+
+/* How to run: the storage type, the threads, and the scratch that the plan sized. */
+typedef struct sav_run {
+    sav_dtype R;
+    int threads;
+    void *scratch; /* [kernels->scratch(…)] bytes, 64-byte aligned */
+} sav_run;
+
+/* Softmax attention of one sequence. Query i stands at position keys - queries + i. */
+typedef struct sav_attention {
+    size_t queries, keys;
+    size_t heads, kv_heads, d; /* head h reads key/value head h / (heads / kv_heads) */
+    size_t q_stride, kv_stride; /* floats from one token to the next; a head's d floats lie together */
+    bool causal;
+    size_t window; /* keys at distance >= window are masked; 0: none. Only with causal */
+    double scale;  /* scores are multiplied by it */
+} sav_attention;
+
+typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU } sav_activation;
+
+typedef struct sav_kernels {
+    const char *engine; /* "exact", "blas" */
+    const char *isa;    /* "c", "avx2", … */
+    /* out[T, N] = x[T, K] . W[N, K]^T + bias[N]; bias NULL: none. */
+    void (*linear)(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run);
+    /* out[queries, heads * d] = softmax(q k^T * scale + mask) v. */
+    void (*attention)(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
+                      const sav_run *run);
+    /* out[n] = f(x[n]); out may be x. */
+    void (*activation)(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
+    /* Bytes of scratch for linears of at most T rows and K columns and attention over at most `keys` keys of head size d. */
+    bool (*scratch)(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+} sav_kernels;
+
+/* engine and isa by name; NULL: the default engine, the best ISA of this CPU. NULL result: not built, or not on this CPU;
+ * then err says which there are. */
+const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err);
+/* The i-th table built into this library whose ISA this CPU has; NULL past the end. */
+const sav_kernels *sav_kernels_at(size_t i);
+
+#endif
