@@ -7,7 +7,7 @@
  *     if (sav_model_open(&model, "llava-onevision-qwen2-7b-ov-hf", &err)) return report(&err);
  *     if (sav_session_open(&session, model, NULL, &err)) return report(&err);
  *     float *tap = malloc(sav_model_describe(model)->features * sizeof *tap);         // [L, H, d]
- *     if (sav_forward(session, &prompt, tap, NULL, &err)) return report(&err);
+ *     if (sav_forward(session, &prompt, tap, 0, &err)) return report(&err);
  *
  * Letters: T tokens, D width, H query heads, G key/value heads, d head size, F feed-forward width, P patches, L layers,
  * V vocabulary, C classes, N examples, K selected heads.
@@ -69,6 +69,78 @@ typedef struct sav_prompt {
     size_t count;
     const char *literal; /* not NULL: the prompt's bytes as they are, placeholders included; messages only bring pictures */
 } sav_prompt;
+
+/* ---- models and forwards ----------------------------------------------------------------------------------------- */
+
+typedef struct sav_model sav_model;     /* a Hugging Face folder, mapped: immutable, shared by sessions */
+typedef struct sav_session sav_session; /* engine, scratch memory: one thread at a time */
+
+typedef struct sav_model_info {
+    const char *folder;
+    const char *family;        /* "llava_onevision", "qwen2" (text alone) */
+    const char *layout;        /* the chat layout in use */
+    const char *layout_note;   /* why this one, when the folder's own template is not known; else NULL */
+    char sha256[65];           /* the model's identity: config, tokenizer, shard headers and the head of every tensor */
+    size_t L, H, G, d, D, F, V; /* decoder */
+    size_t features;           /* L * H * d floats of a tap */
+    size_t window;             /* keys at this distance and beyond are masked; 0: none */
+    size_t max_positions;
+    size_t vision_layers, vision_width, vision_heads, tile; /* 0 without a tower; tile side in pixels */
+    size_t tensors, shards, parameters;
+    uint64_t weight_bytes;
+} sav_model_info;
+
+/* Reads config, tokenizer and tensor tables, checks every tensor's name, shape and dtype, maps the weights. */
+sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err);
+void sav_model_close(sav_model *model); /* NULL is fine; after its sessions */
+const sav_model_info *sav_model_describe(const sav_model *model);
+
+typedef struct sav_options {
+    const char *engine; /* "exact", "blas"; NULL: the fastest float32 engine built for this CPU */
+    const char *isa;    /* "c", "avx2", …; NULL: the best */
+    sav_dtype dtype;    /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
+    int threads;        /* 0: the cores this process may use */
+    int pillow;         /* order of the two resize passes: 11 (0 too) or 13 */
+    int exif_rotate;    /* 1: turn pictures as their EXIF orientation says; the reference does not */
+} sav_options;
+
+sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options, sav_error *err);
+void sav_session_close(sav_session *session); /* NULL is fine */
+
+typedef struct sav_session_info {
+    const char *engine, *isa;
+    sav_dtype dtype;
+    int threads, pillow;
+    size_t tokens;        /* T of the latest prompt */
+    size_t pictures;      /* read so far */
+    size_t turned;        /* of them with an EXIF orientation other than 1 */
+    size_t scratch_bytes; /* of the latest forward */
+} sav_session_info;
+const sav_session_info *sav_session_describe(const sav_session *session);
+
+/* tap[L, H, d] = the input of each layer's self_attn.o_proj at the last prompt token. No logits; the last layer computes
+ * keys and values of all tokens, but queries and attention of the last one only. depth: run layers 0 … depth - 1 and leave
+ * the rest of tap alone; 0: all. Errors: SAV_BAD_INPUT for pictures and prompts that cannot be (unreadable file, placeholder
+ * count, prompt longer than max_positions). */
+sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth, sav_error *err);
+
+/* One stage of a forward under its PyTorch module path, "model.layers.3.self_attn.o_proj.input". */
+typedef struct sav_stage {
+    const char *name;
+    sav_dtype dtype;  /* storage type: F32, BF16, F16 (then data holds floats of that grid), I64 */
+    int rank;
+    size_t shape[5];
+    const void *data; /* float or int64_t, contiguous; valid during the call only */
+} sav_stage;
+
+/* Receives stages in execution order. A status other than SAV_OK ends the forward with it. */
+typedef struct sav_sink {
+    sav_status (*take)(void *context, const sav_stage *stage, sav_error *err);
+    void *context;
+} sav_sink;
+
+/* The whole module graph, every token of every layer, final norm and lm_head of the last token included. */
+sav_status sav_dump(sav_session *session, const sav_prompt *prompt, const sav_sink *sink, sav_error *err);
 
 /* ---- Sparse Attention Vectors: taps with labels -> heads; a tap -> votes ------------------------------------------ */
 
