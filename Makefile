@@ -65,7 +65,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help test tests asan lint fuzz portability install clean
+.PHONY: all help test tests asan lint fuzz portability exhaustive install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -117,6 +117,14 @@ fuzz:
 ## portability  one SHA-256 of the dump over compilers, levels, threads, ISAs, aarch64
 portability:
 	@MAKE="$(MAKE)" sh tools/portability
+
+## exhaustive   exp, erf, tanh, sin, cos on every float32, to golden/elementary/exhaustive.json; needs MPFR; goes on where it was
+CPU_NAME = $(shell sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+exhaustive: $(BUILD)/exhaustive
+	$(BUILD)/exhaustive --resume --progress $(BUILD)/exhaustive.progress --cpu "$(CPU_NAME)"
+
+$(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary.o
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
 
 ## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX
 install: all $(BUILD)/libsavs.so

@@ -99,7 +99,7 @@ static inline double clamp_exp(double x) {
 
 /* In two steps, since 2^exponent alone may be out of range. */
 static inline double scale(double x, int64_t exponent) {
-    int64_t half = (exponent + 4096) / 2 - 2048; /* rounded down */
+    int64_t half = (int64_t)((uint64_t)(exponent + 4096) >> 1) - 2048; /* rounded down */
     return x * power_of_two(half) * power_of_two(exponent - half);
 }
 
