@@ -248,8 +248,7 @@ def edges(rng):
 KNOWN = {"f32": ([0x3F7BA341, 0x3EE37E16], np.uint32), "bf16": ([0.98046875, 0.43945312], None), "f16": ([0.9824219, 0.4440918], None)}
 
 
-def write(folder, name, dtype, tensors, meta):
-    path = f"{folder}/{name}-{dtype}.safetensors"
+def write(path, tensors, meta):
     save_file({k: v.contiguous() for k, v in tensors.items()}, path, metadata={"savs": json.dumps(meta, separators=(",", ":"))})
     print(f"{os.path.basename(path):32} counts {sorted(tensors['sav.head_counts'].flatten().tolist())[::-1][:8]} cut {meta['cut']} "
           f"near {meta['near_ties']} nan {meta['nan_cosines']}/{meta['fit_nan_cosines']} predictions {tensors['sav.predictions'].tolist()}")
@@ -265,8 +264,8 @@ def main():
         assert argmax(row) == int(torch.argmax(torch.tensor(row)))
     for dtype in ("f32", "bf16", "f16"):
         rng = np.random.Generator(np.random.PCG64(77))
-        write(a.out, "general", dtype, *golden(*general(rng), 5, dtype))
-        write(a.out, "wide", dtype, *golden(*general(rng, L=2, H=3, d=128, noise=16.0), 4, dtype))
+        write(f"{a.out}/general-{dtype}.safetensors", *golden(*general(rng), 5, dtype))
+        write(f"{a.out}/wide-{dtype}.safetensors", *golden(*general(rng, L=2, H=3, d=128, noise=16.0), 4, dtype))
         for name, (x, labels, t, tests, K, held) in edges(rng).items():
             tensors, meta = golden(x, labels, t, tests, K, dtype, held)
             if name == "known":
@@ -277,7 +276,7 @@ def main():
                 assert tensors["sav.class_sums"][:, 0, 0, 0].tolist() == [256, 260]
             if name == "vote-tie":
                 assert tensors["sav.predictions"].tolist() == [1, 0] and tensors["sav.votes"].tolist() == [[1, 1], [1, 1]]
-            write(a.out, name, dtype, tensors, meta)
+            write(f"{a.out}/{name}-{dtype}.safetensors", tensors, meta)
 
 
 if __name__ == "__main__":
