@@ -1,0 +1,209 @@
+/* added.c: added tokens (see added.h).
+ *
+ * Search goes from the left; at one start the longest content wins; after a hit it goes on behind it. A folder has some
+ * ten of them, so an index by first byte is all the machinery that a search needs.
+ */
+#include "text/added.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/unicode.h"
+
+static sav_status no_memory(sav_error *err) {
+    return sav_fail(err, SAV_NO_MEMORY, "added tokens: out of memory");
+}
+
+const sav_added_token *sav_added_by_content(const sav_added *added, const char *content, size_t length) {
+    for (uint32_t i = 0; i < added->count; i++)
+        if (added->tokens[i].length == length && memcmp(added->tokens[i].content, content, length) == 0)
+            return &added->tokens[i];
+    return NULL;
+}
+
+const sav_added_token *sav_added_by_id(const sav_added *added, uint32_t id) {
+    for (uint32_t i = 0; i < added->count; i++)
+        if (added->tokens[i].id == id) return &added->tokens[i];
+    return NULL;
+}
+
+/* The needle, in memory of its own. */
+static sav_status make_needle(char **out, uint32_t *length, const sav_added_token *token, bool nfc, sav_error *err) {
+    if (!token->normalized || !nfc) {
+        *length = token->length;
+        *out = sav_strndup(token->content, token->length);
+        return *out ? SAV_OK : no_memory(err);
+    }
+    sav_text composed = {0};
+    sav_status status = sav_unicode_nfc(&composed, token->content, token->length, err);
+    if (status != SAV_OK) {
+        sav_text_free(&composed);
+        return status;
+    }
+    *out = composed.bytes;
+    *length = (uint32_t)composed.length;
+    return SAV_OK;
+}
+
+sav_status sav_added_put(sav_added *added, const sav_added_token *token, bool nfc, sav_error *err) {
+    char *needle;
+    uint32_t needle_length;
+    if (added->count >= SAV_ADDED_MOST)
+        return sav_fail(err, SAV_UNSUPPORTED, "added tokens: more than %d; expected fewer", SAV_ADDED_MOST);
+    sav_status status = make_needle(&needle, &needle_length, token, nfc, err);
+    if (status != SAV_OK) return status;
+    sav_added_token *place = NULL;
+    for (uint32_t i = 0; i < added->count && !place; i++)
+        if (added->tokens[i].length == token->length && memcmp(added->tokens[i].content, token->content, token->length) == 0)
+            place = &added->tokens[i];
+    char *content = NULL;
+    if (place) {
+        content = place->content;
+        sav_free(place->needle);
+    } else {
+        if (added->count == added->capacity) {
+            uint32_t capacity = added->capacity ? added->capacity * 2 : 32;
+            sav_added_token *grown = sav_realloc(added->tokens, capacity, sizeof *grown);
+            if (!grown) goto failed;
+            added->tokens = grown;
+            added->capacity = capacity;
+        }
+        content = sav_strndup(token->content, token->length);
+        if (!content) goto failed;
+        place = &added->tokens[added->count++];
+    }
+    *place = *token;
+    place->content = content;
+    place->needle = needle;
+    place->needle_length = needle_length;
+    return SAV_OK;
+failed:
+    sav_free(needle);
+    return no_memory(err);
+}
+
+/* ---- indices ------------------------------------------------------------------------------------------------------ */
+
+static bool goes_before(const sav_added_token *a, const sav_added_token *b) {
+    unsigned char first_a = (unsigned char)a->needle[0], first_b = (unsigned char)b->needle[0];
+    return first_a != first_b ? first_a < first_b : a->needle_length > b->needle_length;
+}
+
+/* Sorted by insertion: a handful in real folders, and SAV_ADDED_MOST bounds the rest. Equal needles keep their order. */
+static sav_status build_index(sav_added_index *index, const sav_added *added, bool normalized, sav_error *err) {
+    index->order = sav_alloc(added->count, sizeof *index->order);
+    if (!index->order) return no_memory(err);
+    for (uint32_t i = 0; i < added->count; i++) {
+        const sav_added_token *token = &added->tokens[i];
+        if (token->normalized != normalized || token->needle_length == 0) continue;
+        uint32_t j = index->count++;
+        for (; j > 0 && goes_before(token, &added->tokens[index->order[j - 1]]); j--) index->order[j] = index->order[j - 1];
+        index->order[j] = i;
+        index->first[(unsigned char)token->needle[0] + 1]++;
+    }
+    for (unsigned b = 0; b < 256; b++) index->first[b + 1] += index->first[b];
+    return SAV_OK;
+}
+
+sav_status sav_added_finish(sav_added *added, sav_error *err) {
+    sav_status status = build_index(&added->raw, added, false, err);
+    return status == SAV_OK ? build_index(&added->normal, added, true, err) : status;
+}
+
+void sav_added_free(sav_added *added) {
+    for (uint32_t i = 0; i < added->count; i++) {
+        sav_free(added->tokens[i].content);
+        sav_free(added->tokens[i].needle);
+    }
+    sav_free(added->tokens);
+    sav_free(added->raw.order);
+    sav_free(added->normal.order);
+    memset(added, 0, sizeof *added);
+}
+
+/* ---- cutting ------------------------------------------------------------------------------------------------------ */
+
+/* The token that starts at text[at], the longest if several do. */
+static const sav_added_token *match_at(const sav_added_index *index, const sav_added *added, const char *text,
+                                       size_t length, size_t at) {
+    unsigned char byte = (unsigned char)text[at];
+    for (uint32_t i = index->first[byte]; i < index->first[byte + 1]; i++) {
+        const sav_added_token *token = &added->tokens[index->order[i]];
+        if (token->needle_length <= length - at && memcmp(text + at, token->needle, token->needle_length) == 0)
+            return token;
+    }
+    return NULL;
+}
+
+/* The code point that ends before text[at]; text is well-formed. */
+static bool point_before(uint32_t *point, size_t *start, const char *text, size_t at) {
+    if (at == 0) return false;
+    *start = at - 1;
+    while (*start > 0 && ((unsigned char)text[*start] & 0xC0) == 0x80) --*start;
+    size_t place = *start;
+    return sav_unicode_decode(point, text, at, &place);
+}
+
+static bool beside_word(const char *text, size_t length, size_t start, size_t stop) {
+    uint32_t point;
+    size_t place;
+    if (point_before(&point, &place, text, start) && sav_unicode_is_word(point)) return true;
+    return sav_unicode_decode(&point, text, length, &stop) && sav_unicode_is_word(point);
+}
+
+static size_t strip_left(const char *text, size_t start, size_t not_before) {
+    uint32_t point;
+    size_t place;
+    while (point_before(&point, &place, text, start) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE) start = place;
+    return start > not_before ? start : not_before;
+}
+
+static size_t strip_right(const char *text, size_t length, size_t stop) {
+    uint32_t point;
+    for (size_t at = stop; sav_unicode_decode(&point, text, length, &at) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE;)
+        stop = at;
+    return stop;
+}
+
+static sav_status push_cut(sav_added_cuts *out, size_t start, size_t stop, uint32_t id, sav_error *err) {
+    if (out->count == out->capacity) {
+        size_t capacity = out->capacity ? out->capacity * 2 : 32;
+        sav_added_cut *grown = sav_realloc(out->cuts, capacity, sizeof *grown);
+        if (!grown) return no_memory(err);
+        out->cuts = grown;
+        out->capacity = capacity;
+    }
+    out->cuts[out->count++] = (sav_added_cut){start, stop, id};
+    return SAV_OK;
+}
+
+/* PARITY: a hit rejected by single_word is skipped whole (no shorter token is tried in it), and the search goes on behind
+ * the content of a hit, not behind the white space that rstrip gave it. Guarded by test_tokenizer. */
+sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, const sav_added *added, const char *text,
+                           size_t length, sav_error *err) {
+    size_t at = 0, done = 0; /* done: text up to here is in out */
+    sav_status status = SAV_OK;
+    out->count = 0;
+    while (at < length && status == SAV_OK && index->count) {
+        const sav_added_token *token = match_at(index, added, text, length, at);
+        if (!token) {
+            at++;
+            continue;
+        }
+        size_t start = at, stop = at + token->needle_length;
+        at = stop;
+        if (token->single_word && beside_word(text, length, start, stop)) continue;
+        if (token->lstrip) start = strip_left(text, start, done);
+        if (token->rstrip) stop = strip_right(text, length, stop);
+        if (done < start) status = push_cut(out, done, start, SAV_ADDED_NONE, err);
+        if (status == SAV_OK) status = push_cut(out, start, stop, token->id, err);
+        done = stop;
+    }
+    if (status == SAV_OK && done != length) status = push_cut(out, done, length, SAV_ADDED_NONE, err);
+    return status;
+}
+
+void sav_added_cuts_free(sav_added_cuts *cuts) {
+    sav_free(cuts->cuts);
+    memset(cuts, 0, sizeof *cuts);
+}
