@@ -116,6 +116,9 @@ def golden(features, labels, test_features, test_labels, K, dtype, validation=No
     held = list(validation) if validation is not None else [0] * N
     fit = [n for n in range(N) if not held[n]]
     scored = [n for n in range(N) if held[n]] if any(held) else list(range(N))
+    # The reference takes the mean over one copy of each activation (N_TRIALS = 1): a sum from +0, so that -0 becomes +0.
+    given, given_tests = x, t
+    x, t = x + 0.0, t + 0.0
     fit_x, fit_ids = x[fit], [ids[n] for n in fit]
     assert set(fit_ids) == set(range(C))
     sums, means, counts = reference_means(fit_x, fit_ids, C)
@@ -154,7 +157,7 @@ def golden(features, labels, test_features, test_labels, K, dtype, validation=No
             near += two[0] - two[1] <= TOLERANCE[dtype]
     i32 = lambda v: torch.tensor(np.ascontiguousarray(v), dtype=torch.int32)
     tensors = {
-        "sav.features": x, "sav.label_ids": i32(ids), "sav.validation": i32(held), "sav.test_features": t,
+        "sav.features": given, "sav.label_ids": i32(ids), "sav.validation": i32(held), "sav.test_features": given_tests,
         "sav.test_label_ids": i32([names.index(v) if v in names else -1 for v in test_labels]),
         "sav.class_counts": i32(counts), "sav.class_sums": sums, "sav.class_means": means, "sav.cosines": cos,
         "sav.head_counts": i32(hits.reshape(L, H)), "sav.top_heads": i32(np.stack([top // H, top % H], 1)),
