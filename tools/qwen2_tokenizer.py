@@ -2,7 +2,7 @@
 """Writes the tokenizer files of a model folder from data/qwen2-tokenizer/qwen.tiktoken.
 
     python tools/qwen2_tokenizer.py OUT [--family qwen2-vl|qwen2.5-vl|llava-onevision|lmms-lab] [--form vocab|json|both]
-                                        [--chat-template none|hf|qwen_1_5|qwen]
+                                        [--chat-template none|hf|converted|qwen_1_5|qwen]
 
 OUT gets vocab.json, merges.txt and tokenizer_config.json (form vocab), or tokenizer.json and tokenizer_config.json (form
 json, written by `tokenizers`), equal to those of the published checkpoints in vocabulary, merges and added tokens.
@@ -43,12 +43,18 @@ FAMILIES = {
     "lmms-lab": CHAT,
 }
 
-# Templates in this project's own words; each renders one of the layouts of src/text/chat.h, which knows them.
+# Templates in this project's own words; each renders one of the layouts of src/text/layout.h, which knows them.
 TEMPLATES = {
     "hf": (
         "{% for m in messages %}<|im_start|>{{ m.role }} "
         "{% for c in m.content if c.type == 'image' %}<image>{% endfor %}"
         "{% for c in m.content if c.type == 'text' %}{{ '\\n' + c.text }}{% endfor %}<|im_end|>"
+        "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    ),
+    "converted": (
+        "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' }}"
+        "{% for c in m.content if c.type == 'image' %}{{ '<image>\\n' }}{% endfor %}"
+        "{% for c in m.content if c.type == 'text' %}{{ c.text }}{% endfor %}{{ '<|im_end|>\\n' }}"
         "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
     ),
     "qwen_1_5": (
