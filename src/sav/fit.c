@@ -42,7 +42,7 @@ sav_status sav_heads_make(sav_heads *heads, sav_error *err) {
 
 void sav_heads_finish(sav_heads *heads) {
     sav_heads_view *v = &heads->view;
-    const sav_stage stage = {0, v->selected, v->head_size, v->classes, v->dtype, 1};
+    const sav_fit_setup stage = {0, v->selected, v->head_size, v->classes, v->dtype, 1};
     sav_stage_units(heads->units, heads->activations, &stage);
     v->class_names = (const char *const *)heads->labels.names;
     v->class_counts = heads->class_counts;
@@ -154,7 +154,7 @@ static sav_status split(work *w, size_t count, size_t classes, const sav_fit_opt
     return SAV_OK;
 }
 
-static sav_status make_work(work *w, const sav_stage *stage, size_t selected, sav_error *err) {
+static sav_status make_work(work *w, const sav_fit_setup *stage, size_t selected, sav_error *err) {
     const size_t shape[3] = {stage->classes, stage->heads, stage->size};
     size_t values;
     if (!product(&values, shape, 3)) return fail_memory(err);
@@ -172,7 +172,7 @@ static sav_status make_work(work *w, const sav_stage *stage, size_t selected, sa
 }
 
 /* Scores of all heads, and the means of the selected ones. */
-static void collect(sav_heads *heads, const work *w, const sav_stage *stage) {
+static void collect(sav_heads *heads, const work *w, const sav_fit_setup *stage) {
     sav_heads_view *v = &heads->view;
     const size_t d = stage->size;
     for (size_t n = 0; n < stage->examples; n++) v->scored += w->score_ids[n] >= 0;
@@ -197,7 +197,7 @@ sav_status sav_fit(sav_heads **out, const float *features, const char *const *la
     if (!options) options = &defaults;
     sav_status status = check_options(options, shape, &selected, err);
     if (status) return status;
-    sav_stage stage = {shape[0], shape[1] * shape[2], shape[3], 0, options->dtype, options->threads};
+    sav_fit_setup stage = {shape[0], shape[1] * shape[2], shape[3], 0, options->dtype, options->threads};
     heads = sav_alloc(1, sizeof *heads);
     w.ids = sav_alloc(shape[0], sizeof *w.ids);
     if (!heads || !w.ids) {
@@ -238,7 +238,7 @@ sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes,
                        sav_error *err) {
     const sav_heads_view *v = &heads->view;
     const size_t d = v->head_size, C = v->classes;
-    const sav_stage stage = {1, v->selected, d, C, v->dtype, 1};
+    const sav_fit_setup stage = {1, v->selected, d, C, v->dtype, 1};
     sav_status status = SAV_OK;
     float *unit = sav_alloc(d, sizeof *unit), *cosines = sav_alloc(C, sizeof *cosines);
     double *sum = sav_alloc(C, sizeof *sum);

@@ -29,7 +29,7 @@ static inline float load(float x, sav_dtype dtype) {
 
 /* PARITY: the first example of a class is the accumulator and every later one is added in R, in list order; in bf16 another
  * order gives other means (test_stage.c: bf16 order). */
-void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids, const sav_stage *stage) {
+void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids, const sav_fit_setup *stage) {
     const size_t d = stage->size, width = stage->heads * d;
     const ptrdiff_t heads = (ptrdiff_t)stage->heads;
     for (size_t c = 0; counts && c < stage->classes; c++) counts[c] = 0;
@@ -48,7 +48,7 @@ void sav_stage_sums(float *sums, int32_t *counts, const float *features, const i
     }
 }
 
-void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_stage *stage) {
+void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_fit_setup *stage) {
     const size_t width = stage->heads * stage->size;
     for (size_t c = 0; c < stage->classes; c++)
         for (size_t i = c * width; i < (c + 1) * width; i++)
@@ -64,7 +64,7 @@ static double clamped_norm(double square_sum, sav_dtype dtype) {
     return (double)sav_round(norm < eps ? eps : norm, dtype);
 }
 
-void sav_stage_units(float *units, const float *means, const sav_stage *stage) {
+void sav_stage_units(float *units, const float *means, const sav_fit_setup *stage) {
     const size_t d = stage->size, C = stage->classes;
     const ptrdiff_t heads = (ptrdiff_t)stage->heads;
 #pragma omp parallel for schedule(static) num_threads(team(stage->threads))
@@ -92,7 +92,7 @@ static inline void add_products(double *sum, const float *units, const float *un
 /* PARITY: both vectors are divided by their norms first, the products rounded, then summed; the textbook's dot product over
  * the product of norms has other bits (test_stage.c: cosine vector). */
 void sav_stage_cosines(float *cosines, const float *x, const float *units, float *unit, double *sum,
-                       const sav_stage *stage) {
+                       const sav_fit_setup *stage) {
     const size_t d = stage->size, C = stage->classes;
     const sav_dtype dtype = stage->dtype;
     double square_sum = 0;
@@ -115,7 +115,7 @@ double sav_stage_tolerance(sav_dtype dtype) {
     return dtype == SAV_BF16 ? 0x1p-8 : dtype == SAV_F16 ? 0x1p-11 : 0x1p-20;
 }
 
-sav_vote sav_stage_vote(const float *cosines, const sav_stage *stage) {
+sav_vote sav_stage_vote(const float *cosines, const sav_fit_setup *stage) {
     sav_vote vote = {0, false, false};
     double best = (double)cosines[0], second = -HUGE_VAL;
     for (size_t c = 0; c < stage->classes; c++) {
@@ -144,7 +144,7 @@ typedef struct lane { /* one of the pieces that heads are dealt out to, with its
 } lane;
 
 static int32_t hits_of_head(lane *own, float *cosines, const float *features, const int32_t *ids, const float *units,
-                            size_t f, const sav_stage *stage) {
+                            size_t f, const sav_fit_setup *stage) {
     const size_t d = stage->size, C = stage->classes;
     int32_t hits = 0;
     for (size_t n = 0; n < stage->examples; n++) {
@@ -160,7 +160,7 @@ static int32_t hits_of_head(lane *own, float *cosines, const float *features, co
 }
 
 sav_status sav_stage_hits(int32_t *hits, float *cosines, sav_stage_report *report, const float *features,
-                          const int32_t *ids, const float *units, const sav_stage *stage, sav_error *err) {
+                          const int32_t *ids, const float *units, const sav_fit_setup *stage, sav_error *err) {
     enum { LANES = 64 };
     lane lanes[LANES] = {{NULL, NULL, NULL, {0, 0}}};
     const size_t heads = stage->heads;

@@ -12,14 +12,14 @@
 
 #include "base/base.h"
 
-typedef struct sav_stage {
+typedef struct sav_fit_setup {
     size_t examples; /* N */
     size_t heads;    /* L*H, flat: f = l*H + h */
     size_t size;     /* d */
     size_t classes;  /* C */
     sav_dtype dtype; /* R */
     int threads;     /* 0 = OpenMP's default */
-} sav_stage;
+} sav_fit_setup;
 
 /* One head's opinion of one example. */
 typedef struct sav_vote {
@@ -29,16 +29,16 @@ typedef struct sav_vote {
 } sav_vote;
 
 /* ids[n] = class of example n, -1 = not used. Sums are taken in list order. counts [C] may be NULL. */
-void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids, const sav_stage *stage);
-void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_stage *stage); /* may be in place */
+void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids, const sav_fit_setup *stage);
+void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_fit_setup *stage); /* may be in place */
 
 /* The unit vectors of the class means, laid out for the loop over classes: means [C, heads, d] -> units [heads, d, C]. */
-void sav_stage_units(float *units, const float *means, const sav_stage *stage);
+void sav_stage_units(float *units, const float *means, const sav_fit_setup *stage);
 
 /* cosines [C] of x [d] with one head's units [d, C]. unit: [d] scratch, sum: [C] scratch. */
 void sav_stage_cosines(float *cosines, const float *x, const float *units, float *unit, double *sum,
-                       const sav_stage *stage);
-sav_vote sav_stage_vote(const float *cosines, const sav_stage *stage);
+                       const sav_fit_setup *stage);
+sav_vote sav_stage_vote(const float *cosines, const sav_fit_setup *stage);
 double sav_stage_tolerance(sav_dtype dtype); /* of near ties: 2^-20, 2^-8, 2^-11 */
 
 typedef struct sav_stage_report {
@@ -47,7 +47,7 @@ typedef struct sav_stage_report {
 
 /* hits [heads]: how many examples each head puts into their class. cosines [N, heads, C] may be NULL. */
 sav_status sav_stage_hits(int32_t *hits, float *cosines, sav_stage_report *report, const float *features,
-                          const int32_t *ids, const float *units, const sav_stage *stage, sav_error *err);
+                          const int32_t *ids, const float *units, const sav_fit_setup *stage, sav_error *err);
 
 typedef struct sav_stage_cut {
     int32_t count, next; /* hits at rank K, and most hits outside; next = -1 when all heads are selected */

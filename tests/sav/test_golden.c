@@ -99,7 +99,7 @@ static void golden_close(golden *g) {
 /* Means, cosines, hits, selection; top [K] flat heads. */
 static void check_fit_steps(const golden *g, int32_t *top) {
     const size_t heads = g->L * g->H;
-    const sav_stage stage = {g->N, heads, g->d, g->C, g->dtype, 2};
+    const sav_fit_setup stage = {g->N, heads, g->d, g->C, g->dtype, 2};
     const sav_json *root = sav_json_root(g->meta), *cut_meta = sav_json_get(root, "cut");
     float *x = floats_of(g, "sav.features"), *means = sav_alloc(g->C * heads * g->d, sizeof *means);
     float *units = sav_alloc(g->C * heads * g->d, sizeof *units), *cosines = sav_alloc(g->N * heads * g->C, sizeof *cosines);
@@ -141,7 +141,7 @@ static void check_fit_steps(const golden *g, int32_t *top) {
 /* Cosines and votes of the golden's own means on its test features. */
 static void check_vote_steps(const golden *g, const int32_t *top) {
     const size_t heads = g->L * g->H;
-    const sav_stage stage = {1, heads, g->d, g->C, g->dtype, 1};
+    const sav_fit_setup stage = {1, heads, g->d, g->C, g->dtype, 1};
     const sav_json *root = sav_json_root(g->meta);
     float *means = floats_of(g, "sav.class_means"), *x = floats_of(g, "sav.test_features");
     float *units = sav_alloc(g->C * heads * g->d, sizeof *units), *unit = sav_alloc(g->d, sizeof *unit);

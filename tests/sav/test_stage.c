@@ -12,7 +12,7 @@ enum { MOST = 256 };
 static void cosines_of(float *out, const float *x, const float *means, size_t classes, size_t d, sav_dtype dtype) {
     float units[MOST], unit[MOST];
     double sum[MOST];
-    const sav_stage stage = {1, 1, d, classes, dtype, 1};
+    const sav_fit_setup stage = {1, 1, d, classes, dtype, 1};
     sav_stage_units(units, means, &stage);
     sav_stage_cosines(out, x, units, unit, sum, &stage);
 }
@@ -64,7 +64,7 @@ static void test_extreme_vectors(void) {
 }
 
 static sav_vote vote_on(const float *cosines, size_t classes, sav_dtype dtype) {
-    const sav_stage stage = {1, 1, 1, classes, dtype, 1};
+    const sav_fit_setup stage = {1, 1, 1, classes, dtype, 1};
     return sav_stage_vote(cosines, &stage);
 }
 
@@ -90,7 +90,7 @@ static void test_votes(void) {
 }
 
 static float sum_of(const float *values, size_t count, sav_dtype dtype) {
-    const sav_stage stage = {count, 1, 1, 1, dtype, 1};
+    const sav_fit_setup stage = {count, 1, 1, 1, dtype, 1};
     const int32_t ids[8] = {0};
     int32_t n;
     float sum;
@@ -111,7 +111,7 @@ static void test_sums(void) {
     /* Two classes, one example of neither, means rounded once. */
     static const float x[] = {1, 10, 2, 20, 1, 30};
     static const int32_t ids[] = {1, 0, 1, -1, 1, 0};
-    const sav_stage stage = {6, 1, 1, 2, SAV_BF16, 1};
+    const sav_fit_setup stage = {6, 1, 1, 2, SAV_BF16, 1};
     float sums[2], means[2];
     int32_t counts[2];
     sav_stage_sums(sums, counts, x, ids, &stage);
@@ -173,7 +173,7 @@ static void test_threads(void) {
     memset(one, 0, sizeof one);
     memset(more, 0, sizeof more);
     for (int threads = 1; threads <= 3; threads++) {
-        const sav_stage stage = {N, HEADS, D, C, SAV_BF16, threads};
+        const sav_fit_setup stage = {N, HEADS, D, C, SAV_BF16, threads};
         int32_t counts[C];
         float *cosines = threads == 1 ? one : more;
         sav_stage_sums(means, counts, x, ids, &stage);
