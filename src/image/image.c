@@ -11,21 +11,21 @@
 
 /* ---- the picture's memory ---------------------------------------------------------------------------------------- */
 
-sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const char *name, sav_error *err) {
+sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const sav_image_source *in, sav_error *err) {
     size_t pixels;
     if (h == 0 || w == 0)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found a picture of %zu x %zu pixels; expected at least 1 x 1", name, w,
-                        h);
-    if (!sav_mul(&pixels, h, w) || pixels > SAV_IMAGE_MAX_PIXELS)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found a picture of %zu x %zu pixels; expected at most %zu in all", name,
-                        w, h, SAV_IMAGE_MAX_PIXELS);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found a picture of %zu x %zu pixels; expected at least 1 x 1", in->name,
+                        w, h);
+    if (!sav_mul(&pixels, h, w) || pixels > in->max_pixels)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found a picture of %zu x %zu pixels; expected at most %zu in all",
+                        in->name, w, h, in->max_pixels);
     out->h = h;
     out->w = w;
     out->orientation = 1;
     out->rgb = sav_alloc(pixels, 3);
     if (alpha) out->alpha = sav_alloc(pixels, 1);
     if (!out->rgb || (alpha && !out->alpha))
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu x %zu pixels", name, w, h);
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu x %zu pixels", in->name, w, h);
     return SAV_OK;
 }
 
@@ -72,21 +72,25 @@ static sav_status refuse(const sav_image_source *in, sav_error *err) {
     return SAV_UNSUPPORTED;
 }
 
-sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t length, const char *name,
-                            sav_error *err) {
-    sav_image_source in = {bytes, length, name};
+sav_status sav_image_decode_source(sav_image *out, const sav_image_source *in, sav_error *err) {
     sav_status status;
     memset(out, 0, sizeof *out);
-    if (starts(&in, 0, "\x89PNG\r\n\x1A\n", 8))
-        status = sav_png_decode(out, &in, err);
-    else if (starts(&in, 0, "\xFF\xD8\xFF", 3))
-        status = sav_jpeg_decode(out, &in, err);
-    else if (length >= 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
-        status = sav_ppm_decode(out, &in, err);
+    if (starts(in, 0, "\x89PNG\r\n\x1A\n", 8))
+        status = sav_png_decode(out, in, err);
+    else if (starts(in, 0, "\xFF\xD8\xFF", 3))
+        status = sav_jpeg_decode(out, in, err);
+    else if (in->length >= 2 && in->bytes[0] == 'P' && in->bytes[1] >= '1' && in->bytes[1] <= '6')
+        status = sav_ppm_decode(out, in, err);
     else
-        status = refuse(&in, err);
+        status = refuse(in, err);
     if (status) sav_image_free(out);
     return status;
+}
+
+sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t length, const char *name,
+                            sav_error *err) {
+    sav_image_source in = {bytes, length, name, SAV_IMAGE_MAX_PIXELS};
+    return sav_image_decode_source(out, &in, err);
 }
 
 sav_status sav_image_read(sav_image *out, const char *path, sav_error *err) {

@@ -133,7 +133,7 @@ static void read_image(job *j) {
                              j->in->name, components);
         return;
     }
-    j->status = sav_image_start(j->out, j->jpeg.image_height, j->jpeg.image_width, false, j->in->name, j->err);
+    j->status = sav_image_start(j->out, j->jpeg.image_height, j->jpeg.image_width, false, j->in, j->err);
     if (j->status) return;
     j->out->orientation = orientation_of(&j->jpeg);
     j->jpeg.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;

@@ -108,7 +108,7 @@ static void read_pixels(job *j) {
     layout l = choose(j->png, png_get_color_type(j->png, j->info), png_get_bit_depth(j->png, j->info));
     int passes = png_set_interlace_handling(j->png);
     png_read_update_info(j->png, j->info);
-    j->status = sav_image_start(j->out, h, w, l.alpha, j->in->name, j->err);
+    j->status = sav_image_start(j->out, h, w, l.alpha, j->in, j->err);
     if (j->status) return;
     size_t bytes = l.gray16 ? 2 : l.alpha ? 4 : 3;
     j->stride = png_get_rowbytes(j->png, j->info);

@@ -135,7 +135,7 @@ sav_status sav_ppm_decode(sav_image *out, const sav_image_source *in, sav_error 
     if (status) return status;
     if (maxval < 1 || maxval > MAXVAL_MAX)
         return sav_fail(err, SAV_BAD_INPUT, "%s: found maxval %lu; expected 1 to %d", in->name, maxval, MAXVAL_MAX);
-    status = sav_image_start(out, h, w, false, in->name, err);
+    status = sav_image_start(out, h, w, false, in, err);
     if (status) return status;
     if (bits) return read_bits(out, &r, plain, err);
     unsigned char *level = sav_alloc(MAXVAL_MAX + 1, 1);
