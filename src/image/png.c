@@ -106,10 +106,10 @@ static void read_pixels(job *j) {
     png_read_info(j->png, j->info);
     png_uint_32 w = png_get_image_width(j->png, j->info), h = png_get_image_height(j->png, j->info);
     layout l = choose(j->png, png_get_color_type(j->png, j->info), png_get_bit_depth(j->png, j->info));
+    j->status = sav_image_start(j->out, h, w, l.alpha, j->in, j->err); /* the limit, before libpng makes room for rows */
+    if (j->status) return;
     int passes = png_set_interlace_handling(j->png);
     png_read_update_info(j->png, j->info);
-    j->status = sav_image_start(j->out, h, w, l.alpha, j->in, j->err);
-    if (j->status) return;
     size_t bytes = l.gray16 ? 2 : l.alpha ? 4 : 3;
     j->stride = png_get_rowbytes(j->png, j->info);
     if (j->stride != w * bytes) png_error(j->png, "rows of an unexpected size");
