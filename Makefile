@@ -65,7 +65,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help test tests asan lint fuzz portability exhaustive install clean
+.PHONY: all help test tests asan lint fuzz portability exhaustive golden install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -136,6 +136,18 @@ install: all $(BUILD)/libsavs.so
 	install -m 644 src/sav.h $(DESTDIR)$(PREFIX)/include/sav.h
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
 	    -e 's|@OMP@|$(filter -fopenmp,$(LDFLAGS))|' tools/savs.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/savs.pc
+
+## golden       every golden again, by Python (tools/requirements.txt); ends by showing what changed
+PYTHON ?= python3
+golden:
+	$(PYTHON) -m tools.oracle.generate
+	$(PYTHON) -m tools.oracle.constants
+	$(PYTHON) -m tools.oracle.sav_golden
+	$(PYTHON) -m tools.oracle.fewshot
+	$(PYTHON) -m tools.oracle.self_test
+	for f in $(sort $(wildcard tools/*_golden.py)); do $(PYTHON) $$f || exit 1; done
+	$(PYTHON) tools/golden_manifest.py
+	@git status --short golden
 
 ## clean        removes what was built
 clean:

@@ -1,4 +1,4 @@
-"""Writes golden/models, golden/qwen2, golden/llava, golden/cases.json (names and shapes: golden/STAGES.md).
+"""Writes golden/models, golden/qwen2, golden/llava, golden/changed, golden/cases.json (names and shapes: golden/STAGES.md).
 
     python -m tools.oracle.generate                         everything
     python -m tools.oracle.generate --only t70-90x101       one case, again
@@ -143,6 +143,17 @@ def run_case(root, c, folder, out, all_stages=False):
     return errors
 
 
+def changed_weight(root, c, folder):
+    """The same case with one weight of layer 1's gate doubled: what `savs diff` must turn red on, and name."""
+    name = "language_model.model.layers.1.mlp.gate_proj.weight"
+    folder.tensors[name] = folder.tensors[name].clone()
+    folder.tensors[name][3, 5] *= 2
+    inputs = folder.inputs(folder.layout(without_images(c["messages"])), [])
+    stages, _ = forward.run(folder, inputs, "exact", c["dtype"])
+    os.makedirs(f"{root}/changed", exist_ok=True)
+    write_stages(f"{root}/changed/t70-text.exact.safetensors", stages, "exact", c["dtype"], set(stages))
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--golden", default="golden")
@@ -158,6 +169,7 @@ def main():
         os.makedirs(f"{root}/llava/images", exist_ok=True)
         for file, (h, w, seed) in PICTURES.items():
             images.write(f"{root}/llava/images/{file}", h, w, seed)
+        changed_weight(root, next(c for c in cases() if c["name"] == "llava/t70-text"), forward.Folder(f"{root}/models/t70"))
     table = f"{out}/f32_errors.json"
     errors = forward.read_json(table) if a.only and os.path.exists(table) else {}
     folders = {}
