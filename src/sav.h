@@ -125,17 +125,17 @@ const sav_session_info *sav_session_describe(const sav_session *session);
 sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth, sav_error *err);
 
 /* One stage of a forward under its PyTorch module path, "model.layers.3.self_attn.o_proj.input". */
-typedef struct sav_stage {
+typedef struct sav_snapshot {
     const char *name;
     sav_dtype dtype;  /* storage type: F32, BF16, F16 (then data holds floats of that grid), I64 */
     int rank;
     size_t shape[5];
     const void *data; /* float or int64_t, contiguous; valid during the call only */
-} sav_stage;
+} sav_snapshot;
 
 /* Receives stages in execution order. A status other than SAV_OK ends the forward with it. */
 typedef struct sav_sink {
-    sav_status (*take)(void *context, const sav_stage *stage, sav_error *err);
+    sav_status (*take)(void *context, const sav_snapshot *stage, sav_error *err);
     void *context;
 } sav_sink;
 

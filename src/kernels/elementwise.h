@@ -25,6 +25,10 @@ void sav_rope_table(float *cos, float *sin, const int64_t *positions, const floa
 /* x[T, heads * d] rotated in place, halves (x1, x2) -> x * cos + (-x2, x1) * sin: three roundings an element. */
 void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run);
 
+/* d^-0.5 correctly rounded, as Python's `d ** -0.5`: the scale of attention scores. 1 / sqrt(d) rounds twice and differs for
+ * d = 72. */
+double sav_head_scale(size_t d);
+
 /* Row `id` of the embedding matrix [V, D], widened. */
 void sav_embed_row(float *out, const sav_matrix *table, size_t id);
 
