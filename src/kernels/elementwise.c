@@ -101,10 +101,10 @@ void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t hea
     }
 }
 
-/* One step of Newton on r = 1 / sqrt(d), its residual 1 - d r^2 exact: r is split in halves of 26 bits, so that every
- * product below is exact (d < 2^26), and the sums are small differences. */
+/* One step of Newton on r = 1 / sqrt(d). Its residual 1 - d r^2 is small, so it must come from exact products: r = high +
+ * low with 21 bits in high, which leaves d high^2 exact for d < 2^11 and the other terms far below what is needed. */
 double sav_head_scale(size_t d) {
-    const double n = (double)d, r = 1 / sqrt(n), c = r * 134217729.0; /* 2^27 + 1 */
+    const double n = (double)d, r = 1 / sqrt(n), c = r * 4294967297.0; /* 2^32 + 1 */
     const double high = c - (c - r), low = r - high;
     const double residual = ((1 - n * (high * high)) - n * (2 * high * low)) - n * (low * low);
     return r + 0.5 * r * residual;
