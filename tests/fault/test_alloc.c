@@ -11,6 +11,7 @@
 #include "io/safetensors.h"
 #include "sav/labels.h"
 #include "tasks/list.h"
+#include "text/tokenizer.h"
 
 static char file[600]; /* a safetensors file, written by main */
 
@@ -91,6 +92,68 @@ static sav_status read_ppm(sav_error *err) {
     return decode(bytes, sizeof bytes - 1, err);
 }
 
+static sav_status read_picture(const char *path, sav_error *err) {
+    sav_image image;
+    sav_status status = sav_image_read(&image, path, err);
+    if (!status) sav_image_free(&image);
+    return status;
+}
+
+static sav_status read_png(sav_error *err) {
+    return read_picture("golden/llava/images/49x61.png", err);
+}
+
+static sav_status read_jpeg(sav_error *err) {
+    return read_picture("golden/llava/images/130x60.jpg", err);
+}
+
+static sav_status tokenize(const char *folder, sav_error *err) {
+    static const char text[] = "<|im_start|>user\nWhat is e\xCC\x81 \xF0\x9F\x98\x80?<|im_end|>\n<image>";
+    sav_tokenizer *tokenizer;
+    sav_ids ids = {0}, places = {0};
+    sav_text back = {0};
+    sav_status status = sav_tokenizer_open(&tokenizer, folder, err);
+    if (status) return status;
+    status = sav_tokenizer_encode(&ids, tokenizer, text, strlen(text), err);
+    if (!status) status = sav_tokenizer_encode_media(&ids, &places, tokenizer, text, strlen(text), "<image>", 7, err);
+    if (!status) status = sav_tokenizer_decode(&back, tokenizer, ids.ids, ids.count, false, err);
+    sav_text_free(&back);
+    sav_ids_free(&ids);
+    sav_ids_free(&places);
+    sav_tokenizer_free(tokenizer);
+    return status;
+}
+
+static sav_status tokenize_json(sav_error *err) {
+    return tokenize("golden/models/qwen2-sharded", err);
+}
+
+static sav_status tokenize_merges(sav_error *err) {
+    return tokenize("golden/models/qwen2-window", err);
+}
+
+/* Four examples of two classes, L = 2, H = 2, d = 3: fit, save, open, vote. */
+static sav_status fit(sav_error *err) {
+    static const char *const labels[] = {"a", "b", "a", "b"};
+    static const size_t shape[4] = {4, 2, 2, 3};
+    const sav_fit_options options = {.heads = 3, .threads = 1};
+    char path[700];
+    float features[4 * 2 * 2 * 3];
+    sav_heads *heads, *read = NULL;
+    sav_prediction prediction;
+    int32_t votes[2], head_votes[3];
+    for (int i = 0; i < 48; i++) features[i] = (float)((i * 7) % 11) - (float)(i / 12 % 2) * 3;
+    snprintf(path, sizeof path, "%s/sav", check_folder());
+    sav_status status = sav_fit(&heads, features, labels, shape, &options, err);
+    if (status) return status;
+    status = sav_heads_save(heads, path, NULL, err);
+    if (!status) status = sav_heads_open(&read, path, err);
+    if (!status) status = sav_predict(&prediction, votes, head_votes, read, features, err);
+    sav_heads_free(heads);
+    sav_heads_free(read);
+    return status;
+}
+
 static sav_status list_folder(sav_error *err) {
     char **names;
     size_t count;
@@ -131,7 +194,9 @@ int main(void) {
         sav_status (*scenario)(sav_error *);
     } cases[] = {{"json read", read_json},       {"json written", write_json}, {"tensors written", write_tensors},
                  {"tensors read", read_tensors}, {"weights", open_weights},    {"list", read_list},
-                 {"labels", number_labels},      {"ppm", read_ppm},            {"folder", list_folder}};
+                 {"labels", number_labels},      {"ppm", read_ppm},            {"png", read_png},
+                 {"jpeg", read_jpeg},            {"fit", fit},                 {"folder", list_folder},
+                 {"tokenizer.json", tokenize_json}, {"merges.txt", tokenize_merges}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) fail_each(cases[i].name, cases[i].scenario);
     return check_report("alloc");
 }
