@@ -113,7 +113,10 @@ static inline double exp_normal(double x) {
 
 /* Adding 2^(-1022 - exponent) first puts the last bit where the subnormal result has it, so that there is one rounding. */
 static double exp_small(double x) {
-    exp_parts parts = exp_reduce(clamp_exp(x));
+    if (x < -746.0) {
+        return 0.0;
+    }
+    exp_parts parts = exp_reduce(x);
     double sum = parts.hi + parts.lo;
     double left = parts.lo - (sum - parts.hi);
     if (parts.exponent > -1022 || (parts.exponent == -1022 && sum >= 1)) {
@@ -126,22 +129,6 @@ static double exp_small(double x) {
 }
 
 double sav_exp(double x) { return x < EXP_SUBNORMAL ? exp_small(x) : exp_normal(x); }
-
-void sav_exp_array(double *out, const double *in, size_t count) {
-    for (size_t at = 0; at < count; at += 256) {
-        double x[256]; /* a copy, since out may be in */
-        size_t n = count - at < 256 ? count - at : 256;
-        memcpy(x, in + at, n * sizeof *x);
-        for (size_t i = 0; i < n; i++) {
-            out[at + i] = exp_normal(x[i]);
-        }
-        for (size_t i = 0; i < n; i++) {
-            if (x[i] < EXP_SUBNORMAL) {
-                out[at + i] = x[i] < -746.0 ? 0.0 : exp_small(x[i]);
-            }
-        }
-    }
-}
 
 /* ---- erf, tanh ---------------------------------------------------------------------------------------------------- */
 

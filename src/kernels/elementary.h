@@ -14,7 +14,6 @@
 #define SAV_KERNELS_ELEMENTARY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* Sin and cos take |x| up to here. The caller refuses more with an error; here more gives NaN. */
 #define SAV_TRIG_LIMIT 16777216.0 /* 2^24 */
@@ -24,9 +23,6 @@ double sav_erf(double x);  /* odd, -0 kept */
 double sav_tanh(double x); /* odd, -0 kept */
 double sav_sin(double x);  /* radians; odd, -0 kept */
 double sav_cos(double x);  /* radians */
-
-/* out[i] = sav_exp(in[i]), the same bits, several at a time. out may be in. */
-void sav_exp_array(double *out, const double *in, size_t count);
 
 /* theta^x rounded once to float32 (inv_freq: theta 1e4 .. 1e6, x in [0, 1]). theta positive and normal, x finite; else NaN. */
 float sav_pow_f32(double theta, float x);
