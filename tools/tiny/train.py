@@ -1,0 +1,229 @@
+"""Training in two phases, by two processes of one thread each whose gradients are averaged.
+
+    phase 1, the tower: patch tokens -> shape, colour and fill of what covers the patch; their mean -> count, texture, strokes
+    phase 2, everything: a chat of two or three turns about each picture -> next-token loss on the answers alone
+
+Next-token loss from scratch alone learns far slower: the decoder cannot use what the tower does not show yet. The number
+of steps is fixed, so a seed gives the same model on one machine however busy it is.
+"""
+
+import math
+import os
+import time
+
+import numpy as np
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import nn
+
+from . import model as tiny
+from . import pictures, questions, world
+
+
+def _average(params):
+    grads = [p.grad for p in params if p.grad is not None]
+    flat = torch.cat([g.reshape(-1) for g in grads])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    at = 0
+    for g in grads:
+        g.copy_(flat[at : at + g.numel()].view_as(g))
+        at += g.numel()
+
+
+def _say(rank, log, text):
+    if rank == 0:
+        print(text, flush=True)
+        with open(log, "a") as f:
+            f.write(text + "\n")
+
+
+def _masked_ce(logits, target):
+    return F.cross_entropy(logits.flatten(0, -2), target.flatten().long(), ignore_index=255)
+
+
+class Probes(nn.Module):
+    """Linear read-outs that teach the tower and are thrown away."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.shape, self.color, self.fill = (nn.Linear(width, 1 + len(n)) for n in (world.SHAPES, world.COLORS, questions.FILLS))
+        self.count, self.texture, self.stroke = nn.Linear(width, 7), nn.Linear(width, 1 + len(world.TEXTURES)), nn.Linear(width, len(world.STROKES))
+
+    def forward(self, x):
+        x = self.norm(x)
+        m = x.mean(1)
+        return self.shape(x), self.color(x), self.fill(x), self.count(m), self.texture(m), self.stroke(m)
+
+
+def _tower_batch(rng, sets, names, weights, batch):
+    """Tiles [B, 56, 56, 3], patch labels, picture labels: base tiles, and for larger pictures one time in four a grid tile."""
+    tiles, patch, picture = [], [], []
+    for k in rng.choice(len(names), batch, p=weights):
+        s = sets[names[k]]
+        i = int(rng.integers(len(s.scenes)))
+        t = 0 if s.tiles.shape[1] == 1 or rng.random() < 0.75 else int(rng.integers(1, s.tiles.shape[1]))
+        tiles.append(s.tiles[i, t])
+        patch.append(s.patch[i, t])
+        label = s.picture[i].copy()
+        if t:  # a part of the picture: no count, and no strokes
+            label[0] = 255
+        picture.append(label)
+    grid = np.array([p[0] == 255 for p in picture])
+    return np.stack(tiles), torch.from_numpy(np.stack(patch)), torch.from_numpy(np.stack(picture)), torch.from_numpy(grid)
+
+
+def train_tower(model, sets, steps, batch, seed, rank, log):
+    torch.manual_seed(seed)
+    probes = Probes(tiny.VC)
+    params = list(model.vision_tower.parameters()) + list(probes.parameters())
+    opt = torch.optim.AdamW(params, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.02)
+    names = list(sets)
+    weights = np.array([len(sets[n].scenes) for n in names], float)
+    weights /= weights.sum()
+    rng = np.random.default_rng([seed, 1, rank])
+    start, seen = time.time(), np.zeros(4)
+    for step in range(steps):
+        lr = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        for g in opt.param_groups:
+            g["lr"] = lr
+        tiles, patch, picture, grid = _tower_batch(rng, sets, names, weights, batch)
+        shape, color, fill, count, texture, stroke = probes(tiny.tower(model, tiny.pixels(tiles)))
+        has = (picture[:, 0] == 255) & (picture[:, 2:].sum(1) > 0)  # pictures of strokes, seen whole or in part
+        loss = 2 * _masked_ce(shape, patch[..., 0]) + _masked_ce(color, patch[..., 1]) + _masked_ce(fill, patch[..., 2])
+        loss = loss + _masked_ce(count, picture[:, 0]) + _masked_ce(texture, picture[:, 1])
+        if has.any():
+            loss = loss + F.binary_cross_entropy_with_logits(stroke[has], picture[has, 2:].float())
+        opt.zero_grad()
+        loss.backward()
+        _average(params)
+        nn.utils.clip_grad_norm_(params, 1.0)
+        opt.step()
+        on = (patch[..., 0] > 0) & (patch[..., 0] < 255)
+        whole = picture[:, 0] < 255
+        seen += [(shape.argmax(-1)[on] == patch[..., 0][on]).float().mean(), (color.argmax(-1)[on] == patch[..., 1][on]).float().mean(),
+                 (fill.argmax(-1)[on] == patch[..., 2][on]).float().mean(), (count.argmax(-1)[whole] == picture[whole, 0]).float().mean()]
+        if (step + 1) % 100 == 0:
+            s, c, f, n = seen / 100
+            _say(rank, log, f"tower {step + 1}/{steps} {time.time() - start:.0f} s loss {loss.item():.3f} patch shape {s:.3f} colour {c:.3f} fill {f:.3f} count {n:.3f}")
+            seen[:] = 0
+
+
+# ---- phase 2 -----------------------------------------------------------------------------------------------------
+
+class Chat:
+    """Turns to ids, with the pieces that repeat encoded once."""
+
+    def __init__(self, tok):
+        self.tok, self.known = tok, {}
+        self.start, self.end, self.image = (tok.token_to_id(s) for s in ("<|im_start|>", "<|im_end|>", "<image>"))
+        self.pad = tok.token_to_id("<|endoftext|>")
+
+    def piece(self, text):
+        if text not in self.known:
+            self.known[text] = self.tok.encode(text).ids
+        return self.known[text]
+
+    def encode(self, turns, image_tokens):
+        """(ids, targets): targets[t] = the id that must follow position t, or -100."""
+        ids, learn = [], []
+
+        def put(part, wanted=False):
+            ids.extend(part)
+            learn.extend([wanted] * len(part))
+
+        for k, (question, answer) in enumerate(turns):
+            put([self.start, *self.piece("user ")])
+            if k == 0:
+                put([self.image] * image_tokens)
+                put(self.piece(f"\n{question}"))
+            else:  # with no image between, "user " and the newline are one stretch of text
+                del ids[-len(self.piece("user ")) :], learn[-len(self.piece("user ")) :]
+                put(self.piece(f"user \n{question}"))
+            put([self.end, self.start, *self.piece("assistant\n")])
+            put([*self.piece(answer), self.end], True)
+        return ids, [ids[t + 1] if t + 1 < len(ids) and learn[t + 1] else -100 for t in range(len(ids))]
+
+
+def _chat_batches(rng, chat, s, batch, ahead):
+    """`ahead` batches of pictures of one size, each of chats of about the same length (padding is wasted work)."""
+    index = rng.integers(0, len(s.scenes), batch * ahead)
+    rows = [(i, *chat.encode(questions.conversation(rng, s.scenes[i]), len(s.order))) for i in index]
+    rows.sort(key=lambda r: len(r[1]))
+    for k in rng.permutation(ahead):
+        part = rows[k * batch : (k + 1) * batch]
+        ids = torch.full((batch, len(part[-1][1])), chat.pad)
+        target = torch.full(ids.shape, -100)
+        for j, (_, a, b) in enumerate(part):
+            ids[j, : len(a)] = torch.tensor(a)
+            target[j, : len(b)] = torch.tensor(b)
+        yield s.tiles[[r[0] for r in part]], ids, target
+
+
+AHEAD = 4
+
+
+def train_decoder(model, tok, sets, steps, batch, seed, rank, log, checkpoint):
+    vision = {id(p) for p in model.vision_tower.parameters()}
+    params = [p for p in model.parameters() if p.requires_grad]
+    groups = [{"params": [p for p in params if id(p) not in vision], "scale": 1.0}, {"params": [p for p in params if id(p) in vision], "scale": 0.3}]
+    opt = torch.optim.AdamW(groups, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.05)
+    chat = Chat(tok)
+    names = list(sets)
+    count = np.array([len(sets[n].scenes) for n in names], float)
+    small = np.array([n == (56, 56) for n in names], float)
+    early = 0.85 * small + 0.15 * count * (1 - small) / (count * (1 - small)).sum()
+    late = 0.2 * small + 0.8 * count * (1 - small) / (count * (1 - small)).sum()
+    rng = np.random.default_rng([seed, 2, rank])
+    both = np.random.default_rng([seed, 3])  # the same in both processes: they take pictures of one size at a time
+    start, losses = time.time(), []
+    for step in range(steps):
+        lr = 2e-3 * min(1, (step + 1) / 150) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / steps)))
+        for g in opt.param_groups:
+            g["lr"] = lr * g["scale"]
+        if step % AHEAD == 0:
+            s = sets[names[both.choice(len(names), p=early if step < 0.55 * steps else late)]]
+            ready = _chat_batches(rng, chat, s, batch, AHEAD)
+        tiles, ids, target = next(ready)
+        h = tiny.hidden(model, tiles, s.order, ids)
+        wanted = target >= 0
+        loss = F.cross_entropy(model.language_model.lm_head(h[wanted]), target[wanted])
+        opt.zero_grad()
+        loss.backward()
+        _average(params)
+        nn.utils.clip_grad_norm_(params, 1.0)
+        opt.step()
+        losses.append(loss.item())
+        if (step + 1) % 50 == 0:
+            spent = time.time() - start
+            _say(rank, log, f"decoder {step + 1}/{steps} {spent:.0f} s loss {np.mean(losses[-50:]):.4f} {2 * batch * (step + 1) / spent:.0f} pictures/s")
+        if rank == 0 and (step + 1) % 500 == 0:
+            torch.save(model.state_dict(), checkpoint)
+
+
+def process(rank, world_size, opts):
+    """One of the two training processes; rank 0 writes the results."""
+    torch.set_num_threads(1)
+    os.setsid()  # where the kernel shares the processor by session, each process counts by itself
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(opts.port))
+    dist.init_process_group("gloo", rank=rank, world_size=world_size)
+    work, log = opts.work, f"{opts.work}/train.log"
+    sets = pictures.load(f"{work}/pictures")
+    tok = Tokenizer.from_file(f"{work}/tokenizer.json")
+    model = tiny.build(tok, opts.seed)
+    for p in model.vision_tower.vision_model.post_layernorm.parameters():
+        p.requires_grad_(False)  # computed by the module, read by nobody
+    if os.path.exists(f"{work}/tower.pt"):
+        model.vision_tower.load_state_dict(torch.load(f"{work}/tower.pt"))
+    else:
+        train_tower(model, sets, opts.tower_steps, 64, opts.seed, rank, log)
+        if rank == 0:
+            torch.save(model.vision_tower.state_dict(), f"{work}/tower.pt")
+    if not opts.tower_only:
+        train_decoder(model, tok, sets, opts.steps, 16, opts.seed, rank, log, f"{work}/checkpoint.pt")
+        if rank == 0:
+            torch.save(model.state_dict(), f"{work}/model.pt")
+    dist.destroy_process_group()
