@@ -6,7 +6,7 @@
 
 #include "base/os.h"
 #include "fault.h"
-#include "image/image.h"
+#include "image/tiles.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 #include "sav/labels.h"
@@ -14,6 +14,7 @@
 #include "text/tokenizer.h"
 
 static char file[600]; /* a safetensors file, written by main */
+static sav_safetensors *pictures; /* golden/image/decode.safetensors, opened by main: a tensor a picture file */
 
 static sav_status read_json(sav_error *err) {
     static const char text[] = "{\"a\":[1,2,{\"b\":\"caf\\u00e9\"}],\"c\":{\"d\":null}}";
@@ -154,6 +155,47 @@ static sav_status fit(sav_error *err) {
     return status;
 }
 
+/* A picture of the golden; with IMAGES=0 only its refusal is tried, which asks for nothing. */
+static sav_status decode_golden(const char *name, sav_error *err) {
+    const sav_tensor *bytes = sav_safetensors_find(pictures, name);
+    if (!bytes) return sav_fail(err, SAV_BAD_INPUT, "%s is not in the golden", name);
+    sav_status status = decode(bytes->data, bytes->count, err);
+    if (status != SAV_UNSUPPORTED) return status;
+    return read_ppm(err);
+}
+
+static sav_status read_png_rgba(sav_error *err) {
+    return decode_golden("png/color6_8bit_adam7_33x17", err);
+}
+
+static sav_status read_png_gray16(sav_error *err) {
+    return decode_golden("png/color0_16bit_33x17", err);
+}
+
+static sav_status read_jpeg_cmyk(sav_error *err) {
+    return decode_golden("jpeg/noise_33x17_cmyk", err);
+}
+
+static sav_status rotate(sav_error *err) {
+    sav_image image;
+    static const unsigned char bytes[] = "P6 2 1 255\nabcdef";
+    sav_status status = sav_image_decode(&image, bytes, sizeof bytes - 1, "picture", err);
+    if (status) return status;
+    status = sav_image_rotate(&image, 6, err);
+    sav_image_free(&image);
+    return status;
+}
+
+/* A picture fitted, padded one row short and cut: both passes of the resize, the stretched tile. */
+static sav_status cut_tiles(sav_error *err) {
+    static const size_t pinpoints[] = {28, 28, 56, 56};
+    static unsigned char rgb[40 * 37 * 3], tiles[5 * 28 * 28 * 3];
+    sav_anyres_grid grid = {pinpoints, 2, 28, 14, 9};
+    sav_anyres plan;
+    sav_status status = sav_anyres_plan(&plan, 37, 40, &grid, err);
+    return status ? status : sav_tiles_cut(tiles, rgb, &plan, SAV_BICUBIC, SAV_PILLOW_11, err);
+}
+
 static sav_status list_folder(sav_error *err) {
     char **names;
     size_t count;
@@ -196,7 +238,11 @@ int main(void) {
                  {"tensors read", read_tensors}, {"weights", open_weights},    {"list", read_list},
                  {"labels", number_labels},      {"ppm", read_ppm},            {"png", read_png},
                  {"jpeg", read_jpeg},            {"fit", fit},                 {"folder", list_folder},
-                 {"tokenizer.json", tokenize_json}, {"merges.txt", tokenize_merges}};
+                 {"tokenizer.json", tokenize_json}, {"merges.txt", tokenize_merges},
+                 {"png, RGBA", read_png_rgba},   {"png, 16-bit gray", read_png_gray16},
+                 {"jpeg, CMYK", read_jpeg_cmyk}, {"rotate", rotate},           {"tiles", cut_tiles}};
+    CHECK_OK(sav_safetensors_open(&pictures, "golden/image/decode.safetensors", &err), &err);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) fail_each(cases[i].name, cases[i].scenario);
+    sav_safetensors_close(pictures);
     return check_report("alloc");
 }
