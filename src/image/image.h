@@ -29,6 +29,9 @@ sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t l
 /* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */
 sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err);
 
+/* Writes rgb [h, w, 3] as a PNG file, uncompressed, so that the same pixels give the same bytes in every build. */
+sav_status sav_image_write_png(const char *path, const unsigned char *rgb, size_t h, size_t w, sav_error *err);
+
 void sav_image_free(sav_image *image); /* leaves it zeroed; fine twice */
 
 #endif
