@@ -97,7 +97,7 @@ static sav_status read_picture(const char *path, sav_error *err) {
     sav_image image;
     sav_status status = sav_image_read(&image, path, err);
     if (!status) sav_image_free(&image);
-    return status;
+    return status == SAV_UNSUPPORTED ? read_ppm(err) : status; /* IMAGES=0 */
 }
 
 static sav_status read_png(sav_error *err) {
