@@ -65,7 +65,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help test tests asan lint fuzz portability exhaustive golden install clean
+.PHONY: all help test tests asan lint fuzz portability exhaustive golden parity install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -148,6 +148,10 @@ golden:
 	for f in $(sort $(wildcard tools/*_golden.py)); do $(PYTHON) $$f || exit 1; done
 	$(PYTHON) tools/golden_manifest.py
 	@git status --short golden
+
+## parity       a full-width random checkpoint (0.5 GB in build/), a 640x480 picture, our tap against the committed one
+parity: all
+	$(PYTHON) -m tools.parity $(PARITY)
 
 ## clean        removes what was built
 clean:

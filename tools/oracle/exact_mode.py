@@ -16,6 +16,7 @@ import math
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
 
 from .elementary import E, Cos, Erf, Sin, Tanh
 from .rounding import round_to
@@ -320,18 +321,23 @@ class Exact(TorchDispatchMode):
 
 
 class Truth(TorchDispatchMode):
-    """The f64 kind: a model widened by .double(), its casts to float32 widened too, PyTorch's own double kernels."""
+    """The f64 kind: every float op and every cast to float32 inside the modules in double, PyTorch's own double kernels.
+
+    The model is either widened by .double(), or (full width) kept in float32 and widened here one op at a time: weights are
+    stored values either way.
+    """
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = dict(kwargs or {})
         if kwargs.get("dtype") in (torch.float32, torch.bfloat16, torch.float16):
             kwargs["dtype"] = torch.float64
+        aliases = any(r.alias_info is not None for r in func._schema.returns)
+        if not aliases:  # a view must stay one, and in-place ops already act on doubles
+            args = tree_map(lambda x: wide(x) if isinstance(x, torch.Tensor) and x.is_floating_point() else x, args)
         out = func(*args, **kwargs)
         for o in out if isinstance(out, (tuple, list)) else (out,):
-            if isinstance(o, torch.Tensor) and o.is_floating_point():
-                # pixel_values enter as float32 and may be cut and stacked before they are widened
-                moved = func.overloadpacket in MOVES
-                assert moved or o.dtype == torch.float64, f"{func} gave {o.dtype} in the f64 run"
+            if isinstance(o, torch.Tensor) and o.is_floating_point() and not aliases:
+                assert o.dtype == torch.float64, f"{func} gave {o.dtype} in the f64 run"
         return out
 
 

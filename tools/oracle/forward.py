@@ -200,20 +200,24 @@ def hook_stages(model, folder, keep, mode):
         model.multi_modal_projector.register_forward_hook(check)
 
 
-def run(folder, inputs, kind, dtype="f32", keep_all=True, want=None):
-    """-> (stages {name: tensor} in execution order, mode). kind: exact, f64, f32."""
+def run(folder, inputs, kind, dtype="f32", want=None, widen_whole=True):
+    """-> (stages {name: tensor} in execution order, mode). kind: exact, f64, f32.
+
+    want: which stages to keep. widen_whole=False: the f64 kind keeps the weights in float32 and widens one op at a time.
+    """
     R = {"exact": NAMES[dtype], "f64": torch.float64, "f32": torch.float32}[kind]
-    model = folder.model(R)
+    model = folder.model(R if widen_whole else torch.float32)
     mode = {"exact": Exact, "f64": Truth, "f32": None}[kind]
     mode = mode() if mode else None
     stages = {}
 
     def keep(name, x):
+        if want is not None and not want(name):
+            return
+        x = x.to(R) if name == "inputs_embeds" else x  # a lookup is not widened by itself
         assert x.dtype == R, (name, x.dtype)
         tiles = name.startswith(("vision_tower.", "multi_modal_projector."))
-        y = x.detach() if tiles else x.detach()[0]
-        if want is None or want(name):
-            stages[name] = y.contiguous().clone()
+        stages[name] = (x.detach() if tiles else x.detach()[0]).contiguous().clone()
 
     ids = inputs["input_ids"]
     T = ids.shape[1]
