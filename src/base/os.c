@@ -323,6 +323,20 @@ void sav_os_log_close(sav_os_log *log) {
     sav_free(log);
 }
 
+/* ---- the three streams ------------------------------------------------------------------------------------------- */
+
+void sav_os_guard_streams(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
+        int got = open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY); /* the lowest free number: fd itself */
+        if (got >= 0 && got != fd) close(got);
+    }
+}
+
+bool sav_os_is_terminal(int descriptor) {
+    return isatty(descriptor) == 1;
+}
+
 /* ---- the machine ------------------------------------------------------------------------------------------------- */
 
 double sav_os_seconds(void) {

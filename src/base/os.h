@@ -45,6 +45,11 @@ sav_status sav_os_log_append(sav_os_log *log, const void *bytes, size_t length, 
 sav_status sav_os_log_sync(sav_os_log *log, sav_error *err);
 void sav_os_log_close(sav_os_log *log);
 
+/* Opens nothing onto each of the descriptors 0, 1, 2 that is closed, so that no file gets its number; writing to such a
+ * standard output still fails. */
+void sav_os_guard_streams(void);
+bool sav_os_is_terminal(int descriptor);
+
 double sav_os_seconds(void);         /* monotonic */
 int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
 uint64_t sav_os_resident_peak(void); /* bytes, 0 where unknown */
