@@ -71,6 +71,8 @@ all: $(BUILD)/savs $(BUILD)/libsavs.a
 help:
 	@sed -n 's/^##  *//p' $(MAKEFILE_LIST)
 
+$(BUILD)/src/cli/%.o: CPPFLAGS += -DSAV_VERSION='"$(VERSION)"'
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@

@@ -1,0 +1,135 @@
+/* diff.c: `savs diff A B`: the verdict, and the stages behind it. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "cli/cli.h"
+#include "io/json.h"
+#include "tasks/compare.h"
+
+typedef struct verdict {
+    size_t different, first; /* stages that differ, and the first of them */
+    size_t widest;           /* stage with the largest rel-L2 among those compared */
+    double rel_l2;
+} verdict;
+
+static verdict judge(const sav_comparison *c, double limit) {
+    verdict v = {0};
+    for (size_t i = 0; i < sav_compare_count(c); i++) {
+        const sav_compare_stage *s = sav_compare_at(c, i);
+        if (s->rel_l2 > v.rel_l2) {
+            v.rel_l2 = s->rel_l2;
+            v.widest = i;
+        }
+        if (sav_compare_differs(s, limit) && v.different++ == 0) v.first = i;
+    }
+    return v;
+}
+
+/* ---- for people -------------------------------------------------------------------------------------------------- */
+
+static void put_stage(sav_text *out, const sav_compare_stage *s, bool truth) {
+    static const char *const missing[] = {[SAV_COMPARE_SHAPES] = "other shape", [SAV_COMPARE_ONLY_A] = "only in A",
+                                          [SAV_COMPARE_ONLY_B] = "only in B"};
+    sav_text_printf(out, "%-58s %-22s ", s->name, s->shape);
+    if (s->kind >= SAV_COMPARE_SHAPES)
+        sav_text_printf(out, "%s", missing[s->kind]);
+    else
+        sav_text_printf(out, "%9zu of %-9zu %10.3g %10.3g", s->differ, s->count, s->max_abs, s->rel_l2);
+    if (s->nan_a || s->nan_b) sav_text_printf(out, "  NaN: %zu in A, %zu in B", s->nan_a, s->nan_b);
+    if (truth && s->has_truth) sav_text_printf(out, "  %10.3g %10.3g", s->truth_a, s->truth_b);
+    sav_text_string(out, "\n");
+}
+
+static void put_table(sav_text *out, const sav_comparison *c, bool truth) {
+    bool header = false;
+    for (size_t i = 0; i < sav_compare_count(c); i++) {
+        const sav_compare_stage *s = sav_compare_at(c, i);
+        if (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth)) continue;
+        if (!header)
+            sav_text_printf(out, "%-58s %-22s %-22s %10s %10s%s\n", "stage", "shape", "elements that differ", "max |A-B|",
+                            "rel-L2", truth ? "  A to truth B to truth" : "");
+        header = true;
+        put_stage(out, s, truth);
+    }
+}
+
+static void put_first(sav_text *out, const sav_compare_stage *s) {
+    sav_text_printf(out, "first that differs: %s", s->name);
+    if (s->kind == SAV_COMPARE_VALUES && s->differ)
+        sav_text_printf(out, ", element %zu: A has %.9g, B has %.9g", s->first, s->first_a, s->first_b);
+    sav_text_string(out, "\n");
+}
+
+static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v, double limit) {
+    const size_t count = sav_compare_count(c);
+    if (v->different) {
+        put_first(out, sav_compare_at(c, v->first));
+        sav_text_printf(out, "different: %zu of %zu stages", v->different, count);
+        if (limit >= 0) sav_text_printf(out, " beyond rel-L2 %g", limit);
+        sav_text_string(out, "\n");
+    } else if (limit >= 0 && v->rel_l2 > 0) {
+        sav_text_printf(out, "within rel-L2 %g: %zu stages; largest %.3g at %s\n", limit, count, v->rel_l2,
+                        sav_compare_at(c, v->widest)->name);
+    } else {
+        sav_text_printf(out, "equal: %zu stages, every bit\n", count);
+    }
+}
+
+/* ---- for programs ------------------------------------------------------------------------------------------------ */
+
+static void put_json_stage(sav_text *out, const sav_compare_stage *s, double limit) {
+    static const char *const kinds[] = {"equal", "values", "shapes", "only_a", "only_b"};
+    sav_text_string(out, "{\"name\":");
+    sav_json_put_string(out, s->name, strlen(s->name));
+    sav_text_printf(out, ",\"kind\":\"%s\",\"within\":%s,\"shape\":\"%s\",\"elements\":%zu,\"differ\":%zu,\"max_abs\":",
+                    kinds[s->kind], sav_compare_differs(s, limit) ? "false" : "true", s->shape, s->count, s->differ);
+    sav_json_put_double(out, s->max_abs);
+    sav_text_string(out, ",\"rel_l2\":");
+    sav_json_put_double(out, s->rel_l2);
+    if (s->has_truth) {
+        sav_text_string(out, ",\"rel_l2_a_truth\":");
+        sav_json_put_double(out, s->truth_a);
+        sav_text_string(out, ",\"rel_l2_b_truth\":");
+        sav_json_put_double(out, s->truth_b);
+    }
+    sav_text_string(out, "}");
+}
+
+static void put_json(sav_text *out, const sav_comparison *c, const verdict *v, double limit) {
+    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu,\"first\":", v->different ? "false" : "true", v->different);
+    if (v->different)
+        sav_json_put_string(out, sav_compare_at(c, v->first)->name, strlen(sav_compare_at(c, v->first)->name));
+    else
+        sav_text_string(out, "null");
+    sav_text_string(out, ",\"stages\":[");
+    for (size_t i = 0; i < sav_compare_count(c); i++) {
+        sav_text_string(out, i ? ",\n" : "\n");
+        put_json_stage(out, sav_compare_at(c, i), limit);
+    }
+    sav_text_string(out, "]}\n");
+}
+
+static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
+    sav_comparison *c;
+    sav_text out = {0};
+    sav_status status = sav_compare_open(&c, cli->operands[0], cli->operands[1], cli->truth, err);
+    if (status) return status;
+    const verdict v = judge(c, cli->max_rel_l2);
+    if (cli->json) {
+        put_json(&out, c, &v, cli->max_rel_l2);
+    } else {
+        put_table(&out, c, cli->truth != NULL);
+        put_verdict(&out, c, &v, cli->max_rel_l2);
+    }
+    status = sav_console_print(&out, err);
+    cli->code = v.different ? 1 : 0;
+    sav_text_free(&out);
+    sav_compare_free(c);
+    return status;
+}
+
+sav_status sav_cli_diff(sav_cli *cli, sav_error *err) {
+    return diff_dumps(cli, err);
+}

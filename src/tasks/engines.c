@@ -1,0 +1,23 @@
+/* engines.c: the kernel table in words. See engines.h. */
+#include "tasks/engines.h"
+
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+void sav_engines_describe(sav_text *out) {
+    const char *last = "";
+    const sav_kernels *row;
+    for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
+        if (strcmp(row->engine, last) == 0)
+            sav_text_printf(out, ", %s", row->isa);
+        else
+            sav_text_printf(out, "%sengine %s: %s", i ? "\n" : "", row->engine, row->isa);
+        last = row->engine;
+    }
+    sav_text_string(out, "\n");
+}
+
+sav_status sav_engines_check(const char *engine, const char *isa, sav_error *err) {
+    return sav_kernels_find(engine, isa, err) ? SAV_OK : SAV_UNSUPPORTED;
+}
