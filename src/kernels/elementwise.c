@@ -1,5 +1,6 @@
 /* elementwise.c: norms, sums, rotary embedding, bilinear resize: operation by operation as ATen has them. See elementwise.h.
  *
+ * Parameters of a checkpoint are in its own type; a run in another one takes them rounded to R, as from_pretrained does.
  * Where a module casts to float32 (`.float()`, `.to(torch.float32)`) the rounding is to float, else to R.
  */
 #include "kernels/elementwise.h"
@@ -23,7 +24,7 @@ void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, siz
         float r = (float)(1 / sqrt((double)shifted));
         for (size_t i = 0; i < D; i++) {
             float normed = sav_round((double)(float)((double)row[i] * (double)r), run->R);
-            to[i] = sav_round((double)weight[i] * (double)normed, run->R);
+            to[i] = sav_round((double)sav_round((double)weight[i], run->R) * (double)normed, run->R);
         }
     }
 }
@@ -40,7 +41,9 @@ void sav_layer_norm(float *out, const float *x, const float *weight, const float
         for (size_t i = 0; i < D; i++) squares += ((double)row[i] - mean) * ((double)row[i] - mean);
         const double r = 1 / sqrt(squares / (double)D + eps);
         for (size_t i = 0; i < D; i++)
-            to[i] = sav_round(((double)row[i] - mean) * r * (double)weight[i] + (double)bias[i], run->R);
+            to[i] = sav_round(((double)row[i] - mean) * r * (double)sav_round((double)weight[i], run->R) +
+                                  (double)sav_round((double)bias[i], run->R),
+                              run->R);
     }
 }
 
@@ -57,7 +60,8 @@ void sav_times(float *out, const float *a, const float *b, size_t n, const sav_r
 void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t D, const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads)
     for (size_t t = 0; t < T; t++)
-        for (size_t i = 0; i < D; i++) out[t * D + i] = sav_round((double)x[t * D + i] + (double)row[i], run->R);
+        for (size_t i = 0; i < D; i++)
+            out[t * D + i] = sav_round((double)x[t * D + i] + (double)sav_round((double)row[i], run->R), run->R);
 }
 
 /* ---- rotary embedding -------------------------------------------------------------------------------------------- */
@@ -112,16 +116,17 @@ double sav_head_scale(size_t d) {
 
 /* ---- rows and maps ----------------------------------------------------------------------------------------------- */
 
-void sav_embed_row(float *out, const sav_matrix *table, size_t id) {
+void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run *run) {
     const char *row = (const char *)table->data + id * table->cols * (table->dtype == SAV_F32 ? 4 : 2);
-    if (table->dtype == SAV_F32) {
-        memcpy(out, row, table->cols * sizeof *out);
-        return;
-    }
     for (size_t i = 0; i < table->cols; i++) {
         uint16_t stored;
-        memcpy(&stored, row + 2 * i, 2);
-        out[i] = table->dtype == SAV_BF16 ? sav_widen_bf16(stored) : sav_widen_f16(stored);
+        if (table->dtype == SAV_F32) {
+            memcpy(out + i, row + 4 * i, 4);
+        } else {
+            memcpy(&stored, row + 2 * i, 2);
+            out[i] = table->dtype == SAV_BF16 ? sav_widen_bf16(stored) : sav_widen_f16(stored);
+        }
+        out[i] = sav_round((double)out[i], run->R);
     }
 }
 
@@ -136,7 +141,8 @@ static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t
     *l0 = 1 - *l1;
 }
 
-void sav_bilinear(float *out, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D, const sav_run *run) {
+void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D,
+                  const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads)
     for (size_t y = 0; y < oh; y++) {
         size_t y0, y1, x0, x1;
@@ -148,7 +154,7 @@ void sav_bilinear(float *out, const float *in, size_t oh, size_t ow, size_t h, s
             const float *p10 = in + (y1 * w + x0) * D, *p11 = in + (y1 * w + x1) * D;
             for (size_t i = 0; i < D; i++) {
                 double top = (double)p00[i] * lx0 + (double)p01[i] * lx1, low = (double)p10[i] * lx0 + (double)p11[i] * lx1;
-                out[(y * ow + x) * D + i] = sav_round(top * ly0 + low * ly1, run->R);
+                out[y * out_stride + x * D + i] = sav_round(top * ly0 + low * ly1, run->R);
             }
         }
     }

@@ -29,10 +29,12 @@ void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t hea
  * d = 72. */
 double sav_head_scale(size_t d);
 
-/* Row `id` of the embedding matrix [V, D], widened. */
-void sav_embed_row(float *out, const sav_matrix *table, size_t id);
+/* Row `id` of the embedding matrix [V, D], in R. */
+void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run *run);
 
-/* upsample_bilinear2d, align_corners false. out[oh, ow, D] from in[h, w, D]; rows first, one rounding (llava §8). */
-void sav_bilinear(float *out, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D, const sav_run *run);
+/* upsample_bilinear2d, align_corners false: in [h, w, D] -> oh rows of ow * D floats, out_stride floats apart. Rows first,
+ * one rounding (PARITY: torch has no single order; the contract fixes this one. Test: golden/llava, t70-300x280). */
+void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D,
+                  const sav_run *run);
 
 #endif

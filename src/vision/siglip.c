@@ -62,7 +62,7 @@ static void embed(sav_siglip_scratch *s, const float *const *tiles, size_t n, co
                 for (size_t j = 0; j < C; j++) s->map[(i * C + j) * P + p] = s->x[(i * P + p) * C + j];
         sav_show(trace, s->map, 4, shape, TOWER "embeddings.patch_embedding.output");
     }
-    for (size_t i = 0; i < n; i++) sav_plus(s->x + i * P * C, s->x + i * P * C, m->position_embedding, P * C, run);
+    sav_plus_row(s->x, s->x, m->position_embedding, n, P * C, run); /* a tile is one row of P * C here */
 }
 
 static void attention(sav_siglip_scratch *s, size_t n, const sav_siglip *m, const sav_siglip_layer *layer,

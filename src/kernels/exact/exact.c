@@ -64,14 +64,14 @@ static void round_tile(float *out, size_t stride, const double *sums, const floa
             const double *sum = sums + ((c0 / isa->nr * down + r / isa->mr) * isa->mr + r % isa->mr) * isa->nr;
             float *to = out + r * stride + c0;
             size_t n = min(cols - c0, isa->nr);
-            for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + (double)bias[c0 + c] : sum[c], R);
+            for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + (double)sav_round((double)bias[c0 + c], R) : sum[c], R);
         }
 }
 
 void exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
                   const exact_isa *isa) {
     const size_t N = W->rows, K = W->cols;
-    const exact_operand from = {x, SAV_F32, K, 1}, weights = {W->data, W->dtype, K, 1};
+    const exact_operand from = {x, SAV_F32, SAV_F32, K, 1}, weights = {W->data, W->dtype, run->R, K, 1};
     double *a = run->scratch, *own = a + round_up(K, EXACT_DEPTH) * min(round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
         size_t rows = min(T - t0, EXACT_ROWS), panels = round_up(rows, isa->mr) / isa->mr;
@@ -125,7 +125,7 @@ static void scores_block(float *scores, double *a, double *panel, double *sums, 
 
 static void values_block(float *out, size_t out_stride, const float *scores, double *a, double *panel, double *sums,
                          const head_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
-    const exact_operand p = {scores, SAV_F32, b->keys, 1};
+    const exact_operand p = {scores, SAV_F32, SAV_F32, b->keys, 1};
     for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * b->keys, &p, isa->mr, i, b->rows, 0, b->keys);
     for (size_t n0 = 0; n0 < d; n0 += EXACT_COLS) {
         size_t cols = min(d - n0, EXACT_COLS);
@@ -149,9 +149,9 @@ void exact_attention(float *out, const float *q, const float *k, const float *v,
         double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH, *a = sums + (size_t)EXACT_ROWS * EXACT_COLS;
         float *scores = (float *)(a + deep * QUERY_ROWS);
         const head_block b = {row, rows, 0, last,
-                              {q + row * at->q_stride + head * d, SAV_F32, at->q_stride, 1},
-                              {k + kv * d, SAV_F32, at->kv_stride, 1},
-                              {v + kv * d, SAV_F32, 1, at->kv_stride}};
+                              {q + row * at->q_stride + head * d, SAV_F32, SAV_F32, at->q_stride, 1},
+                              {k + kv * d, SAV_F32, SAV_F32, at->kv_stride, 1},
+                              {v + kv * d, SAV_F32, SAV_F32, 1, at->kv_stride}};
         scores_block(scores, a, panel, sums, &b, d, run, isa);
         for (size_t r = 0; r < rows; r++) {
             size_t here = ahead + row + r, end = at->causal ? here + 1 : last;

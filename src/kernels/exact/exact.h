@@ -12,7 +12,7 @@
 /* One operand of a matmul, element (row, k) at data[row * row_step + k * k_step]: x, W, and V read sideways. */
 typedef struct exact_operand {
     const void *data;
-    sav_dtype dtype;
+    sav_dtype dtype, R; /* as stored; what it is rounded to before use, as a checkpoint loaded in another type is */
     size_t row_step, k_step;
 } exact_operand;
 

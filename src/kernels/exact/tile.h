@@ -49,14 +49,15 @@ static void pack(double *panel, const exact_operand *from, size_t width, size_t 
     size_t have = row >= rows ? 0 : rows - row < width ? rows - row : width;
     size_t start = row * from->row_step + k0 * from->k_step;
     if (have < width) memset(panel, 0, depth * width * sizeof *panel);
-    if (from->k_step == 1 && from->dtype == SAV_F32) {
+    bool as_stored = from->R == SAV_F32 || from->R == from->dtype;
+    if (as_stored && from->k_step == 1 && from->dtype == SAV_F32) {
         pack_f32(panel, (const char *)from->data + 4 * start, from->row_step, width, have, depth);
-    } else if (from->k_step == 1 && from->dtype == SAV_BF16) {
+    } else if (as_stored && from->k_step == 1 && from->dtype == SAV_BF16) {
         pack_bf16(panel, (const char *)from->data + 2 * start, from->row_step, width, have, depth);
     } else {
         for (size_t k = 0; k < depth; k++)
             for (size_t r = 0; r < have; r++)
-                panel[k * width + r] = widen(from, start + r * from->row_step + k * from->k_step);
+                panel[k * width + r] = (double)sav_round(widen(from, start + r * from->row_step + k * from->k_step), from->R);
     }
 }
 

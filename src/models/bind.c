@@ -1,0 +1,138 @@
+/* bind.c: tensors of a checkpoint -> fields of the model, by the names of transformers <= 4.51.
+ *
+ * A missing, misshapen or unasked tensor is an error that names it. Matrices stay where the file is mapped; vectors (norms,
+ * biases) are widened to float once, since they are small and read by every row.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "models/model.h"
+
+sav_status sav_binder_begin(sav_binder *b, sav_model *model, const sav_rename *renames, sav_error *err) {
+    *b = (sav_binder){.model = model, .renames = renames, .err = err};
+    b->used = sav_alloc(sav_weights_count(model->weights), sizeof *b->used);
+    if (!b->used) b->status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    return b->status;
+}
+
+/* The index of a tensor in the folder's sorted list, by its name in the file; count when absent. */
+static size_t find(const sav_binder *b, const char *name) {
+    size_t low = 0, high = sav_weights_count(b->model->weights), n = high;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        int order = strcmp(sav_weights_at(b->model->weights, middle)->name, name);
+        if (order == 0) return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return n;
+}
+
+static const sav_tensor *look_up(sav_binder *b, char file_name[256], const char *format, va_list args) {
+    char name[256];
+    vsnprintf(name, sizeof name, format, args);
+    snprintf(file_name, 256, "%s", name);
+    for (const sav_rename *r = b->renames; r && r->from; r++) {
+        size_t n = strlen(r->from);
+        if (strncmp(name, r->from, n) != 0) continue;
+        snprintf(file_name, 256, "%s%s", r->to, name + n);
+        break;
+    }
+    size_t at = find(b, file_name);
+    if (at == sav_weights_count(b->model->weights)) return NULL;
+    b->used[at] = true;
+    return sav_weights_at(b->model->weights, at);
+}
+
+static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, const char *expected) {
+    if (!t) {
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s", b->model->folder, name, expected);
+        return;
+    }
+    sav_text shape = {0};
+    for (int i = 0; i < t->rank; i++) sav_text_printf(&shape, "%s%zu", i ? ", " : "", t->shape[i]);
+    b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s [%s]; expected %s",
+                         sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype),
+                         shape.bytes ? shape.bytes : "", expected);
+    sav_text_free(&shape);
+}
+
+sav_matrix sav_bind_matrix(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
+    char name[256], expected[80];
+    va_list args;
+    if (b->status) return (sav_matrix){0};
+    va_start(args, format);
+    const sav_tensor *t = look_up(b, name, format, args);
+    va_end(args);
+    snprintf(expected, sizeof expected, "F32, BF16 or F16 [%zu, %zu]", rows, cols);
+    if (!t || t->rank < 2 || t->shape[0] != rows || t->count / (rows ? rows : 1) != cols || t->dtype > SAV_F16) {
+        fail_tensor(b, t, name, expected);
+        return (sav_matrix){0};
+    }
+    return (sav_matrix){t->data, t->dtype, rows, cols};
+}
+
+const float *sav_bind_vector(sav_binder *b, size_t n, const char *format, ...) {
+    char name[256], expected[80];
+    va_list args;
+    if (b->status) return NULL;
+    va_start(args, format);
+    const sav_tensor *t = look_up(b, name, format, args);
+    va_end(args);
+    snprintf(expected, sizeof expected, "%zu values of F32, BF16 or F16", n);
+    if (!t || t->count != n || t->dtype > SAV_F16) {
+        fail_tensor(b, t, name, expected);
+        return NULL;
+    }
+    float *wide = sav_model_own(b->model, n, sizeof *wide);
+    if (!wide) {
+        b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", b->model->folder);
+        return NULL;
+    }
+    for (size_t i = 0; i < n; i++) wide[i] = sav_tensor_float(t, i);
+    return wide;
+}
+
+const sav_tensor *sav_bind_peek(sav_binder *b, const char *format, ...) {
+    char name[256];
+    va_list args;
+    if (b->status) return NULL;
+    va_start(args, format);
+    const sav_tensor *t = look_up(b, name, format, args);
+    va_end(args);
+    return t;
+}
+
+void sav_bind_ignore(sav_binder *b, const char *prefix) {
+    char name[256];
+    if (b->status) return;
+    snprintf(name, sizeof name, "%s", prefix);
+    for (const sav_rename *r = b->renames; r && r->from; r++) {
+        size_t n = strlen(r->from);
+        if (strncmp(prefix, r->from, n) != 0) continue;
+        snprintf(name, sizeof name, "%s%s", r->to, prefix + n);
+        break;
+    }
+    for (size_t i = 0; i < sav_weights_count(b->model->weights); i++)
+        if (strncmp(sav_weights_at(b->model->weights, i)->name, name, strlen(name)) == 0) b->used[i] = true;
+}
+
+static bool ends_with(const char *name, const char *end) {
+    size_t n = strlen(name), m = strlen(end);
+    return n >= m && strcmp(name + n - m, end) == 0;
+}
+
+sav_status sav_binder_end(sav_binder *b) {
+    for (size_t i = 0; !b->status && i < sav_weights_count(b->model->weights); i++) {
+        const sav_tensor *t = sav_weights_at(b->model->weights, i);
+        /* buffers that older writers stored: recomputed here */
+        if (b->used[i] || ends_with(t->name, ".inv_freq") || ends_with(t->name, ".position_ids")) continue;
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is not part of this architecture (%s)",
+                             sav_weights_file_of(b->model->weights, t), t->name, b->model->family->name);
+    }
+    sav_free(b->used);
+    b->used = NULL;
+    return b->status;
+}

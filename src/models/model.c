@@ -1,0 +1,97 @@
+/* model.c: a Hugging Face folder -> sav_model: config, family, weights, tokenizer, chat layout. See model.h. */
+#include "models/model.h"
+
+#include <string.h>
+
+#include "kernels/elementwise.h"
+
+void *sav_model_own(sav_model *model, size_t count, size_t size) {
+    if (model->owned_count == model->owned_room) {
+        size_t room = model->owned_room * 2 + 64;
+        void **more = sav_realloc(model->owned, room, sizeof *more);
+        if (!more) return NULL;
+        model->owned = more;
+        model->owned_room = room;
+    }
+    void *p = sav_alloc(count, size);
+    if (p) model->owned[model->owned_count++] = p;
+    return p;
+}
+
+void sav_model_close(sav_model *model) {
+    if (!model) return;
+    for (size_t i = 0; i < model->owned_count; i++) sav_free(model->owned[i]);
+    sav_free(model->owned);
+    sav_tokenizer_free(model->tokenizer);
+    sav_weights_close(model->weights);
+    sav_text_free(&model->layout_note);
+    sav_free(model->folder);
+    sav_free(model);
+}
+
+const sav_model_info *sav_model_describe(const sav_model *model) {
+    return &model->info;
+}
+
+static void describe(sav_model *model) {
+    sav_model_info *info = &model->info;
+    const sav_qwen2_config *c = &model->llm.config;
+    const sav_siglip_config *v = &model->tower.config;
+    info->folder = model->folder;
+    info->family = model->family->name;
+    info->layout = sav_layout_name(model->layout);
+    info->layout_note = model->layout_note.length ? model->layout_note.bytes : NULL;
+    info->L = c->L, info->D = c->D, info->H = c->H, info->G = c->G, info->d = c->d, info->F = c->F, info->V = c->V;
+    info->features = c->L * c->H * c->d;
+    info->window = c->window;
+    info->max_positions = c->max_positions;
+    info->vision_layers = v->layers, info->vision_width = v->C, info->vision_heads = v->heads, info->tile = v->tile;
+    info->tensors = sav_weights_count(model->weights);
+    info->shards = sav_weights_shards(model->weights);
+    for (size_t i = 0; i < info->tensors; i++) {
+        const sav_tensor *t = sav_weights_at(model->weights, i);
+        info->parameters += t->count;
+        info->weight_bytes += t->count * sav_dtype_size(t->dtype);
+    }
+}
+
+static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_error *err) {
+    const char *name = sav_json_name(config);
+    sav_status status;
+    model->family = sav_family_find(sav_json_root(config), name, err);
+    if (!model->family) return err->status;
+    if ((status = sav_weights_open(&model->weights, model->folder, err)) ||
+        (status = model->family->open(model, sav_json_root(config), name, err)) ||
+        (status = sav_tokenizer_open(&model->tokenizer, model->folder, err)) ||
+        (status = sav_layout_choose(&model->layout, &model->layout_note, model->folder, model->family->fallback, err)) ||
+        (status = sav_model_identity(model->info.sha256, model->folder, model->weights, err)))
+        return status;
+    sav_rope_frequencies(model->llm.inv_freq, model->llm.config.rope_theta, model->llm.config.d);
+    describe(model);
+    return SAV_OK;
+}
+
+sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err) {
+    sav_error own;
+    sav_json_doc *config = NULL;
+    sav_text path = {0};
+    sav_model *model = sav_alloc(1, sizeof *model);
+    sav_status status;
+    err = err ? err : &own;
+    *out = NULL;
+    sav_text_printf(&path, "%s/config.json", folder);
+    if (!model || path.failed || !(model->folder = sav_strdup(folder))) {
+        status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    } else if (!sav_os_is_folder(folder)) {
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: found no folder; expected a Hugging Face model folder", folder);
+    } else if ((status = sav_json_read(&config, path.bytes, err)) == SAV_OK) {
+        status = open_parts(model, config, err);
+    }
+    sav_json_free(config);
+    sav_text_free(&path);
+    if (status)
+        sav_model_close(model);
+    else
+        *out = model;
+    return status;
+}

@@ -1,0 +1,128 @@
+/* qwen2_text.c: the decoder's config and tensors, which all families share, and the family that is nothing else: a text
+ * model (Qwen2ForCausalLM).
+ *
+ *   config.json -> sav_qwen2_config; tensors "model.layers.0.…" -> sav_qwen2
+ *
+ * Source: transformers 4.51.3, models/qwen2/configuration_qwen2.py and modeling_qwen2.py.
+ */
+#include <string.h>
+
+#include "models/model.h"
+
+/* PARITY: absent fields have the defaults of Qwen2Config, so rope_theta is 10000 and sliding_window 4096 when the file
+ * does not say; null means none. The window masks even with use_sliding_window false (test: golden/qwen2, window cases). */
+sav_status sav_qwen2_read_config(sav_qwen2_config *c, const sav_json *config, const char *name, sav_error *err) {
+    const sav_json *window = sav_json_get(config, "sliding_window"), *groups = sav_json_get(config, "num_key_value_heads");
+    const sav_json *scaling = sav_json_get(config, "rope_scaling");
+    const char *act;
+    sav_status status;
+    *c = (sav_qwen2_config){0};
+    if ((status = sav_json_size(&c->D, config, "hidden_size", 4096, name, err)) ||
+        (status = sav_json_size(&c->L, config, "num_hidden_layers", 32, name, err)) ||
+        (status = sav_json_size(&c->H, config, "num_attention_heads", 32, name, err)) ||
+        (status = sav_json_size(&c->G, config, "num_key_value_heads", groups ? c->H : 32, name, err)) ||
+        (status = sav_json_size(&c->F, config, "intermediate_size", 22016, name, err)) ||
+        (status = sav_json_size(&c->V, config, "vocab_size", 151936, name, err)) ||
+        (status = sav_json_size(&c->max_positions, config, "max_position_embeddings", 32768, name, err)) ||
+        (status = sav_json_size(&c->window, config, "sliding_window", window ? 0 : 4096, name, err)) ||
+        (status = sav_json_double(&c->norm_eps, config, "rms_norm_eps", 1e-6, name, err)) ||
+        (status = sav_json_double(&c->rope_theta, config, "rope_theta", 10000, name, err)) ||
+        (status = sav_json_bool(&c->tied, config, "tie_word_embeddings", false, name, err)) ||
+        (status = sav_json_string(&act, config, "hidden_act", "silu", name, err)))
+        return status;
+    if ((status = sav_json_size(&c->d, config, "head_dim", c->H ? c->D / c->H : 0, name, err)) != SAV_OK) return status;
+    if (strcmp(act, "silu") != 0)
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: \"hidden_act\": found \"%s\"; expected \"silu\"", name, act);
+    if (scaling && scaling->kind != SAV_JSON_NULL) {
+        const sav_json *type = sav_json_get(scaling, "rope_type");
+        if (!type) type = sav_json_get(scaling, "type");
+        if (!sav_json_is(type, "default"))
+            return sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"rope_scaling\": found type %s; expected none or \"default\"", name,
+                            scaling->line, type && type->kind == SAV_JSON_STRING ? type->text : "(none)");
+    }
+    if (!c->D || !c->L || !c->H || !c->G || !c->F || !c->V || !c->d || c->d % 2 || c->H % c->G)
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: sizes that do not fit: hidden_size %zu, %zu layers, %zu heads of %zu, %zu key/value heads, "
+                        "intermediate_size %zu, vocab_size %zu",
+                        name, c->D, c->L, c->H, c->d, c->G, c->F, c->V);
+    if (c->D > 1u << 20 || c->F > 1u << 22 || c->H > 1u << 14 || c->d > 1024 || c->L > 1u << 12)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: sizes far beyond any Qwen2: hidden_size %zu, intermediate_size %zu, %zu heads of %zu, %zu layers",
+                        name, c->D, c->F, c->H, c->d, c->L);
+    return SAV_OK;
+}
+
+void sav_qwen2_bind(sav_binder *b, sav_qwen2 *m, const char *prefix, const char *head_prefix) {
+    const sav_qwen2_config *c = &m->config;
+    const size_t D = c->D, Q = c->H * c->d, KV = c->G * c->d;
+    m->prefix = prefix;
+    m->head_prefix = head_prefix;
+    m->layers = sav_model_own(b->model, c->L, sizeof *m->layers);
+    m->inv_freq = sav_model_own(b->model, c->d / 2, sizeof *m->inv_freq);
+    if (!b->status && (!m->layers || !m->inv_freq))
+        b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", b->model->folder);
+    m->embed_tokens = sav_bind_matrix(b, c->V, D, "%sembed_tokens.weight", prefix);
+    for (size_t l = 0; l < c->L && !b->status; l++) {
+        sav_qwen2_layer *layer = &m->layers[l];
+        layer->input_norm = sav_bind_vector(b, D, "%slayers.%zu.input_layernorm.weight", prefix, l);
+        layer->q_proj = sav_bind_matrix(b, Q, D, "%slayers.%zu.self_attn.q_proj.weight", prefix, l);
+        layer->k_proj = sav_bind_matrix(b, KV, D, "%slayers.%zu.self_attn.k_proj.weight", prefix, l);
+        layer->v_proj = sav_bind_matrix(b, KV, D, "%slayers.%zu.self_attn.v_proj.weight", prefix, l);
+        layer->q_bias = sav_bind_vector(b, Q, "%slayers.%zu.self_attn.q_proj.bias", prefix, l);
+        layer->k_bias = sav_bind_vector(b, KV, "%slayers.%zu.self_attn.k_proj.bias", prefix, l);
+        layer->v_bias = sav_bind_vector(b, KV, "%slayers.%zu.self_attn.v_proj.bias", prefix, l);
+        layer->o_proj = sav_bind_matrix(b, D, Q, "%slayers.%zu.self_attn.o_proj.weight", prefix, l);
+        layer->post_norm = sav_bind_vector(b, D, "%slayers.%zu.post_attention_layernorm.weight", prefix, l);
+        layer->gate_proj = sav_bind_matrix(b, c->F, D, "%slayers.%zu.mlp.gate_proj.weight", prefix, l);
+        layer->up_proj = sav_bind_matrix(b, c->F, D, "%slayers.%zu.mlp.up_proj.weight", prefix, l);
+        layer->down_proj = sav_bind_matrix(b, D, c->F, "%slayers.%zu.mlp.down_proj.weight", prefix, l);
+    }
+    m->norm = sav_bind_vector(b, D, "%snorm.weight", prefix);
+    if (c->tied) {
+        sav_bind_peek(b, "%slm_head.weight", head_prefix); /* some writers store it all the same; the library ties it */
+        m->lm_head = m->embed_tokens;
+    } else {
+        m->lm_head = sav_bind_matrix(b, c->V, D, "%slm_head.weight", head_prefix);
+    }
+}
+
+/* ---- the text family ----------------------------------------------------------------------------------------------- */
+
+static sav_status open_text(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
+    sav_binder binder;
+    sav_status status = sav_qwen2_read_config(&model->llm.config, config, name, err);
+    if (status || (status = sav_binder_begin(&binder, model, NULL, err)) != SAV_OK) return status;
+    sav_qwen2_bind(&binder, &model->llm, "model.", "");
+    return sav_binder_end(&binder);
+}
+
+static sav_status prepare_text(sav_input *input, const sav_model *model, const sav_ids *ids, const sav_ids *places,
+                               const sav_part *const *parts, size_t pictures, sav_session_pictures *how, sav_error *err) {
+    (void)places, (void)how;
+    if (pictures)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: %s is a text model; expected a prompt without pictures", parts[0]->text,
+                        model->folder);
+    input->T = ids->count;
+    input->ids = sav_alloc(ids->count, sizeof *input->ids);
+    if (!input->ids) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", ids->count);
+    for (size_t t = 0; t < ids->count; t++) input->ids[t] = ids->ids[t];
+    return SAV_OK;
+}
+
+static void plan_text(sav_embed_scratch *scratch, sav_arena *arena, const sav_model *model, const sav_input *input, bool whole) {
+    (void)scratch, (void)arena, (void)model, (void)input, (void)whole;
+}
+
+static void embed_text(float *x, const sav_model *model, const sav_input *input, sav_embed_scratch *scratch,
+                       const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
+    (void)x, (void)model, (void)input, (void)scratch, (void)kernels, (void)run, (void)trace;
+}
+
+static void limits_text(size_t *K, size_t *keys, size_t *d, size_t *rows, const sav_model *model, const sav_input *input) {
+    (void)model, (void)input;
+    *K = *keys = *d = *rows = 0;
+}
+
+static const char *const TEXT[] = {"Qwen2ForCausalLM", NULL};
+
+const sav_family sav_family_qwen2 = {"qwen2",   TEXT,       SAV_LAYOUT_QWEN_1_5, open_text, prepare_text,
+                                     plan_text, embed_text, limits_text};
