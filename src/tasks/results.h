@@ -1,0 +1,41 @@
+/* results.h: what goes into predictions.jsonl, metrics.json and `show samples`: one JSON object a call (CLI.md "Output").
+ *
+ * Everything is compact JSON in the bytes of Python's json.dumps(…, ensure_ascii=False, separators=(",", ":")). The texts'
+ * `failed` flag tells of missing memory.
+ */
+#ifndef SAV_RESULTS_H
+#define SAV_RESULTS_H
+
+#include "tasks/list.h"
+#include "tasks/score.h"
+
+/* One prediction: of a list's sample or of a store's row. */
+typedef struct sav_result {
+    size_t index;
+    const char *question_id, *group; /* JSON texts; NULL = null */
+    const char *split, *label;       /* NULL = null */
+    const char *prediction;          /* NULL = no answer: below --min-margin */
+    size_t margin;
+    const int32_t *votes;      /* [C] */
+    const int32_t *head_votes; /* [K] in rank order */
+} sav_result;
+
+/* {"index":0,"question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat","correct":true,"margin":10,
+ * "votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones in order of first vote. */
+void sav_result_put(sav_text *out, const sav_result *result, const sav_heads_view *heads);
+
+/* {"index":0,"images":["R/a.jpg"],"prompt":"…","label":"Yes","question_id":1,"group":0} and a newline. */
+void sav_sample_put(sav_text *out, const sav_sample *sample);
+
+typedef struct sav_metrics {
+    const sav_score *score;
+    const sav_heads_view *heads;
+    size_t near_ties, nan_cosines; /* sums over the predictions */
+    size_t tied_votes;             /* predictions of margin 0 */
+    const char *more;              /* further members, `"timings":{…},"versions":{…}`, or NULL */
+} sav_metrics;
+
+/* metrics.json: accuracy, accuracy_interval, n_test, n_scored, …, near-tie fields, then `more`. */
+void sav_metrics_put(sav_text *out, const sav_metrics *metrics);
+
+#endif
