@@ -317,10 +317,11 @@ def all_models(root):
                num_attention_heads=4, num_key_value_heads=2, rms_norm_eps=1e-5)
     text_model(root, "qwen2-headdim", 14, "bf16", hidden_size=40, intermediate_size=48, num_hidden_layers=2,
                num_attention_heads=4, num_key_value_heads=2, head_dim=128)
-    # LLaVA-OneVision: tile 70 (g = 5); tile 76 (6 pixels left over, as in 384); d = 72 in the tower; the three layouts.
+    # LLaVA-OneVision: tile 70 (g = 5); tile 76 (6 pixels left over, as in 384) with d = 72 in the tower, another layer-norm
+    # eps and a window shorter than the prompt; the three layouts.
     llava_model(root, "t70", 21, "f32", SMALL, TOWER, tied=True)
-    llava_model(root, "t76", 22, "bf16", dict(SMALL, num_attention_heads=10, num_key_value_heads=5, num_hidden_layers=2),
-                dict(TOWER, image_size=76, hidden_size=144, intermediate_size=96, num_attention_heads=2, num_hidden_layers=2),
+    llava_model(root, "t76", 22, "bf16", dict(SMALL, num_attention_heads=10, num_key_value_heads=5, num_hidden_layers=2, sliding_window=64),
+                dict(TOWER, image_size=76, hidden_size=144, intermediate_size=96, num_attention_heads=2, num_hidden_layers=2, layer_norm_eps=1e-5),
                 layout="hf452", form="vocab", mean=(0.48145466, 0.4578275, 0.40821073), std=(0.26862954, 0.26130258, 0.27577711))
     # lmms-lab configs do not name the tower's heads: 16, eps 1e-6; widths and layers come from the tensors.
     llava_model(root, "t70-lmms", 23, "f16", dict(SMALL, num_hidden_layers=2), dict(TOWER, hidden_size=48, num_attention_heads=16,
