@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "io/json.h"
 #include "text/bpe.h"
+#include "text/pretokenize.h"
 #include "text/unicode.h"
 
 enum { LONGEST = 256 }; /* bytes of a token; the file's longest has 128 */
@@ -138,28 +139,85 @@ static const char tools[] = "<tool_call> </tool_call> <|fim_prefix|> <|fim_middl
                             "<|repo_name|> <|file_sep|>";
 static const char media[] = "<image> <video>";
 
-static void put_words(sav_text *out, const char *words, bool special, uint32_t *id) {
+/* As members "id": {…} of an object, or as elements {"id": id, …} of a list. */
+static void put_words(sav_text *out, const char *words, bool special, bool list, uint32_t *id) {
     while (*words) {
         size_t length = strcspn(words, " ");
-        sav_text_printf(out, "%s\"%u\": {\"content\": \"%.*s\", \"lstrip\": false, \"normalized\": false, "
-                             "\"rstrip\": false, \"single_word\": false, \"special\": %s}",
-                        *id == 151643 ? "" : ", ", *id, (int)length, words, special ? "true" : "false");
+        sav_text_printf(out, list ? "%s{\"id\": %u, " : "%s\"%u\": {", *id == 151643 ? "" : ", ", *id);
+        sav_text_printf(out, "\"content\": \"%.*s\", \"lstrip\": false, \"normalized\": false, \"rstrip\": false, "
+                             "\"single_word\": false, \"special\": %s}",
+                        (int)length, words, special ? "true" : "false");
         *id += 1;
         words += length + strspn(words + length, " ");
     }
 }
 
+static void put_family(sav_text *out, const char *family, bool list) {
+    uint32_t id = 151643;
+    put_words(out, chat, true, list, &id);
+    if (strncmp(family, "qwen2", 5) == 0) put_words(out, vision, true, list, &id);
+    if (strcmp(family, "qwen2.5-vl") == 0) put_words(out, tools, false, list, &id);
+    if (strcmp(family, "llava-onevision") == 0) put_words(out, media, true, list, &id);
+}
+
 sav_status qwen2_folder_config(const char *folder, const char *family, sav_error *err) {
     sav_text text = {0};
-    uint32_t id = 151643;
     sav_text_string(&text, "{\"added_tokens_decoder\": {");
-    put_words(&text, chat, true, &id);
-    if (strncmp(family, "qwen2", 5) == 0) put_words(&text, vision, true, &id);
-    if (strcmp(family, "qwen2.5-vl") == 0) put_words(&text, tools, false, &id);
-    if (strcmp(family, "llava-onevision") == 0) put_words(&text, media, true, &id);
+    put_family(&text, family, false);
     sav_text_string(&text, "}, \"eos_token\": \"<|im_end|>\", \"pad_token\": \"<|endoftext|>\", \"unk_token\": null, "
                            "\"tokenizer_class\": \"Qwen2Tokenizer\"}\n");
     sav_status status = qwen2_folder_file(folder, "tokenizer_config.json", text.bytes, text.length, err);
+    sav_text_free(&text);
+    return status;
+}
+
+/* merges.txt as a JSON list; the first line is its comment. */
+static void put_merges(sav_text *out, const char *merges, bool pairs) {
+    const char *line = strchr(merges, '\n') + 1;
+    for (bool first = true; *line; first = false) {
+        size_t length = strcspn(line, "\n"), left = strcspn(line, " ");
+        sav_text_string(out, first ? "" : ",\n");
+        if (pairs) {
+            sav_text_string(out, "[");
+            sav_json_put_string(out, line, left);
+            sav_text_string(out, ", ");
+            sav_json_put_string(out, line + left + 1, length - left - 1);
+            sav_text_string(out, "]");
+        } else {
+            sav_json_put_string(out, line, length);
+        }
+        line += length + 1;
+    }
+}
+
+sav_status qwen2_folder_json(const char *folder, const char *source, const char *family, bool pairs, sav_error *err) {
+    sav_text path = {0}, text = {0};
+    char *vocab = NULL, *merges = NULL;
+    size_t length;
+    sav_text_printf(&path, "%s/vocab.json", source);
+    sav_status status = sav_os_read_file(&vocab, &length, path.bytes, (size_t)16 << 20, err);
+    path.length = 0;
+    sav_text_printf(&path, "%s/merges.txt", source);
+    if (status == SAV_OK) status = sav_os_read_file(&merges, &length, path.bytes, (size_t)16 << 20, err);
+    if (status == SAV_OK) {
+        sav_text_string(&text, "{\"version\": \"1.0\", \"added_tokens\": [");
+        put_family(&text, family, true);
+        sav_text_string(&text, "], \"normalizer\": {\"type\": \"NFC\"}, \"pre_tokenizer\": {\"type\": \"Sequence\", "
+                               "\"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": ");
+        sav_json_put_string(&text, sav_pretokenize_pattern, strlen(sav_pretokenize_pattern));
+        sav_text_string(&text, "}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", "
+                               "\"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false}]}, "
+                               "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": "
+                               "{\"type\": \"BPE\", \"ignore_merges\": false, \"vocab\": ");
+        sav_text_string(&text, vocab);
+        sav_text_string(&text, ", \"merges\": [");
+        put_merges(&text, merges, pairs);
+        sav_text_string(&text, "]}}\n");
+        status = qwen2_folder_file(folder, "tokenizer.json", text.bytes, text.length, err);
+    }
+    sav_free(vocab);
+    sav_free(merges);
+    sav_text_free(&path);
     sav_text_free(&text);
     return status;
 }

@@ -198,25 +198,29 @@ static sav_status not_a_token(const char *string, size_t length, const char *wha
 
 sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right, size_t right_length,
                              sav_error *err) {
+    enum { USUAL = 256 }; /* bytes: no merge of Qwen2's is longer, so no allocation for each of 150,000 */
     uint32_t a = sav_bpe_find(bpe, left, left_length);
     if (a == SAV_BPE_NONE) return not_a_token(left, left_length, "left part", err);
     uint32_t b = sav_bpe_find(bpe, right, right_length);
     if (b == SAV_BPE_NONE) return not_a_token(right, right_length, "right part", err);
-    sav_text whole = {0};
-    sav_text_bytes(&whole, left, left_length);
-    sav_text_bytes(&whole, right, right_length);
-    uint32_t joined = whole.failed ? SAV_BPE_NONE : sav_bpe_find(bpe, whole.bytes, whole.length);
-    sav_status status = SAV_OK;
-    if (whole.failed || !grow_merges(bpe)) status = no_memory(err);
-    else if (joined == SAV_BPE_NONE) status = not_a_token(whole.bytes, whole.length, "result", err);
-    if (status == SAV_OK) {
-        sav_bpe_merge *slot = find_merge(bpe, a, b);
-        if (slot->joined != SAV_BPE_NONE)
-            status = sav_fail(err, SAV_BAD_INPUT, "this merge is number %u of the list already; expected each once",
-                              slot->rank + 1);
-        else *slot = (sav_bpe_merge){a, b, bpe->merge_count++, joined};
+    size_t length = left_length + right_length; /* both are strings in memory: no overflow */
+    char usual[USUAL], *whole = length <= USUAL ? usual : sav_alloc(length, 1);
+    if (!whole || !grow_merges(bpe)) {
+        if (whole != usual) sav_free(whole);
+        return no_memory(err);
     }
-    sav_text_free(&whole);
+    memcpy(whole, left, left_length);
+    memcpy(whole + left_length, right, right_length);
+    uint32_t joined = sav_bpe_find(bpe, whole, length);
+    sav_status status = SAV_OK;
+    sav_bpe_merge *slot = find_merge(bpe, a, b);
+    if (joined == SAV_BPE_NONE)
+        status = not_a_token(whole, length, "result", err);
+    else if (slot->joined != SAV_BPE_NONE)
+        status = sav_fail(err, SAV_BAD_INPUT, "this merge is number %u of the list already; expected each once", slot->rank + 1);
+    else
+        *slot = (sav_bpe_merge){a, b, bpe->merge_count++, joined};
+    if (whole != usual) sav_free(whole);
     return status;
 }
 
