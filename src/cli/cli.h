@@ -54,6 +54,19 @@ sav_status sav_cli_misuse(sav_cli *cli, sav_error *err, const char *format, ...)
 /* Reads a list with the options given; tells its warnings and what --skip-bad left out. */
 sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, bool training, sav_error *err);
 
+/* The model and session that the options ask for; a chat layout that had to be guessed is told. */
+sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err);
+void sav_cli_close_session(sav_model *model, sav_session *session);
+sav_dtype sav_cli_dtype(const sav_cli *cli);
+const char *sav_cli_dtype_name(sav_dtype dtype);
+/* One warning that counts the pictures with an EXIF orientation. */
+void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session);
+/* Can a file be written there? Asked before the long work. */
+sav_status sav_cli_try_file(const char *path, sav_error *err);
+/* Messages and, when given, the literal prompt that replaces their text; free both in any case. */
+sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt, sav_error *err);
+
+sav_status sav_cli_dump(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err);
 

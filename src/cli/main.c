@@ -24,6 +24,9 @@ char *openblas_get_config(void);
 static const sav_command COMMANDS[] = {
     {"show samples", "--input LIST [options]", "what a list says, one JSON line a sample",
      "savs show samples --input test.jsonl", "input " LIST_OPTIONS, "input", 0, 1, sav_cli_show_samples},
+    {"dump", "--model DIR --messages F --out F [options]", "every stage of one forward, under the names of PyTorch's modules",
+     "savs dump --model llava --messages chat.json --out mine.safetensors --engine exact",
+     MODEL_OPTIONS " messages prompt out stages", "model messages out", 0, 1, sav_cli_dump},
     {"diff", "A B [options]", "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
      "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2", "", 2, 2, sav_cli_diff},
 };

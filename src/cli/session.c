@@ -1,0 +1,67 @@
+/* session.c: the model and session that the options ask for, opened; where results go, tried before the long work. */
+#include <string.h>
+
+#include "base/os.h"
+#include "cli/cli.h"
+#include "tasks/engines.h"
+
+sav_dtype sav_cli_dtype(const sav_cli *cli) {
+    if (cli->dtype && strcmp(cli->dtype, "bf16") == 0) return SAV_BF16;
+    return cli->dtype && strcmp(cli->dtype, "f16") == 0 ? SAV_F16 : SAV_F32;
+}
+
+const char *sav_cli_dtype_name(sav_dtype dtype) {
+    return dtype == SAV_BF16 ? "bf16" : dtype == SAV_F16 ? "f16" : "f32";
+}
+
+/* What the command line alone tells to be impossible. */
+static sav_status check_choice(sav_cli *cli, sav_error *err) {
+    sav_error why;
+    const bool half = sav_cli_dtype(cli) != SAV_F32;
+    if (half && cli->engine && strcmp(cli->engine, "exact") != 0)
+        return sav_cli_misuse(cli, err, "--dtype %s: expected --engine exact; %s computes in f32", cli->dtype, cli->engine);
+    if (sav_engines_check(cli->engine ? cli->engine : half ? "exact" : NULL, cli->isa, &why))
+        return sav_cli_misuse(cli, err, "--isa %s: %s", cli->isa ? cli->isa : "", why.message);
+    return SAV_OK;
+}
+
+sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err) {
+    const sav_options options = {.engine = cli->engine,
+                                 .isa = cli->isa,
+                                 .dtype = sav_cli_dtype(cli),
+                                 .threads = (int)cli->threads,
+                                 .pillow = cli->pillow && strcmp(cli->pillow, "13") == 0 ? 13 : 11,
+                                 .exif_rotate = cli->exif_rotate};
+    *model = NULL;
+    *session = NULL;
+    sav_status status = check_choice(cli, err);
+    if (!status) status = sav_model_open(model, cli->model, err);
+    if (!status) status = sav_session_open(session, *model, &options, err);
+    if (status) {
+        sav_model_close(*model);
+        *model = NULL;
+        return status;
+    }
+    const char *note = sav_model_describe(*model)->layout_note;
+    if (note) sav_console_warn(cli->console, "%s", note);
+    return SAV_OK;
+}
+
+void sav_cli_close_session(sav_model *model, sav_session *session) {
+    sav_session_close(session);
+    sav_model_close(model);
+}
+
+void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session) {
+    const sav_session_info *info = sav_session_describe(session);
+    if (info->turned && !cli->exif_rotate)
+        sav_console_warn(cli->console, "%zu of %zu pictures have an EXIF orientation and are used as stored (--exif-rotate turns them)",
+                         info->turned, info->pictures);
+}
+
+sav_status sav_cli_try_file(const char *path, sav_error *err) {
+    sav_os_file *file;
+    sav_status status = sav_os_create(&file, path, err);
+    if (!status) sav_os_abandon(file);
+    return status;
+}
