@@ -9,7 +9,8 @@
 #include "tasks/compare.h"
 
 typedef struct verdict {
-    size_t different, first; /* stages that differ, and the first of them */
+    size_t different, first; /* stages that differ, and the first of them, one that both files have where there is one */
+    size_t missing;          /* of them, those that only one file has */
     size_t widest;           /* stage with the largest rel-L2 among those compared */
     double rel_l2;
 } verdict;
@@ -22,7 +23,11 @@ static verdict judge(const sav_comparison *c, double limit) {
             v.rel_l2 = s->rel_l2;
             v.widest = i;
         }
-        if (sav_compare_differs(s, limit) && v.different++ == 0) v.first = i;
+        if (!sav_compare_differs(s, limit)) continue;
+        const bool missing = s->kind >= SAV_COMPARE_ONLY_A;
+        if (v.different == v.missing && (!missing || v.different == 0)) v.first = i;
+        v.different++;
+        v.missing += missing;
     }
     return v;
 }
@@ -30,11 +35,9 @@ static verdict judge(const sav_comparison *c, double limit) {
 /* ---- for people -------------------------------------------------------------------------------------------------- */
 
 static void put_stage(sav_text *out, const sav_compare_stage *s, bool truth) {
-    static const char *const missing[] = {[SAV_COMPARE_SHAPES] = "other shape", [SAV_COMPARE_ONLY_A] = "only in A",
-                                          [SAV_COMPARE_ONLY_B] = "only in B"};
     sav_text_printf(out, "%-58s %-22s ", s->name, s->shape);
-    if (s->kind >= SAV_COMPARE_SHAPES)
-        sav_text_printf(out, "%s", missing[s->kind]);
+    if (s->kind == SAV_COMPARE_SHAPES)
+        sav_text_string(out, "other shape");
     else
         sav_text_printf(out, "%9zu of %-9zu %10.3g %10.3g", s->differ, s->count, s->max_abs, s->rel_l2);
     if (s->nan_a || s->nan_b) sav_text_printf(out, "  NaN: %zu in A, %zu in B", s->nan_a, s->nan_b);
@@ -46,13 +49,27 @@ static void put_table(sav_text *out, const sav_comparison *c, bool truth) {
     bool header = false;
     for (size_t i = 0; i < sav_compare_count(c); i++) {
         const sav_compare_stage *s = sav_compare_at(c, i);
-        if (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth)) continue;
+        if (s->kind >= SAV_COMPARE_ONLY_A || (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth))) continue;
         if (!header)
             sav_text_printf(out, "%-58s %-22s %-22s %10s %10s%s\n", "stage", "shape", "elements that differ", "max |A-B|",
                             "rel-L2", truth ? "  A to truth B to truth" : "");
         header = true;
         put_stage(out, s, truth);
     }
+}
+
+/* "only in B: 81 stages: pixel_values, … and 78 more" */
+static void put_missing(sav_text *out, const sav_comparison *c, sav_compare_kind kind) {
+    enum { NAMED = 3 };
+    size_t count = 0;
+    for (size_t i = 0; i < sav_compare_count(c); i++) count += sav_compare_at(c, i)->kind == kind;
+    if (!count) return;
+    sav_text_printf(out, "only in %s: %zu stage%s: ", kind == SAV_COMPARE_ONLY_A ? "A" : "B", count, count == 1 ? "" : "s");
+    size_t named = 0;
+    for (size_t i = 0; i < sav_compare_count(c) && named < NAMED; i++)
+        if (sav_compare_at(c, i)->kind == kind) sav_text_printf(out, "%s%s", named++ ? ", " : "", sav_compare_at(c, i)->name);
+    if (count > named) sav_text_printf(out, " and %zu more", count - named);
+    sav_text_string(out, "\n");
 }
 
 static void put_first(sav_text *out, const sav_compare_stage *s) {
@@ -64,9 +81,12 @@ static void put_first(sav_text *out, const sav_compare_stage *s) {
 
 static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v, double limit) {
     const size_t count = sav_compare_count(c);
+    put_missing(out, c, SAV_COMPARE_ONLY_A);
+    put_missing(out, c, SAV_COMPARE_ONLY_B);
     if (v->different) {
         put_first(out, sav_compare_at(c, v->first));
         sav_text_printf(out, "different: %zu of %zu stages", v->different, count);
+        if (v->missing) sav_text_printf(out, ", of which %zu stand in one file only", v->missing);
         if (limit >= 0) sav_text_printf(out, " beyond rel-L2 %g", limit);
         sav_text_string(out, "\n");
     } else if (limit >= 0 && v->rel_l2 > 0) {
