@@ -1,0 +1,49 @@
+#include "golden_case.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "check.h"
+
+const char *golden_path(const char *name, const char *end) {
+    static char path[4][400];
+    static int turn;
+    char *p = path[turn++ % 4];
+    snprintf(p, 400, "golden/%s%s", name, end);
+    return p;
+}
+
+void golden_cases(const char *only, void (*run)(const sav_json *node)) {
+    sav_json_doc *cases;
+    sav_error err;
+    if (!CHECK_OK(sav_json_read(&cases, "golden/cases.json", &err), &err)) return;
+    for (const sav_json *node = sav_json_root(cases)->child; node; node = node->next)
+        if (!only || sav_json_is(sav_json_get(node, "name"), only)) run(node);
+    sav_json_free(cases);
+}
+
+bool golden_case_open(golden_case *c, const sav_json *node, sav_options options) {
+    const sav_json *literal = sav_json_get(node, "prompt"), *dtype = sav_json_get(node, "dtype");
+    size_t length;
+    sav_error err;
+    *c = (golden_case){.name = sav_json_get(node, "name")->text, .stored = sav_json_get(node, "stored")->text};
+    c->dtype = options.dtype = sav_json_is(dtype, "bf16") ? SAV_BF16 : sav_json_is(dtype, "f16") ? SAV_F16 : SAV_F32;
+    if (!CHECK_OK(sav_model_open(&c->model, golden_path(sav_json_get(node, "model")->text, ""), &err), &err) ||
+        !CHECK_OK(sav_session_open(&c->session, c->model, &options, &err), &err) ||
+        !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err), &err))
+        return false;
+    if (literal->kind == SAV_JSON_STRING &&
+        !CHECK_OK(sav_os_read_file(&c->literal, &length, golden_path(literal->text, ""), 1 << 20, &err), &err))
+        return false;
+    c->prompt = c->chat->prompt;
+    c->prompt.literal = c->literal;
+    return true;
+}
+
+void golden_case_close(golden_case *c) {
+    sav_session_close(c->session);
+    sav_model_close(c->model);
+    sav_chat_free(c->chat);
+    sav_free(c->literal);
+}
