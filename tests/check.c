@@ -49,14 +49,22 @@ bool check_fails(sav_status got, const sav_error *err, sav_status want, const ch
     return count(ok);
 }
 
-bool check_bits(const float *got, const float *want, size_t length, const char *name) {
+size_t check_differ(const float *got, const float *want, size_t length, size_t *first) {
     size_t differ = 0;
     for (size_t i = 0; i < length; i++) {
         if (isnan(got[i]) && isnan(want[i])) continue;
         if (memcmp(got + i, want + i, sizeof *got) == 0) continue;
-        if (differ++ == 0) printf("%s: element %zu is %a, want %a\n", name, i, (double)got[i], (double)want[i]);
+        if (differ++ == 0) *first = i;
     }
-    if (differ) printf("%s: %zu of %zu elements differ\n", name, differ, length);
+    return differ;
+}
+
+bool check_bits(const float *got, const float *want, size_t length, const char *name) {
+    size_t i = 0, differ = check_differ(got, want, length, &i);
+    if (differ) {
+        printf("%s: element %zu is %a, want %a\n", name, i, (double)got[i], (double)want[i]);
+        printf("%s: %zu of %zu elements differ\n", name, differ, length);
+    }
     return count(differ == 0);
 }
 

@@ -27,6 +27,8 @@ bool check_fails(sav_status got, const sav_error *err, sav_status want, const ch
 /* Float arrays equal to the bit; NaN equals NaN, -0 differs from +0. Prints the first difference and how many. This is the
  * one compare function of the project's tests. */
 bool check_bits(const float *got, const float *want, size_t count, const char *name);
+/* What check_bits counts and prints: how many elements differ, and the first of them. Counts as no check. */
+size_t check_differ(const float *got, const float *want, size_t count, size_t *first);
 void check_skip(const char *why);
 int check_report(const char *name); /* prints "name: N passed, N failed, N skipped"; 0 if none failed */
 
