@@ -1,0 +1,152 @@
+/* test_alloc_sav.c: every allocation of sav/ and tasks/ made to fail once: fit, predict, files, store, draws, scores. Each
+ * time the answer is a clean SAV_NO_MEMORY with a message, and every block has been given back.
+ */
+#include <string.h>
+
+#include "base/os.h"
+#include "fault.h"
+#include "sav/baseline.h"
+#include "sav/store.h"
+#include "tasks/messages.h"
+#include "tasks/results.h"
+#include "tasks/sample.h"
+
+static const float features[] = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
+static const char *const labels[] = {"a", "b", "a", "b"};
+static const size_t shape[4] = {4, 1, 2, 2};
+static char sav_path[600], store_path[600], list_folder[600];
+
+static sav_status fit(sav_error *err) {
+    const sav_fit_options options = {.heads = 2, .validation = 0.25, .threads = 1};
+    sav_heads *heads;
+    int32_t votes[2], head_votes[2];
+    sav_prediction prediction;
+    sav_status status = sav_fit(&heads, features, labels, shape, &options, err);
+    if (status) return status;
+    status = sav_predict(&prediction, votes, head_votes, heads, features, err);
+    if (!status) status = sav_heads_save(heads, sav_path, NULL, err);
+    sav_heads_free(heads);
+    return status;
+}
+
+static sav_status open_heads(sav_error *err) {
+    sav_heads *heads;
+    sav_status status = sav_heads_open(&heads, sav_path, err);
+    if (!status) sav_heads_free(heads);
+    return status;
+}
+
+static sav_status fill_store(sav_error *err) {
+    static const sav_store_info info = {1, 2, 2, "f", "m", "s", "e", "f32"};
+    char name[65];
+    static const char *const files[] = {"store.json", "index.jsonl", "features.f32"};
+    char path[700];
+    sav_store *store;
+    for (size_t i = 0; i < 3; i++) { /* each run starts without one */
+        snprintf(path, sizeof path, "%s/%s", store_path, files[i]);
+        remove(path);
+    }
+    memset(name, 'a', 64);
+    name[64] = '\0';
+    sav_status status = sav_store_append_to(&store, store_path, &info, err);
+    if (status) return status;
+    status = sav_store_append(store, name, "1", "x", features, err);
+    if (!status) status = sav_store_repeat(store, 0, "2", NULL, err);
+    sav_store_close(store);
+    return status;
+}
+
+static sav_status read_store(sav_error *err) {
+    sav_store *store;
+    sav_status status = sav_store_open(&store, store_path, err);
+    if (status) return status;
+    status = sav_store_check(store, err);
+    sav_store_close(store);
+    return status;
+}
+
+static sav_status read_messages(sav_error *err) {
+    static const char text[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a\"},{\"type\":\"text\",\"text\":\"t\"}]}]";
+    sav_chat *chat;
+    sav_status status = sav_messages_parse(&chat, text, strlen(text), "m", "d/", err);
+    if (!status) sav_chat_free(chat);
+    return status;
+}
+
+static sav_status read_folder(sav_error *err) {
+    sav_list *list;
+    size_t missing;
+    sav_status status = sav_list_read(&list, list_folder, NULL, err);
+    if (status) return status;
+    status = sav_list_shots(list, &missing, 1, 0, err);
+    sav_list_free(list);
+    return status;
+}
+
+static sav_status score(sav_error *err) {
+    static const char *const guess[] = {"a", "a", NULL, "c"};
+    sav_score out;
+    sav_text text = {0};
+    const sav_heads_view heads = {.classes = 2};
+    sav_status status = sav_score_accuracy(&out, labels, guess, 4, labels, 2, err);
+    if (status) return status;
+    const sav_metrics metrics = {&out, &heads, 0, 0, 0, NULL};
+    sav_metrics_put(&text, &metrics);
+    if (text.failed) status = sav_fail(err, SAV_NO_MEMORY, "no memory for the metrics");
+    sav_text_free(&text);
+    sav_score_free(&out);
+    return status;
+}
+
+static sav_status baseline(sav_error *err) {
+    static const int32_t ids[] = {0, 1, 0, 1};
+    int32_t predicted[4];
+    const sav_vectors taps = sav_baseline_last_layer(features, 4, 1, 2, 2);
+    return sav_baseline_class_means(predicted, &taps, ids, 2, &taps, err);
+}
+
+/* Runs the scenario with one more allocation allowed each time. */
+static void fail_each(const char *name, sav_status (*scenario)(sav_error *)) {
+    long n = 0;
+    bool hit = true;
+    while (hit) {
+        sav_error err = {SAV_OK, "", ""};
+        const long before = fault_live;
+        fault_start(++n);
+        const sav_status status = scenario(&err);
+        hit = fault_calls >= n;
+        fault_start(0);
+        const bool said = status == SAV_OK || (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
+        const bool ok = said && fault_live == before && (hit || status == SAV_OK);
+        if (!ok)
+            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status, err.message,
+                   fault_live - before);
+        CHECK(ok);
+        fault_live = before;
+    }
+    CHECK(n > 1);
+}
+
+int main(void) {
+    char path[700];
+    sav_os_file *file;
+    sav_error err;
+    snprintf(sav_path, sizeof sav_path, "%s/sav.safetensors", check_folder());
+    snprintf(store_path, sizeof store_path, "%s/store", check_folder());
+    snprintf(list_folder, sizeof list_folder, "%s/classes", check_folder());
+    snprintf(path, sizeof path, "%s/cat", list_folder);
+    CHECK_OK(sav_os_make_folder(path, &err), &err);
+    for (char name = '1'; name < '4'; name++) {
+        snprintf(path, sizeof path, "%s/cat/%c.png", list_folder, name);
+        if (CHECK_OK(sav_os_create(&file, path, &err), &err)) CHECK_OK(sav_os_commit(file, &err), &err);
+    }
+    fail_each("fit", fit);
+    fail_each("sav file", open_heads);
+    fail_each("store filled", fill_store);
+    fail_each("store read", read_store);
+    fail_each("messages", read_messages);
+    fail_each("folder", read_folder);
+    fail_each("score", score);
+    fail_each("baseline", baseline);
+    return check_report("alloc sav");
+}
