@@ -9,7 +9,9 @@
 
 #include "base/base.h"
 #include "cli/console.h"
+#include "tasks/encode.h"
 #include "tasks/list.h"
+#include "tasks/results.h"
 
 typedef struct sav_cli sav_cli;
 
@@ -29,12 +31,13 @@ typedef struct sav_command {
 struct sav_cli {
     const sav_command *command;
     sav_console *console;
+    const char *work; /* what the progress line says */
     int code;    /* exit code of success: diff puts 1 there */
     bool misuse; /* the failure is about the command line: exit 2 and a pointer to --help */
 
     const char *model, *engine, *isa, *dtype, *pillow;
     const char *train, *test, *input, *data, *image_root, *question;
-    const char *store, *test_store, *shard, *sav, *out;
+    const char *store, *sav, *out;
     const char *messages, *prompt, *text, *stages, *truth;
     const char **images; /* [image_count] into argv */
     size_t image_count;
@@ -66,6 +69,54 @@ sav_status sav_cli_try_file(const char *path, sav_error *err);
 /* Messages and, when given, the literal prompt that replaces their text; free both in any case. */
 sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt, sav_error *err);
 
+/* ---- heads.c, predictions.c ---- */
+
+/* Fits with the options given, tells what a user should know of the examples and of the choice. */
+sav_status sav_cli_fit_heads(sav_heads **out, sav_cli *cli, const float *features, const char *const *labels,
+                             const size_t shape[4], sav_dtype dtype, sav_error *err);
+sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err); /* --heads against L*H */
+void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads); /* a table for people */
+size_t sav_cli_depth(const sav_heads_view *heads);                  /* layers up to the deepest head that votes */
+/* labels [count], of a test: those that no training example has are told. */
+void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *const *labels, size_t count);
+
+/* Predictions as they come: lines of predictions.jsonl, and what the scores need. */
+typedef struct sav_predictions {
+    const sav_heads *heads;
+    const sav_heads_view *view;
+    size_t min_margin;
+    int32_t *votes, *head_votes;      /* [C], [K] of the latest one */
+    size_t margin, winner;            /* of the latest one */
+    sav_text lines;                   /* predictions.jsonl */
+    const char **labels, **answers;   /* [room], the caller's and the heads' strings */
+    size_t count, room;
+    size_t near_ties, nan_cosines, tied_votes;
+} sav_predictions;
+
+sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin, sav_error *err);
+/* who: index, question_id, group, split, label; the rest is filled in here. */
+sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *tap, sav_error *err);
+void sav_predictions_free(sav_predictions *p);
+
+/* metrics.json and the sentence about it. more: further members of the JSON object, or NULL. */
+typedef struct sav_cli_scores {
+    sav_text json, words;
+} sav_cli_scores;
+sav_status sav_cli_score(sav_cli_scores *out, const sav_predictions *p, const char *more, sav_error *err);
+void sav_cli_scores_free(sav_cli_scores *scores);
+
+/* The loop's settings for these options: skip_bad, stop at a signal, progress under `what`. */
+sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what);
+/* What --skip-bad left out since `from`. */
+void sav_cli_tell_left_out(sav_cli *cli, const sav_list *list, size_t from);
+sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err);
+
+/* ---- commands ---- */
+
+sav_status sav_cli_run(sav_cli *cli, sav_error *err);
+sav_status sav_cli_encode(sav_cli *cli, sav_error *err);
+sav_status sav_cli_fit(sav_cli *cli, sav_error *err);
+sav_status sav_cli_predict(sav_cli *cli, sav_error *err);
 sav_status sav_cli_dump(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err);

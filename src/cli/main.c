@@ -22,6 +22,20 @@ char *openblas_get_config(void);
 #define LIST_OPTIONS "data image-root question skip-bad"
 
 static const sav_command COMMANDS[] = {
+    {"run", "--model DIR --train LIST --test LIST --out DIR [options]", "encode, select heads, classify, score: the main job",
+     "savs run --model llava --train train.jsonl --test test.jsonl --out out/",
+     MODEL_OPTIONS " " LIST_OPTIONS " train test out heads validation shots seed min-margin", "model train test out", 0, 1,
+     sav_cli_run},
+    {"encode", "--model DIR --input LIST --store DIR [options]", "one forward a sample, appended to a feature store; resumes",
+     "savs encode --model llava --input train.jsonl --store train.store", MODEL_OPTIONS " " LIST_OPTIONS " input store",
+     "model input store", 0, 1, sav_cli_encode},
+    {"fit", "--store DIR --out FILE [options]", "class means, head scores, selection from a store; no model needed",
+     "savs fit --store train.store --out sav.safetensors", "store out heads validation shots seed threads", "store out", 0, 1,
+     sav_cli_fit},
+    {"predict", "--sav FILE (--model DIR (--input LIST | --image F… [--question T]) | --store DIR) [options]",
+     "vote; with a model it runs only as deep as the deepest selected head",
+     "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
+     MODEL_OPTIONS " " LIST_OPTIONS " sav input image store out min-margin", "sav", 0, 1, sav_cli_predict},
     {"show samples", "--input LIST [options]", "what a list says, one JSON line a sample",
      "savs show samples --input test.jsonl", "input " LIST_OPTIONS, "input", 0, 1, sav_cli_show_samples},
     {"dump", "--model DIR --messages F --out F [options]", "every stage of one forward, under the names of PyTorch's modules",

@@ -62,8 +62,6 @@ static const option OPTIONS[] = {
     {"min-margin", NUMBER, AT(min_margin), "M", "predict null below this margin of votes"},
     {"image", FILES, AT(images), "F…", "pictures of one question"},
     {"store", TEXT, AT(store), "DIR", "a feature store"},
-    {"test-store", TEXT, AT(test_store), "DIR", "a second feature store"},
-    {"shard", TEXT, AT(shard), "I/N", "only every N-th sample, starting at I (from 0)"},
     {"sav", TEXT, AT(sav), "FILE", "a fitted sav.safetensors"},
     {"out", TEXT, AT(out), "PATH", "where results go"},
     {"messages", TEXT, AT(messages), "F", "Hugging Face chat JSON"},

@@ -30,7 +30,7 @@ static sav_status fail_memory(sav_error *err, const char *name) {
 
 /* ---- notes and samples ------------------------------------------------------------------------------------------- */
 
-static bool add_note(sav_notes *notes, size_t line, const char *message) {
+bool sav_notes_add(sav_notes *notes, size_t line, const char *message) {
     if (notes->count == notes->room) {
         const size_t room = notes->room ? notes->room * 2 : 8;
         sav_note *items = sav_realloc(notes->items, room, sizeof *items);
@@ -106,7 +106,7 @@ static sav_status add_sample(reader *in, sav_sample *sample) {
 /* A bad record: the error itself, or a note and on we go. */
 static sav_status skip_or_fail(reader *in, sav_status status, size_t line) {
     if (!in->options->skip_bad || (status != SAV_BAD_INPUT && status != SAV_UNSUPPORTED)) return status;
-    return add_note(&in->list->bad, line, in->err->message) ? SAV_OK : fail_memory(in->err, in->list->name);
+    return sav_notes_add(&in->list->bad, line, in->err->message) ? SAV_OK : fail_memory(in->err, in->list->name);
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
@@ -136,7 +136,7 @@ static sav_status warn_duplicate(reader *in, size_t line, const char *key) {
     if (line) snprintf(place, sizeof place, ":%zu", line);
     snprintf(message, sizeof message, "%s%s: the key \"%s\" occurs twice in one object; the last one counts",
              in->list->name, place, key);
-    return add_note(&in->list->warnings, line, message) ? SAV_OK : fail_memory(in->err, in->list->name);
+    return sav_notes_add(&in->list->warnings, line, message) ? SAV_OK : fail_memory(in->err, in->list->name);
 }
 
 static sav_status read_array(reader *in, const char *bytes, size_t length, uint32_t first_line) {
@@ -251,7 +251,7 @@ static sav_status read_folder(reader *in, const char *folder) {
     if (status || in->options->question) return status;
     char message[sizeof in->err->message];
     snprintf(message, sizeof message, "%s: no question given; the model sees the pictures alone", folder);
-    return add_note(&in->list->warnings, 0, message) ? SAV_OK : fail_memory(in->err, folder);
+    return sav_notes_add(&in->list->warnings, 0, message) ? SAV_OK : fail_memory(in->err, folder);
 }
 
 /* ---- the whole list ---------------------------------------------------------------------------------------------- */
@@ -282,7 +282,7 @@ static sav_status warn_one_label(reader *in, sav_labels *plain, const sav_labels
     }
     snprintf(message, sizeof message, "%s: the labels \"%.200s\" and \"%.200s\" differ only in case or white space; two classes",
              in->list->name, first[id], labels->names[i]);
-    return add_note(&in->list->warnings, 0, message) ? SAV_OK : fail_memory(in->err, in->list->name);
+    return sav_notes_add(&in->list->warnings, 0, message) ? SAV_OK : fail_memory(in->err, in->list->name);
 }
 
 static sav_status warn_labels(reader *in) {

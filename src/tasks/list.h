@@ -33,6 +33,8 @@ typedef struct sav_notes {
     size_t count, room;
 } sav_notes;
 
+bool sav_notes_add(sav_notes *notes, size_t line, const char *message); /* false: no memory */
+
 typedef struct sav_list_options {
     const char *format;     /* NULL = "general" */
     const char *image_root; /* NULL = paths as written, relative ones beside the list */

@@ -1,0 +1,59 @@
+/* encode.h: a list through a model, one forward a sample: samples [N] -> taps [N, L, H, d], in memory or in a store.
+ *
+ *   sample -> prompt -> sav_forward -> tap [L, H, d] -> the visitor
+ *
+ * The one loop behind `run`, `encode` and `predict`.
+ */
+#ifndef SAV_ENCODE_H
+#define SAV_ENCODE_H
+
+#include "tasks/list.h"
+
+typedef struct sav_encoder {
+    const sav_model *model;
+    sav_session *session;
+    size_t depth;  /* layers to run; 0: all */
+    bool skip_bad; /* a sample that cannot be read becomes a note in list->bad and leaves the list */
+    void *context; /* of the two below, which may be NULL */
+    sav_status (*check)(void *context, sav_error *err); /* before each sample: anything but SAV_OK ends the loop */
+    void (*progress)(void *context, size_t done, size_t total, uint64_t tokens);
+} sav_encoder;
+
+/* Gets each sample's tap; what it returns other than SAV_OK ends the loop. */
+typedef sav_status sav_encode_take(void *context, const sav_sample *sample, const float *tap, sav_error *err);
+
+sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_take *take, void *context,
+                           sav_error *err);
+
+/* *features [list->count, L, H, d], by sav_free; samples left out are in the list no more. */
+sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *encoder, sav_error *err);
+
+typedef struct sav_encode_report {
+    size_t forwarded;          /* samples that went through the model */
+    size_t copied;             /* equal to an earlier sample: its features again */
+    size_t present;            /* in the store before */
+    size_t left_out;           /* by skip_bad */
+    size_t strangers;          /* rows in the store that this list does not have */
+} sav_encode_report;
+
+/* Appends the list to the store `folder`, which is made where there is none. What is there already is not computed again.
+ * pixel_options: in words, what else decides the pixels. The report is filled after a failure too. */
+sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list, const char *pixel_options,
+                            const sav_encoder *encoder, sav_error *err);
+
+/* ---- a store's features for fit and predict ---------------------------------------------------------------------- */
+
+typedef struct sav_feature_set {
+    size_t count, layers, heads, head_size; /* N, L, H, d */
+    sav_dtype dtype;                        /* what the stage rounds to */
+    const float *features;                  /* [N, L, H, d] */
+    const char **labels;                    /* [N], NULL: none. The array is the set's, the strings are the store's */
+    const char **question_ids;              /* [N] JSON texts */
+    sav_origin origin;
+    struct sav_store *store;
+} sav_feature_set;
+
+sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err);
+void sav_feature_set_close(sav_feature_set *set);
+
+#endif
