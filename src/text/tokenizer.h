@@ -8,6 +8,7 @@
 #ifndef SAV_TOKENIZER_H
 #define SAV_TOKENIZER_H
 
+#include "io/json.h"
 #include "text/added.h"
 #include "text/bpe.h"
 
@@ -19,6 +20,8 @@ typedef struct sav_tokenizer sav_tokenizer; /* immutable once open; any number o
  * tokenizer_config.json, or of added_tokens.json and special_tokens_map.json. A normalizer, pre-tokenizer, pattern,
  * decoder or post-processor other than Qwen2's is an error that names it. */
 sav_status sav_tokenizer_open(sav_tokenizer **out, const char *folder, sav_error *err);
+/* The same from a tokenizer.json alone, already read. */
+sav_status sav_tokenizer_parse(sav_tokenizer **out, const sav_json_doc *doc, sav_error *err);
 void sav_tokenizer_free(sav_tokenizer *tokenizer); /* NULL is fine */
 
 /* Appends the ids of `text`. Text that is no UTF-8 is an error that names the byte. */

@@ -446,6 +446,17 @@ static sav_status open_added(sav_tokenizer *t, const char *folder, sav_error *er
     return status;
 }
 
+sav_status sav_tokenizer_parse(sav_tokenizer **out, const sav_json_doc *doc, sav_error *err) {
+    *out = NULL;
+    sav_tokenizer *t = sav_alloc(1, sizeof *t);
+    if (!t) return no_memory(err, sav_json_name(doc));
+    sav_status status = open_tokenizer_json(t, doc, err);
+    if (status == SAV_OK) status = sav_added_finish(&t->added, err);
+    if (status == SAV_OK) *out = t;
+    else sav_tokenizer_free(t);
+    return status;
+}
+
 sav_status sav_tokenizer_open(sav_tokenizer **out, const char *folder, sav_error *err) {
     sav_json_doc *doc = NULL;
     *out = NULL;
@@ -455,12 +466,9 @@ sav_status sav_tokenizer_open(sav_tokenizer **out, const char *folder, sav_error
     if (status == SAV_OK) status = doc ? open_tokenizer_json(t, doc, err) : open_vocab_json(t, folder, err);
     sav_json_free(doc);
     if (status == SAV_OK) status = open_added(t, folder, err);
-    if (status != SAV_OK) {
-        sav_tokenizer_free(t);
-        return status;
-    }
-    *out = t;
-    return SAV_OK;
+    if (status == SAV_OK) *out = t;
+    else sav_tokenizer_free(t);
+    return status;
 }
 
 void sav_tokenizer_free(sav_tokenizer *tokenizer) {
