@@ -1,6 +1,7 @@
 /* kernels.c: the table of engines. The first row of an engine that this CPU can run is its default. */
 #include "kernels/kernels.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/exact/exact.h"
@@ -66,10 +67,8 @@ const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_err
     char list[200] = "";
     for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
         if ((!engine || strcmp(row->engine, engine) == 0) && (!isa || strcmp(row->isa, isa) == 0)) return row;
-        if (strlen(list) + strlen(row->engine) + strlen(row->isa) + 4 < sizeof list) {
-            strcat(list, list[0] ? ", " : "");
-            strcat(strcat(strcat(list, row->engine), " "), row->isa);
-        }
+        const size_t used = strlen(list); /* too many rows: the list is cut */
+        snprintf(list + used, sizeof list - used, "%s%s %s", used ? ", " : "", row->engine, row->isa);
     }
     sav_fail(err, SAV_UNSUPPORTED, "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s",
              engine ? engine : "(default)", isa ? ", ISA " : "", isa ? isa : "", list);
