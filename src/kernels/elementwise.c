@@ -75,13 +75,13 @@ void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
     }
 }
 
-void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, size_t T, size_t d,
-                    const sav_run *run) {
+void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, const unsigned char *axis,
+                    size_t T, size_t d, const sav_run *run) {
     const size_t half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads)
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < half; i++) {
-            double angle = (double)(float)((double)inv_freq[i] * (double)(float)positions[t]);
+            double angle = (double)(float)((double)inv_freq[i] * (double)(float)positions[(axis ? axis[i] * T : 0) + t]);
             cos[t * half + i] = sav_round((double)(float)sav_cos(angle), run->R);
             sin[t * half + i] = sav_round((double)(float)sav_sin(angle), run->R);
         }

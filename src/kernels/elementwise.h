@@ -19,9 +19,10 @@ void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t
 
 /* pow(theta, 2i/d) -> 1/x: the rotary frequencies [d/2], each step rounded to float32 (decoder.md: 64 of 64 pinned). */
 void sav_rope_frequencies(float *inv_freq, double theta, size_t d);
-/* cos, sin [T, d/2] of position * inv_freq[d/2]; positions [T]. Frequencies repeat in the second half of a head. */
-void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, size_t T, size_t d,
-                    const sav_run *run);
+/* cos, sin [T, d/2] of position * inv_freq[d/2]. positions [axes, T]; axis [d/2] says which of them turns a frequency, NULL:
+ * all by the first. Frequencies repeat in the second half of a head. */
+void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, const unsigned char *axis,
+                    size_t T, size_t d, const sav_run *run);
 /* x[T, heads * d] rotated in place, halves (x1, x2) -> x * cos + (-x2, x1) * sin: three roundings an element. */
 void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run);
 

@@ -35,7 +35,9 @@ typedef struct sav_attention {
     size_t q_stride, kv_stride; /* floats from one token to the next; a head's d floats lie together */
     bool causal;
     size_t window; /* keys at distance >= window are masked; 0: none. Only with causal */
-    double scale;  /* scores are multiplied by it */
+    double scale;  /* scores are multiplied by it … */
+    bool divide;   /* … or divided */
+    bool inf_to_zero; /* masked scores are computed, and infinities become 0: what the Qwen-VL modules do in f16 */
 } sav_attention;
 
 typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU } sav_activation;

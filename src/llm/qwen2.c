@@ -11,6 +11,7 @@
  */
 #include "llm/qwen2.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "kernels/elementwise.h"
@@ -57,7 +58,8 @@ static void attention(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, size_t
     sav_rope(s->k, s->cos, s->sin, T, c->G, c->d, run);
     const sav_attention shape = {.queries = T - first, .keys = T, .heads = c->H, .kv_heads = c->G, .d = c->d,
                                  .q_stride = Q, .kv_stride = KV, .causal = true, .window = c->window,
-                                 .scale = sav_head_scale(c->d)};
+                                 .scale = c->divides ? sqrt((double)c->d) : sav_head_scale(c->d),
+                                 .divide = c->divides, .inf_to_zero = c->divides && run->R == SAV_F16};
     kernels->attention(s->mixed + first * Q, q, s->k, s->v, &shape, run);
     sav_show_rows(trace, s->mixed, T, Q, "%slayers.%zu.self_attn.o_proj.input", m->prefix, l);
 }
@@ -87,7 +89,7 @@ void sav_qwen2_forward(float *tap, sav_qwen2_scratch *s, const int64_t *position
     const sav_qwen2_config *c = &m->config;
     const size_t D = c->D, Q = c->H * c->d;
     const bool whole = sav_watched(trace);
-    sav_rope_table(s->cos, s->sin, positions, m->inv_freq, T, c->d, run);
+    sav_rope_table(s->cos, s->sin, positions, m->inv_freq, m->axis, T, c->d, run);
     for (size_t l = 0; l < depth && !trace->status; l++) {
         const sav_qwen2_layer *layer = &m->layers[l];
         const bool last = l + 1 == depth && !whole;

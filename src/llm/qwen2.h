@@ -15,7 +15,8 @@ typedef struct sav_qwen2_config {
     double norm_eps, rope_theta;
     size_t window; /* keys at distance >= window are masked; 0: none */
     size_t max_positions;
-    bool tied; /* lm_head is the embedding matrix */
+    bool tied;    /* lm_head is the embedding matrix */
+    bool divides; /* scores are divided by sqrt(d), as the Qwen-VL modules do, not multiplied by d^-0.5 */
 } sav_qwen2_config;
 
 typedef struct sav_qwen2_layer {
@@ -36,6 +37,7 @@ typedef struct sav_qwen2 {
     const float *norm;       /* [D] */
     sav_matrix lm_head;      /* [V, D] */
     float *inv_freq;         /* [d/2] */
+    unsigned char *axis;     /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
 } sav_qwen2;
 
 /* Scratch of one forward; pointers into the session's arena. */
@@ -57,7 +59,7 @@ void sav_qwen2_plan(sav_qwen2_scratch *scratch, sav_arena *arena, const sav_qwen
 
 /* Runs layers 0 … depth - 1 over scratch->x [T, D] and fills tap[l, H, d] for each. Allocates nothing. When trace is
  * watched, the whole graph runs and shows its stages; else the last layer that runs stops at its attention, with the last
- * token's query alone. positions [T]. */
+ * token's query alone. positions [1 or 3, T]. */
 void sav_qwen2_forward(float *tap, sav_qwen2_scratch *scratch, const int64_t *positions, const sav_qwen2 *model, size_t T,
                        size_t depth, const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
 

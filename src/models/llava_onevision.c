@@ -11,6 +11,17 @@
 
 #include "kernels/elementwise.h"
 #include "models/model.h"
+#include "vision/siglip.h"
+
+/* What the family keeps in model->vision. */
+typedef struct llava {
+    sav_siglip tower;
+    sav_projector projector;
+    const float *image_newline; /* [D] */
+    sav_anyres_grid grid;
+    sav_filter filter;
+    sav_pixel_table pixel_table;
+} llava;
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
@@ -39,7 +50,7 @@ static const sav_rename *layout_of(const sav_weights *weights) {
 /* ---- config ------------------------------------------------------------------------------------------------------ */
 
 /* [[h, w], …], or "(1x1),…,(6x6)" in units of the tile, as lmms-lab writes it. */
-static sav_status read_pinpoints(sav_model *model, const sav_json *node, const char *name, sav_error *err) {
+static sav_status read_pinpoints(sav_model *model, llava *v, const sav_json *node, const char *name, sav_error *err) {
     size_t count = 0, *pairs;
     bool text = node && node->kind == SAV_JSON_STRING, list = node && node->kind == SAV_JSON_ARRAY;
     size_t room = list ? node->count : 36;
@@ -57,67 +68,42 @@ static sav_status read_pinpoints(sav_model *model, const sav_json *node, const c
     } else if (!node || (text && strcmp(node->text, "(1x1),...,(6x6)") == 0)) {
         for (size_t h = 1; h <= 6; h++)
             for (size_t w = 1; w <= 6; w++, count++) {
-                pairs[2 * count] = h * model->grid.tile;
-                pairs[2 * count + 1] = w * model->grid.tile;
+                pairs[2 * count] = h * v->grid.tile;
+                pairs[2 * count + 1] = w * v->grid.tile;
             }
     }
     if (count == 0)
         return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_grid_pinpoints\": expected pairs [height, width] or \"(1x1),...,(6x6)\"", name);
-    model->grid.pinpoints = pairs;
-    model->grid.count = count;
+    v->grid.pinpoints = pairs;
+    v->grid.count = count;
     return SAV_OK;
 }
 
 /* PARITY: the processor hard-codes 9, so another N makes the library itself fail; it is refused here by name. */
-static sav_status read_grid(sav_model *model, const sav_json *config, const char *key, const char *name, sav_error *err) {
+static sav_status read_grid(sav_model *model, llava *v, const sav_json *config, const char *key, const char *name, sav_error *err) {
     const char *aspect;
     sav_status status = sav_json_string(&aspect, config, key, "anyres_max_9", name, err);
     if (status) return status;
     if (strcmp(aspect, "anyres_max_9") != 0)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: \"%s\": found \"%.60s\"; expected \"anyres_max_9\"", name, key, aspect);
-    model->grid.max_tiles = 9;
-    return read_pinpoints(model, sav_json_get(config, "image_grid_pinpoints"), name, err);
-}
-
-static sav_status read_triple(double out[3], const sav_json *node, const double absent[3], const char *key, const char *name,
-                              sav_error *err) {
-    memcpy(out, absent, 3 * sizeof *out);
-    if (!node || node->kind == SAV_JSON_NULL) return SAV_OK;
-    const sav_json *v = node->kind == SAV_JSON_ARRAY && node->count == 3 ? node->child : NULL;
-    for (int i = 0; i < 3; i++, v = v->next) {
-        if (!v || v->kind != SAV_JSON_NUMBER)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\": expected three numbers", name, node->line, key);
-        out[i] = strtod(v->text, NULL);
-    }
-    return SAV_OK;
+    v->grid.max_tiles = 9;
+    return read_pinpoints(model, v, sav_json_get(config, "image_grid_pinpoints"), name, err);
 }
 
 /* preprocessor_config.json. PARITY: without the file the class defaults are CLIP's mean and std; lmms-lab's folders have
  * none and mean SigLIP's .5 (test: golden/llava, cases lmms). */
-static sav_status read_preprocessor(sav_model *model, bool lmms, sav_error *err) {
+static sav_status read_preprocessor(const sav_model *model, llava *v, bool lmms, sav_error *err) {
     static const double half[3] = {0.5, 0.5, 0.5}, clip_mean[3] = {0.48145466, 0.4578275, 0.40821073},
                         clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
-    double mean[3], std[3], rescale = 1.0 / 255;
-    size_t resample = 3;
     sav_json_doc *doc = NULL;
     sav_text path = {0};
     sav_status status = SAV_OK;
-    const sav_json *root = NULL;
     sav_text_printf(&path, "%s/preprocessor_config.json", model->folder);
     if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
-    if (!lmms && sav_os_exists(path.bytes) && (status = sav_json_read(&doc, path.bytes, err)) == SAV_OK)
-        root = sav_json_root(doc);
-    if (!status) status = read_triple(mean, sav_json_get(root, "image_mean"), lmms ? half : clip_mean, "image_mean", path.bytes, err);
-    if (!status) status = read_triple(std, sav_json_get(root, "image_std"), lmms ? half : clip_std, "image_std", path.bytes, err);
-    if (!status) status = sav_json_double(&rescale, root, "rescale_factor", 1.0 / 255, path.bytes, err);
-    if (!status) status = sav_json_size(&resample, root, "resample", 3, path.bytes, err);
-    if (!status && (resample < 1 || resample > 3))
-        status = sav_fail(err, SAV_UNSUPPORTED, "%s: \"resample\": found %zu; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)",
-                          path.bytes, resample);
-    if (!status) {
-        model->filter = (sav_filter)resample;
-        sav_pixel_table_make(&model->pixel_table, rescale, mean, std);
-    }
+    if (!lmms && sav_os_exists(path.bytes)) status = sav_json_read(&doc, path.bytes, err);
+    if (!status)
+        status = sav_pixel_table_read(&v->pixel_table, &v->filter, doc ? sav_json_root(doc) : NULL, path.bytes,
+                                      lmms ? half : clip_mean, lmms ? half : clip_std, err);
     sav_json_free(doc);
     sav_text_free(&path);
     return status;
@@ -153,7 +139,7 @@ static sav_status check_tower(sav_siglip_config *c, const char *name, sav_error 
 }
 
 /* An ordinary Hugging Face config. */
-static sav_status read_hf(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
+static sav_status read_hf(sav_model *model, llava *v, const sav_json *config, const char *name, sav_error *err) {
     const sav_json *text = sav_json_get(config, "text_config"), *vision = sav_json_get(config, "vision_config");
     const char *act, *strategy;
     size_t image = 151646;
@@ -162,7 +148,7 @@ static sav_status read_hf(sav_model *model, const sav_json *config, const char *
     if (!text || text->kind != SAV_JSON_OBJECT || !vision || vision->kind != SAV_JSON_OBJECT)
         return sav_fail(err, SAV_BAD_INPUT, "%s: expected objects \"text_config\" and \"vision_config\"", name);
     if ((status = sav_qwen2_read_config(&model->llm.config, text, name, err)) ||
-        (status = read_tower(&model->tower.config, vision, name, err)) || (status = check_tower(&model->tower.config, name, err)) ||
+        (status = read_tower(&v->tower.config, vision, name, err)) || (status = check_tower(&v->tower.config, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_id", image, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_index", image, name, err)) ||
         (status = sav_json_string(&act, config, "projector_hidden_act", "gelu", name, err)) ||
@@ -179,14 +165,14 @@ static sav_status read_hf(sav_model *model, const sav_json *config, const char *
                         "expected \"gelu\", \"full\", true",
                         name, act, strategy, bias ? "true" : "false");
     model->image_token = (uint32_t)image;
-    model->grid.tile = model->tower.config.tile;
-    model->grid.patch = model->tower.config.patch;
-    return read_grid(model, config, "vision_aspect_ratio", name, err);
+    v->grid.tile = v->tower.config.tile;
+    v->grid.patch = v->tower.config.patch;
+    return read_grid(model, v, config, "vision_aspect_ratio", name, err);
 }
 
 /* lmms-lab's own config: Qwen2's fields flat; widths and depth of the tower from the tensors' shapes. */
-static sav_status read_lmms(sav_model *model, sav_binder *b, const sav_json *config, const char *name, sav_error *err) {
-    sav_siglip_config *c = &model->tower.config;
+static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav_json *config, const char *name, sav_error *err) {
+    sav_siglip_config *c = &v->tower.config;
     const char *projector, *merge;
     size_t image = 151646, layers = 0;
     sav_status status;
@@ -210,22 +196,22 @@ static sav_status read_lmms(sav_model *model, sav_binder *b, const sav_json *con
     model->image_token = (uint32_t)image;
     /* The tile is the smallest pinpoint; as text, pinpoints count tiles of 384. */
     const sav_json *points = sav_json_get(config, "image_grid_pinpoints");
-    c->tile = model->grid.tile = 384;
+    c->tile = v->grid.tile = 384;
     if (points && points->kind == SAV_JSON_ARRAY) {
         c->tile = SIZE_MAX;
         for (const sav_json *pair = points->child; pair; pair = pair->next) {
             int64_t side;
-            for (const sav_json *v = pair->child; v; v = v->next)
-                if (sav_json_integer(&side, v) && side > 0 && (size_t)side < c->tile) c->tile = (size_t)side;
+            for (const sav_json *n = pair->child; n; n = n->next)
+                if (sav_json_integer(&side, n) && side > 0 && (size_t)side < c->tile) c->tile = (size_t)side;
         }
     }
     if ((status = check_tower(c, name, err)) != SAV_OK) return status;
     if (c->g * c->g != position->shape[0])
         return sav_fail(err, SAV_BAD_INPUT, "%s: tiles of %zu pixels give %zu patches; the position embedding has %zu", name, c->tile,
                         c->g * c->g, position->shape[0]);
-    model->grid.tile = c->tile;
-    model->grid.patch = c->patch;
-    return read_grid(model, config, "image_aspect_ratio", name, err);
+    v->grid.tile = c->tile;
+    v->grid.patch = c->patch;
+    return read_grid(model, v, config, "image_aspect_ratio", name, err);
 }
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
@@ -251,8 +237,8 @@ static void bind_layer(sav_binder *b, sav_siglip_layer *layer, size_t i, const s
     layer->fc2_bias = sav_bind_vector(b, c->C, TOWER "encoder.layers.%zu.mlp.fc2.bias", i);
 }
 
-static void bind_tower(sav_binder *b, sav_model *model) {
-    sav_siglip *m = &model->tower;
+static void bind_tower(sav_binder *b, sav_model *model, llava *v) {
+    sav_siglip *m = &v->tower;
     const sav_siglip_config *c = &m->config;
     const size_t D = model->llm.config.D;
     m->layers = sav_model_own(model, c->layers, sizeof *m->layers);
@@ -263,119 +249,117 @@ static void bind_tower(sav_binder *b, sav_model *model) {
     for (size_t i = 0; i < c->layers && !b->status; i++) bind_layer(b, &m->layers[i], i, c);
     sav_bind_ignore(b, TOWER "post_layernorm."); /* PARITY: in the checkpoint, in the graph, in nobody's input */
     sav_bind_ignore(b, TOWER "head.");
-    model->projector.linear_1 = sav_bind_matrix(b, D, c->C, "multi_modal_projector.linear_1.weight");
-    model->projector.bias_1 = sav_bind_vector(b, D, "multi_modal_projector.linear_1.bias");
-    model->projector.linear_2 = sav_bind_matrix(b, D, D, "multi_modal_projector.linear_2.weight");
-    model->projector.bias_2 = sav_bind_vector(b, D, "multi_modal_projector.linear_2.bias");
-    model->image_newline = sav_bind_vector(b, D, "image_newline");
+    v->projector.linear_1 = sav_bind_matrix(b, D, c->C, "multi_modal_projector.linear_1.weight");
+    v->projector.bias_1 = sav_bind_vector(b, D, "multi_modal_projector.linear_1.bias");
+    v->projector.linear_2 = sav_bind_matrix(b, D, D, "multi_modal_projector.linear_2.weight");
+    v->projector.bias_2 = sav_bind_vector(b, D, "multi_modal_projector.linear_2.bias");
+    v->image_newline = sav_bind_vector(b, D, "image_newline");
+}
+
+static void describe(sav_model_info *info, const sav_siglip_config *c) {
+    info->vision_layers = c->layers;
+    info->vision_width = c->C;
+    info->vision_heads = c->heads;
+    info->tile = c->tile;
 }
 
 static sav_status open_model(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
     const sav_rename *renames = layout_of(model->weights);
-    sav_binder binder;
-    sav_status status = sav_binder_begin(&binder, model, renames, err);
+    sav_binder b;
+    llava *v = model->vision = sav_model_own(model, 1, sizeof *v);
+    if (!v) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    sav_status status = sav_binder_begin(&b, model, renames, err);
     if (status) return status;
-    binder.status = renames == LMMS_LAB ? read_lmms(model, &binder, config, name, err) : read_hf(model, config, name, err);
-    if (!binder.status) binder.status = read_preprocessor(model, renames == LMMS_LAB, err);
-    if (!binder.status) bind_tower(&binder, model);
-    if (!binder.status) sav_qwen2_bind(&binder, &model->llm, DECODER, "language_model.");
-    return sav_binder_end(&binder);
+    b.status = renames == LMMS_LAB ? read_lmms(model, v, &b, config, name, err) : read_hf(model, v, config, name, err);
+    if (!b.status) b.status = read_preprocessor(model, v, renames == LMMS_LAB, err);
+    if (!b.status) bind_tower(&b, model, v);
+    if (!b.status) sav_qwen2_bind(&b, &model->llm, DECODER, "language_model.");
+    describe(&model->info, &v->tower.config);
+    return sav_binder_end(&b);
 }
 
 /* ---- a prompt's pictures ----------------------------------------------------------------------------------------- */
 
 /* One picture: read, planned; its tiles as bytes into *tiles (the caller frees). */
-static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, int64_t size[2], const sav_model *model,
-                               const char *path, sav_session_pictures *how, sav_error *err) {
+static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, const llava *v, const char *path, sav_pictures *how,
+                               sav_error *err) {
     sav_image image = {0};
     size_t bytes;
-    sav_status status = sav_image_read(&image, path, err);
-    if (status) return status;
-    how->read++;
-    how->turned += image.orientation != 1;
-    if (how->rotate) status = sav_image_rotate(&image, image.orientation, err);
-    if (!status) status = sav_anyres_plan(plan, image.h, image.w, &model->grid, err);
-    if (!status) {
-        size[0] = (int64_t)image.h;
-        size[1] = (int64_t)image.w;
-        if (!sav_mul(&bytes, plan->tiles, 3 * plan->tile * plan->tile) || !(*tiles = sav_alloc(bytes, 1)))
-            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles", path, plan->tiles);
-    }
-    if (!status) status = sav_tiles_cut(*tiles, image.rgb, plan, model->filter, how->pillow, err);
+    sav_status status = sav_pictures_read(&image, path, how, err);
+    if (!status) status = sav_anyres_plan(plan, image.h, image.w, &v->grid, err);
+    if (!status && (!sav_mul(&bytes, plan->tiles, 3 * plan->tile * plan->tile) || !(*tiles = sav_alloc(bytes, 1))))
+        status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles", path, plan->tiles);
+    if (!status) status = sav_tiles_cut(*tiles, image.rgb, plan, v->filter, how->pillow, err);
     sav_image_free(&image);
     return status;
 }
 
-static sav_status read_pictures(sav_input *in, const sav_model *model, const sav_part *const *parts, size_t pictures,
-                                sav_session_pictures *how, sav_error *err) {
-    const size_t s = model->grid.tile, one = 3 * s * s;
-    size_t floats = 0, n = 0;
+/* Pictures -> plans, and pixels [images, most, 3, s, s] with zero tiles behind a picture's own. */
+static sav_status read_pictures(sav_input *in, const llava *v, const sav_part *const *parts, size_t pictures, sav_pictures *how,
+                                sav_error *err) {
+    const size_t s = v->grid.tile, one = 3 * s * s;
+    size_t floats;
     sav_status status = SAV_OK;
+    sav_anyres *plans = in->plans = sav_alloc(pictures, sizeof *plans);
     unsigned char **tiles = sav_alloc(pictures, sizeof *tiles);
-    in->images = pictures;
-    in->sizes = sav_alloc(2 * pictures, sizeof *in->sizes);
-    in->plans = sav_alloc(pictures, sizeof *in->plans);
-    in->starts = sav_alloc(pictures, sizeof *in->starts);
-    if (!tiles || !in->sizes || !in->plans || !in->starts) status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
+    if (!plans || !tiles) status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
     for (size_t i = 0; i < pictures && !status; i++) {
-        status = read_picture(&tiles[i], &in->plans[i], in->sizes + 2 * i, model, parts[i]->text, how, err);
-        in->tiles += in->plans[i].tiles;
-        if (in->plans[i].tiles > in->most) in->most = in->plans[i].tiles;
+        status = read_picture(&tiles[i], &plans[i], v, parts[i]->text, how, err);
+        in->sizes[2 * i] = (int64_t)plans[i].h;
+        in->sizes[2 * i + 1] = (int64_t)plans[i].w;
+        in->tokens[i] = plans[i].tokens;
+        in->units += plans[i].tiles;
+        if (plans[i].tiles > in->most) in->most = plans[i].tiles;
     }
     if (!status && (!sav_mul(&floats, in->most, one) || !sav_mul(&floats, floats, pictures) ||
-                    !(in->pixels = sav_alloc(floats, sizeof *in->pixels)) ||
-                    !(in->tile = sav_alloc(in->tiles, sizeof *in->tile))))
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tiles of %zu pixels", in->tiles, s * s);
-    for (size_t i = 0; i < pictures && !status; i++) {
-        float *first = in->pixels + i * in->most * one;
-        sav_tiles_normalise(first, tiles[i], in->plans[i].tiles, s, &model->pixel_table);
-        for (size_t j = 0; j < in->plans[i].tiles; j++) in->tile[n++] = first + j * one;
-    }
+                    !(in->pixels = sav_alloc(floats, sizeof *in->pixels))))
+        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tiles of %zu pixels", in->units, s * s);
+    for (size_t i = 0; i < pictures && !status; i++)
+        sav_tiles_normalise(in->pixels + i * in->most * one, tiles[i], plans[i].tiles, s, &v->pixel_table);
     for (size_t i = 0; i < pictures && tiles; i++) sav_free(tiles[i]);
     sav_free(tiles);
     return status;
 }
 
-/* ids with one placeholder a picture -> ids with as many as the picture has tokens. */
-static sav_status expand(sav_input *in, const sav_ids *ids, const sav_ids *places, sav_error *err) {
-    size_t T = ids->count - places->count, t = 0, picture = 0;
-    for (size_t i = 0; i < in->images; i++)
-        if (!sav_add(&T, T, in->plans[i].tokens)) return sav_fail(err, SAV_BAD_INPUT, "too many visual tokens");
-    if (!(in->ids = sav_alloc(T, sizeof *in->ids))) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
-    in->T = T;
-    for (size_t i = 0; i < ids->count; i++) {
-        size_t times = 1;
-        if (picture < places->count && places->ids[picture] == i) {
-            in->starts[picture] = t;
-            times = in->plans[picture++].tokens;
-        }
-        while (times--) in->ids[t++] = ids->ids[i];
-    }
-    return SAV_OK;
+static sav_status prepare(sav_input *in, const sav_model *model, const sav_ids *ids, const sav_ids *places,
+                          const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err) {
+    sav_status status = read_pictures(in, model->vision, parts, pictures, how, err);
+    return status ? status : sav_input_expand(in, ids, places, err);
 }
 
-static sav_status prepare(sav_input *in, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                          const sav_part *const *parts, size_t pictures, sav_session_pictures *how, sav_error *err) {
-    sav_status status = read_pictures(in, model, parts, pictures, how, err);
-    return status ? status : expand(in, ids, places, err);
+static void show(sav_trace *trace, const sav_model *model, const sav_input *in) {
+    const llava *v = model->vision;
+    const size_t s = v->grid.tile, sizes[2] = {in->images, 2}, pixels[5] = {in->images, in->most, 3, s, s};
+    sav_show_integers(trace, in->sizes, 2, sizes, "image_sizes");
+    sav_show_pixels(trace, in->pixels, 5, pixels, "pixel_values");
 }
 
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
-static void plan(sav_embed_scratch *s, sav_arena *arena, const sav_model *model, const sav_input *in, bool whole) {
-    const size_t D = model->llm.config.D, P = model->tower.config.g * model->tower.config.g;
-    size_t floats, largest = 0;
-    *s = (sav_embed_scratch){0};
-    if (in->tiles == 0) return;
-    sav_siglip_plan(&s->tower, arena, &model->tower.config, D, in->tiles, whole);
-    if (!sav_mul(&floats, in->tiles, P) || !sav_mul(&floats, floats, D)) arena->overflow = true;
-    else s->features = sav_arena_take(arena, floats, sizeof *s->features);
+typedef struct llava_scratch {
+    sav_siglip_scratch tower;
+    const float **tiles; /* [units] into pixels, the real ones */
+    float *features;     /* [units, g*g, D] the projector's output */
+    float *map;          /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
+} llava_scratch;
+
+static void *plan(sav_arena *arena, const sav_model *model, const sav_input *in, bool whole) {
+    const llava *v = model->vision;
+    const sav_anyres *plans = in->plans;
+    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g;
+    size_t features = 0, map = 0, largest = 0;
+    llava_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
     for (size_t i = 0; i < in->images; i++) {
-        size_t cells = in->plans[i].open_h * in->plans[i].open_w;
-        if (in->plans[i].shrunk && cells > largest) largest = cells;
+        size_t cells = plans[i].open_h * plans[i].open_w;
+        if (plans[i].shrunk && cells > largest) largest = cells;
     }
-    if (!sav_mul(&floats, largest, D)) arena->overflow = true;
-    else if (largest) s->map = sav_arena_take(arena, floats, sizeof *s->map);
+    if (!sav_mul(&features, in->units, P) || !sav_mul(&features, features, D) || !sav_mul(&map, largest, D)) arena->overflow = true;
+    sav_siglip_plan(&s.tower, arena, &v->tower.config, D, in->units, whole);
+    s.tiles = sav_arena_take(arena, in->units, sizeof *s.tiles);
+    s.features = sav_arena_take(arena, features, sizeof *s.features);
+    if (map) s.map = sav_arena_take(arena, map, sizeof *s.map);
+    if (kept) *kept = s;
+    return kept;
 }
 
 /* One picture's features [tiles, g*g, D] -> its tokens, out [tokens, D]. */
@@ -397,29 +381,34 @@ static void pack(float *out, const float *features, float *map, const sav_anyres
         for (size_t i = 0; i < D; i++) rows[y * stride + p->map_w * D + i] = sav_round((double)newline[i], run->R);
 }
 
-static void embed(float *x, const sav_model *model, const sav_input *in, sav_embed_scratch *s, const sav_kernels *kernels,
+static void embed(float *x, const sav_model *model, const sav_input *in, void *scratch, const sav_kernels *kernels,
                   const sav_run *run, sav_trace *trace) {
-    const size_t D = model->llm.config.D, P = model->tower.config.g * model->tower.config.g;
+    const llava *v = model->vision;
+    llava_scratch *s = scratch;
+    const sav_anyres *plans = in->plans;
+    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g, one = 3 * v->grid.tile * v->grid.tile;
     const float *features = s->features;
-    if (in->tiles == 0) return;
-    sav_siglip_forward(s->features, in->tile, in->tiles, &model->tower, &model->projector, &s->tower, kernels, run, trace);
+    size_t n = 0;
+    for (size_t i = 0; i < in->images; i++)
+        for (size_t j = 0; j < plans[i].tiles; j++) s->tiles[n++] = in->pixels + (i * in->most + j) * one;
+    sav_siglip_forward(s->features, s->tiles, n, &v->tower, &v->projector, &s->tower, kernels, run, trace);
     for (size_t i = 0; i < in->images; i++) {
-        pack(x + in->starts[i] * D, features, s->map, &in->plans[i], model->image_newline, D, run);
-        features += in->plans[i].tiles * P * D;
+        pack(x + in->starts[i] * D, features, s->map, &plans[i], v->image_newline, D, run);
+        features += plans[i].tiles * P * D;
     }
 }
 
-static void limits(size_t *K, size_t *keys, size_t *d, size_t *rows, const sav_model *model, const sav_input *in) {
-    const sav_siglip_config *c = &model->tower.config;
+static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *in) {
+    const sav_siglip_config *c = &((const llava *)model->vision)->tower.config;
     const size_t P = c->g * c->g, D = model->llm.config.D, patch = 3 * c->patch * c->patch;
     *K = c->F > D ? c->F : D;
     if (c->C > *K) *K = c->C;
     if (patch > *K) *K = patch;
+    *rows = in->units * P;
     *keys = P;
     *d = c->C / c->heads;
-    *rows = in->tiles * P;
 }
 
 static const char *const NAMES[] = {"LlavaOnevisionForConditionalGeneration", "LlavaQwenForCausalLM", NULL};
 
-const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, plan, embed, limits};
+const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, show, plan, embed, limits};

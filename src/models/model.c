@@ -36,7 +36,6 @@ const sav_model_info *sav_model_describe(const sav_model *model) {
 static void describe(sav_model *model) {
     sav_model_info *info = &model->info;
     const sav_qwen2_config *c = &model->llm.config;
-    const sav_siglip_config *v = &model->tower.config;
     info->folder = model->folder;
     info->family = model->family->name;
     info->layout = sav_layout_name(model->layout);
@@ -45,7 +44,6 @@ static void describe(sav_model *model) {
     info->features = c->L * c->H * c->d;
     info->window = c->window;
     info->max_positions = c->max_positions;
-    info->vision_layers = v->layers, info->vision_width = v->C, info->vision_heads = v->heads, info->tile = v->tile;
     info->tensors = sav_weights_count(model->weights);
     info->shards = sav_weights_shards(model->weights);
     for (size_t i = 0; i < info->tensors; i++) {

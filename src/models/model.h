@@ -16,7 +16,6 @@
 #include "llm/qwen2.h"
 #include "text/layout.h"
 #include "text/tokenizer.h"
-#include "vision/siglip.h"
 
 typedef struct sav_family sav_family;
 
@@ -28,17 +27,11 @@ struct sav_model {
     sav_layout layout;
     sav_text layout_note; /* why, when the folder's own template is not known */
     sav_qwen2 llm;
-    void **owned; /* [owned_count] small arrays made at load: norms and biases widened to float, layer tables */
+    uint32_t image_token; /* placeholder id; a mere marker in lmms-lab's folders, where it may be V or more */
+    void *vision;         /* the family's own: tower, how pictures are cut; NULL in a text model */
+    void **owned;         /* [owned_count] small arrays made at load: norms and biases widened to float, tables */
     size_t owned_count, owned_room;
     char *folder;
-    /* LLaVA-OneVision; zero in families without it */
-    sav_siglip tower;
-    sav_projector projector;
-    const float *image_newline; /* [D] */
-    sav_anyres_grid grid;
-    sav_filter filter;
-    sav_pixel_table pixel_table;
-    uint32_t image_token; /* placeholder id; a mere marker in lmms-lab's folders, where it may be V or more */
 };
 
 /* Memory that lives as long as the model, zeroed. NULL: no memory. */
@@ -48,47 +41,58 @@ void *sav_model_own(sav_model *model, size_t count, size_t size);
 
 typedef struct sav_input {
     size_t T;
-    int64_t *ids, *positions; /* [T], one placeholder id for each visual token */
+    int64_t *ids;       /* [T], one placeholder id for each visual token */
+    int64_t *positions; /* [axes, T] */
+    size_t axes;        /* 1, or 3 with M-RoPE: time, height, width */
     size_t images;
-    int64_t *sizes;      /* [images, 2] height, width as decoded */
-    sav_anyres *plans;   /* [images] */
-    size_t *starts;      /* [images] index of each picture's first token */
-    size_t tiles, most;  /* of all pictures; the most that one has */
-    float *pixels;       /* [images, most, 3, s, s], zero tiles appended */
-    const float **tile;  /* [tiles] into pixels, the real ones */
+    size_t *starts, *tokens; /* [images] a picture's first token, and how many it has */
+    int64_t *sizes;          /* [images, up to 3] height and width, or the grid: time, height, width in patches */
+    float *pixels;           /* what the processor returns; its shape is the family's */
+    void *plans;             /* [images] the family's own; from sav_alloc */
+    size_t units, most;      /* tiles or patches of all pictures; the most that one has */
 } sav_input;
 
 void sav_input_free(sav_input *input);
 
-/* ---- families ---------------------------------------------------------------------------------------------------- */
-
-typedef struct sav_session_pictures { /* how pictures are read, and what was seen */
+/* How pictures are read, and what was seen. */
+typedef struct sav_pictures {
     sav_pillow pillow;
     bool rotate;
+    size_t min_pixels, max_pixels; /* 0: the family's own */
     size_t read, turned;
-} sav_session_pictures;
+} sav_pictures;
 
-typedef struct sav_embed_scratch {
-    sav_siglip_scratch tower;
-    float *features; /* [tiles, g*g, D] the projector's output */
-    float *map;      /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
-} sav_embed_scratch;
+/* One picture from its file, turned when asked for. */
+sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how, sav_error *err);
+
+/* ids with one placeholder a picture (at `places`) -> input->ids with tokens[i] of each; fills starts. */
+sav_status sav_input_expand(sav_input *input, const sav_ids *ids, const sav_ids *places, sav_error *err);
+
+/* preprocessor_config.json's mean, std and rescale_factor as a table, and its filter; `absent_*` where it says nothing. */
+sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, const sav_json *root, const char *name,
+                                const double absent_mean[3], const double absent_std[3], sav_error *err);
+
+/* ---- families ---------------------------------------------------------------------------------------------------- */
 
 struct sav_family {
     const char *name;
     const char *const *architectures; /* of config.json, NULL at the end */
     sav_layout fallback;              /* chat layout of a folder without a template */
-    /* Reads the config and binds the tensors. */
+    /* Reads the config and binds the tensors; fills the vision fields of model->info. */
     sav_status (*open)(sav_model *model, const sav_json *config, const char *name, sav_error *err);
-    /* ids with one placeholder a picture -> input with pixels and expanded ids. parts: pictures in placeholder order. */
+    /* ids with one placeholder a picture -> input: pixels, expanded ids, positions. parts: pictures in placeholder order. */
     sav_status (*prepare)(sav_input *input, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                          const sav_part *const *parts, size_t pictures, sav_session_pictures *how, sav_error *err);
-    void (*plan)(sav_embed_scratch *scratch, sav_arena *arena, const sav_model *model, const sav_input *input, bool whole);
+                          const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err);
+    /* The rest is for families with a tower, and only called when there are pictures. */
+    /* Shows sizes and pixels, as the processor returns them. */
+    void (*show)(sav_trace *trace, const sav_model *model, const sav_input *input);
+    /* Scratch of the tower, taken from an arena that may only be measuring (then NULL). */
+    void *(*plan)(sav_arena *arena, const sav_model *model, const sav_input *input, bool whole);
     /* Overwrites the visual rows of x [T, D]. */
-    void (*embed)(float *x, const sav_model *model, const sav_input *input, sav_embed_scratch *scratch,
-                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
-    /* Largest matmul depth K and attention length of the tower, for the engine's scratch. */
-    void (*limits)(size_t *K, size_t *keys, size_t *d, size_t *rows, const sav_model *model, const sav_input *input);
+    void (*embed)(float *x, const sav_model *model, const sav_input *input, void *scratch, const sav_kernels *kernels,
+                  const sav_run *run, sav_trace *trace);
+    /* Deepest matmul, most rows, longest attention and its head size in the tower, for the engine's scratch. */
+    void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *input);
 };
 
 extern const sav_family sav_family_llava_onevision, sav_family_qwen2;

@@ -96,33 +96,15 @@ static sav_status open_text(sav_model *model, const sav_json *config, const char
 }
 
 static sav_status prepare_text(sav_input *input, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                               const sav_part *const *parts, size_t pictures, sav_session_pictures *how, sav_error *err) {
-    (void)places, (void)how;
+                               const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err) {
+    (void)how;
     if (pictures)
         return sav_fail(err, SAV_BAD_INPUT, "%s: %s is a text model; expected a prompt without pictures", parts[0]->text,
                         model->folder);
-    input->T = ids->count;
-    input->ids = sav_alloc(ids->count, sizeof *input->ids);
-    if (!input->ids) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", ids->count);
-    for (size_t t = 0; t < ids->count; t++) input->ids[t] = ids->ids[t];
-    return SAV_OK;
-}
-
-static void plan_text(sav_embed_scratch *scratch, sav_arena *arena, const sav_model *model, const sav_input *input, bool whole) {
-    (void)scratch, (void)arena, (void)model, (void)input, (void)whole;
-}
-
-static void embed_text(float *x, const sav_model *model, const sav_input *input, sav_embed_scratch *scratch,
-                       const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    (void)x, (void)model, (void)input, (void)scratch, (void)kernels, (void)run, (void)trace;
-}
-
-static void limits_text(size_t *K, size_t *keys, size_t *d, size_t *rows, const sav_model *model, const sav_input *input) {
-    (void)model, (void)input;
-    *K = *keys = *d = *rows = 0;
+    return sav_input_expand(input, ids, places, err);
 }
 
 static const char *const TEXT[] = {"Qwen2ForCausalLM", NULL};
 
-const sav_family sav_family_qwen2 = {"qwen2",   TEXT,       SAV_LAYOUT_QWEN_1_5, open_text, prepare_text,
-                                     plan_text, embed_text, limits_text};
+const sav_family sav_family_qwen2 = {.name = "qwen2", .architectures = TEXT, .fallback = SAV_LAYOUT_QWEN_1_5,
+                                     .open = open_text, .prepare = prepare_text};

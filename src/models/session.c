@@ -18,26 +18,15 @@ struct sav_session {
     const sav_model *model;
     const sav_kernels *kernels;
     sav_session_info info;
-    sav_session_pictures pictures;
+    sav_pictures pictures;
     sav_input input;
     bool whole; /* prepared for a dump */
     sav_arena arena;
     sav_run run;
     sav_qwen2_scratch decoder;
-    sav_embed_scratch embedding;
+    void *embedding; /* the family's scratch, in the arena */
     float *tap; /* [L, H, d] of a dump */
 };
-
-void sav_input_free(sav_input *input) {
-    sav_free(input->ids);
-    sav_free(input->positions);
-    sav_free(input->sizes);
-    sav_free(input->plans);
-    sav_free(input->starts);
-    sav_free(input->pixels);
-    sav_free(input->tile);
-    *input = (sav_input){0};
-}
 
 /* ---- sessions ---------------------------------------------------------------------------------------------------- */
 
@@ -79,7 +68,7 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
 #endif
     s->model = model;
     s->kernels = kernels;
-    s->pictures = (sav_session_pictures){.pillow = o->pillow == 13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0};
+    s->pictures = (sav_pictures){.pillow = o->pillow == 13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0};
     s->info = (sav_session_info){.engine = kernels->engine, .isa = kernels->isa, .dtype = o->dtype, .threads = threads,
                                  .pillow = (int)s->pictures.pillow};
     s->run = (sav_run){.R = o->dtype, .threads = threads};
@@ -106,7 +95,7 @@ static sav_status read_ids(sav_ids *ids, sav_ids *places, const sav_session *s, 
     sav_text text = {0};
     sav_status status = sav_layout_render(&text, model->layout, prompt, err);
     const char *bytes = text.bytes ? text.bytes : "";
-    if (!status && model->tower.config.layers == 0)
+    if (!status && !model->vision)
         status = sav_tokenizer_encode(ids, model->tokenizer, bytes, text.length, err);
     else if (!status)
         status = sav_tokenizer_encode_media(ids, places, model->tokenizer, bytes, text.length,
@@ -124,10 +113,17 @@ static sav_status read_prompt(sav_session *s, const sav_prompt *prompt, sav_erro
     const sav_part **parts = sav_alloc(pictures, sizeof *parts);
     sav_status status = parts ? read_ids(&ids, &places, s, prompt, err)
                               : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
-    if (!status && model->tower.config.layers && places.count != pictures)
+    if (!status && model->vision && places.count != pictures)
         status = sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu placeholder%s %s for %zu picture%s", places.count,
                           places.count == 1 ? "" : "s", sav_layout_placeholder(model->layout), pictures,
                           pictures == 1 ? "" : "s");
+    sav_input *in = &s->input;
+    in->images = pictures;
+    in->sizes = sav_alloc(pictures, 3 * sizeof *in->sizes);
+    in->starts = sav_alloc(pictures, sizeof *in->starts);
+    in->tokens = sav_alloc(pictures, sizeof *in->tokens);
+    if (!status && (!in->sizes || !in->starts || !in->tokens))
+        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
     if (!status) {
         sav_layout_pictures(parts, pictures, model->layout, prompt);
         status = model->family->prepare(&s->input, model, &ids, &places, parts, pictures, &s->pictures, err);
@@ -147,6 +143,8 @@ static sav_status check_input(sav_session *s, sav_error *err) {
     for (size_t t = 0; t < in->T; t++)
         if ((size_t)in->ids[t] >= c->V && !(in->images && in->ids[t] == (int64_t)s->model->image_token))
             return sav_fail(err, SAV_BAD_INPUT, "token id %lld at place %zu; the model's vocabulary has %zu", (long long)in->ids[t], t, c->V);
+    if (in->axes) return SAV_OK; /* the family gave its own positions */
+    in->axes = 1;
     if (!(in->positions = sav_alloc(in->T, sizeof *in->positions)))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", in->T);
     for (size_t t = 0; t < in->T; t++) in->positions[t] = (int64_t)t;
@@ -161,15 +159,15 @@ static size_t larger(size_t a, size_t b) {
 static void plan(sav_session *s, sav_arena *arena) {
     const sav_model *model = s->model;
     const sav_qwen2_config *c = &model->llm.config;
-    size_t K, keys, d, rows, bytes;
-    model->family->limits(&K, &keys, &d, &rows, model, &s->input);
+    size_t K = 0, keys = 0, d = 0, rows = 0, bytes;
+    if (s->input.images) model->family->limits(&K, &rows, &keys, &d, model, &s->input);
     K = larger(K, larger(larger(c->D, c->F), c->H * c->d));
     if (!s->kernels->scratch(&bytes, larger(rows, s->input.T), K, larger(keys, s->input.T), larger(d, c->d), s->run.threads))
         arena->overflow = true;
     else
         s->run.scratch = sav_arena_take(arena, bytes, 1);
     sav_qwen2_plan(&s->decoder, arena, c, s->input.T, s->whole);
-    model->family->plan(&s->embedding, arena, model, &s->input, s->whole);
+    s->embedding = s->input.images ? model->family->plan(arena, model, &s->input, s->whole) : NULL;
     s->tap = s->whole ? sav_arena_take(arena, model->info.features, sizeof *s->tap) : NULL;
 }
 
@@ -204,13 +202,13 @@ sav_status sav_session_prepare(sav_session *s, const sav_prompt *prompt, bool wh
 
 static void show_inputs(const sav_session *s, sav_trace *trace) {
     const sav_input *in = &s->input;
-    const size_t tile = s->model->grid.tile;
-    const size_t T[1] = {in->T}, sizes[2] = {in->images, 2}, pixels[5] = {in->images, in->most, 3, tile, tile};
+    const size_t T[1] = {in->T}, axes[2] = {in->axes, in->T};
     sav_show_integers(trace, in->ids, 1, T, "input_ids");
-    sav_show_integers(trace, in->positions, 1, T, "position_ids");
-    if (in->images == 0) return;
-    sav_show_integers(trace, in->sizes, 2, sizes, "image_sizes");
-    sav_show_pixels(trace, in->pixels, 5, pixels, "pixel_values");
+    if (in->axes == 1)
+        sav_show_integers(trace, in->positions, 1, T, "position_ids");
+    else
+        sav_show_integers(trace, in->positions, 2, axes, "position_ids");
+    if (in->images) s->model->family->show(trace, s->model, in);
 }
 
 sav_status sav_session_run(sav_session *s, float *tap, size_t depth, const sav_sink *sink, sav_error *err) {
@@ -221,7 +219,7 @@ sav_status sav_session_run(sav_session *s, float *tap, size_t depth, const sav_s
     show_inputs(s, &trace);
     for (size_t t = 0; t < s->input.T; t++)
         if ((size_t)s->input.ids[t] < c->V) sav_embed_row(s->decoder.x + t * c->D, &model->llm.embed_tokens, (size_t)s->input.ids[t], &s->run);
-    model->family->embed(s->decoder.x, model, &s->input, &s->embedding, s->kernels, &s->run, &trace);
+    if (s->input.images) model->family->embed(s->decoder.x, model, &s->input, s->embedding, s->kernels, &s->run, &trace);
     sav_show_rows(&trace, s->decoder.x, s->input.T, c->D, "inputs_embeds");
     sav_qwen2_forward(tap, &s->decoder, s->input.positions, &model->llm, s->input.T, depth, s->kernels, &s->run, &trace);
     return trace.status;

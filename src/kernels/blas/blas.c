@@ -139,7 +139,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
         for (size_t r = 0; r < rows; r++) {
             size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
             size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
-            softmax_row(scores + r * last, last, begin, end, (float)at->scale);
+            softmax_row(scores + r * last, last, begin, end, (float)(at->divide ? 1 / at->scale : at->scale));
         }
         gemm(out + row * at->heads * d + head * d, scores, v + kv * d, rows, d, last, at->heads * d, last, at->kv_stride,
              true, false);

@@ -93,16 +93,38 @@ void exact_linear(float *out, const float *x, const sav_matrix *W, const float *
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
-/* One row of scores [first, last) -> probabilities, zeros elsewhere. Masked keys add exact zeros to both sums, so they are
- * left out of them. e [keys] is scratch. PARITY: softmax runs in float32 whatever R is, then is cast to R (test_kernels.c). */
-static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t last, double scale, sav_dtype R) {
+static float scaled(float s, const sav_attention *at, sav_dtype R) {
+    return sav_round(at->divide ? (double)s / at->scale : (double)s * at->scale, R);
+}
+
+/* PARITY: in f16, -65504 + s overflows for s <= -16, and the Qwen-VL modules then set every infinity to 0, so that a masked
+ * key gets weight (test: golden/qwen_vl, f16 cases). Only there masked scores must be computed. */
+static void mask_by_sum(float *s, size_t keys, size_t first, size_t last, const sav_attention *at, sav_dtype R) {
+    for (size_t k = 0; k < keys; k++) {
+        s[k] = scaled(s[k], at, R);
+        if (k < first || k >= last) s[k] = sav_round((double)s[k] - 65504.0, R);
+        if (isinf(s[k])) s[k] = 0;
+    }
+}
+
+/* One row of scores -> probabilities; keys outside [first, last) are masked: they would add exact zeros to both sums, so
+ * they are left out of them. e [keys] is scratch. PARITY: softmax runs in float32 whatever R is, then is cast to R
+ * (test_kernels.c). */
+static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t last, const sav_attention *at, sav_dtype R) {
     float most = -INFINITY;
     double sum = 0;
-    for (size_t k = first; k < last; k++) {
-        s[k] = sav_round((double)s[k] * scale, R);
-        if (s[k] > most || isnan(s[k])) most = s[k];
+    if (at->inf_to_zero && R == SAV_F16) {
+        mask_by_sum(s, keys, first, last, at, R);
+        first = 0;
+        last = keys;
+    } else {
+        for (size_t k = first; k < last; k++) s[k] = scaled(s[k], at, R);
     }
-    for (size_t k = first; k < last; k++) sum += e[k] = sav_exp((double)s[k] - (double)most);
+    for (size_t k = first; k < last; k++)
+        if (s[k] > most || isnan(s[k])) most = s[k];
+    for (size_t k = first; k < last; k++) e[k] = (double)s[k] - (double)most;
+    sav_exp_array(e + first, e + first, last - first);
+    for (size_t k = first; k < last; k++) sum += e[k];
     memset(s, 0, first * sizeof *s);
     for (size_t k = first; k < last; k++) s[k] = sav_round((double)(float)(e[k] / sum), R);
     memset(s + last, 0, (keys - last) * sizeof *s);
@@ -144,7 +166,7 @@ void exact_attention(float *out, const float *q, const float *k, const float *v,
         /* the longest rows first, so that threads end together */
         size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
         size_t row = (blocks - 1 - task / at->heads) * QUERY_ROWS, rows = min(at->queries - row, QUERY_ROWS);
-        size_t last = at->causal ? ahead + row + rows : at->keys;
+        size_t last = at->causal && !at->inf_to_zero ? ahead + row + rows : at->keys;
         double *panel = (double *)run->scratch + (size_t)sav_thread() * own;
         double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH, *a = sums + (size_t)EXACT_ROWS * EXACT_COLS;
         float *scores = (float *)(a + deep * QUERY_ROWS);
@@ -156,7 +178,7 @@ void exact_attention(float *out, const float *q, const float *k, const float *v,
         for (size_t r = 0; r < rows; r++) {
             size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
             size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
-            softmax_row(scores + r * last, a, last, begin, end, at->scale, run->R);
+            softmax_row(scores + r * last, a, last, begin, end, at, run->R);
         }
         values_block(out + row * at->heads * d + head * d, at->heads * d, scores, a, panel, sums, &b, d, run, isa);
     }

@@ -1,0 +1,73 @@
+/* input.c: what families share on the way from a prompt to sav_input: a picture read, placeholders expanded, the pixel table.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "models/model.h"
+
+void sav_input_free(sav_input *input) {
+    sav_free(input->ids);
+    sav_free(input->positions);
+    sav_free(input->starts);
+    sav_free(input->tokens);
+    sav_free(input->sizes);
+    sav_free(input->pixels);
+    sav_free(input->plans);
+    *input = (sav_input){0};
+}
+
+sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how, sav_error *err) {
+    sav_status status = sav_image_read(out, path, err);
+    if (status) return status;
+    how->read++;
+    how->turned += out->orientation != 1;
+    return how->rotate ? sav_image_rotate(out, out->orientation, err) : SAV_OK;
+}
+
+sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *places, sav_error *err) {
+    size_t T = ids->count - places->count, t = 0, picture = 0;
+    for (size_t i = 0; i < in->images; i++)
+        if (!sav_add(&T, T, in->tokens[i])) return sav_fail(err, SAV_BAD_INPUT, "too many visual tokens");
+    if (!(in->ids = sav_alloc(T, sizeof *in->ids))) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
+    in->T = T;
+    for (size_t i = 0; i < ids->count; i++) {
+        size_t times = 1;
+        if (picture < places->count && places->ids[picture] == i) {
+            in->starts[picture] = t;
+            times = in->tokens[picture++];
+        }
+        while (times--) in->ids[t++] = ids->ids[i];
+    }
+    return SAV_OK;
+}
+
+static sav_status read_triple(double out[3], const sav_json *node, const double absent[3], const char *key, const char *name,
+                              sav_error *err) {
+    memcpy(out, absent, 3 * sizeof *out);
+    if (!node || node->kind == SAV_JSON_NULL) return SAV_OK;
+    const sav_json *v = node->kind == SAV_JSON_ARRAY && node->count == 3 ? node->child : NULL;
+    for (int i = 0; i < 3; i++, v = v->next) {
+        if (!v || v->kind != SAV_JSON_NUMBER)
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\": expected three numbers", name, node->line, key);
+        out[i] = strtod(v->text, NULL);
+    }
+    return SAV_OK;
+}
+
+sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, const sav_json *root, const char *name,
+                                const double absent_mean[3], const double absent_std[3], sav_error *err) {
+    double mean[3], std[3], rescale;
+    size_t resample;
+    sav_status status;
+    if ((status = read_triple(mean, sav_json_get(root, "image_mean"), absent_mean, "image_mean", name, err)) ||
+        (status = read_triple(std, sav_json_get(root, "image_std"), absent_std, "image_std", name, err)) ||
+        (status = sav_json_double(&rescale, root, "rescale_factor", 1.0 / 255, name, err)) ||
+        (status = sav_json_size(&resample, root, "resample", SAV_BICUBIC, name, err)))
+        return status;
+    if (resample < SAV_LANCZOS || resample > SAV_BICUBIC)
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: \"resample\": found %zu; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)", name,
+                        resample);
+    *filter = (sav_filter)resample;
+    sav_pixel_table_make(table, rescale, mean, std);
+    return SAV_OK;
+}
