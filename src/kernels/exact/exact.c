@@ -122,9 +122,7 @@ static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t l
     }
     for (size_t k = first; k < last; k++)
         if (s[k] > most || isnan(s[k])) most = s[k];
-    for (size_t k = first; k < last; k++) e[k] = (double)s[k] - (double)most;
-    sav_exp_array(e + first, e + first, last - first);
-    for (size_t k = first; k < last; k++) sum += e[k];
+    for (size_t k = first; k < last; k++) sum += e[k] = sav_exp((double)s[k] - (double)most);
     memset(s, 0, first * sizeof *s);
     for (size_t k = first; k < last; k++) s[k] = sav_round((double)(float)(e[k] / sum), R);
     memset(s + last, 0, (keys - last) * sizeof *s);
