@@ -87,13 +87,13 @@ void sav_rope_table(float *cos, float *sin, const int64_t *positions, const floa
         }
 }
 
-void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run) {
+void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run) {
     const size_t half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads)
     for (size_t t = 0; t < T; t++) {
         const float *c = cos + t * half, *s = sin + t * half;
         for (size_t h = 0; h < heads; h++) {
-            float *low = x + (t * heads + h) * d, *high = low + half;
+            float *low = x + t * stride + h * d, *high = low + half;
             for (size_t i = 0; i < half; i++) {
                 float a = low[i], b = high[i];
                 float ac = sav_round((double)a * (double)c[i], run->R), bs = sav_round(-(double)b * (double)s[i], run->R);
@@ -103,6 +103,13 @@ void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t hea
             }
         }
     }
+}
+
+void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run *run) {
+    if (run->R == SAV_F32) return;
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t t = 0; t < T; t++)
+        for (size_t i = 0; i < n; i++) x[t * stride + i] = sav_round((double)x[t * stride + i], run->R);
 }
 
 /* One step of Newton on r = 1 / sqrt(d). Its residual 1 - d r^2 is small, so it must come from exact products: r = high +

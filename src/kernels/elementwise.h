@@ -23,8 +23,11 @@ void sav_rope_frequencies(float *inv_freq, double theta, size_t d);
  * all by the first. Frequencies repeat in the second half of a head. */
 void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, const unsigned char *axis,
                     size_t T, size_t d, const sav_run *run);
-/* x[T, heads * d] rotated in place, halves (x1, x2) -> x * cos + (-x2, x1) * sin: three roundings an element. */
-void sav_rope(float *x, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run);
+/* T rows of heads * d floats, `stride` apart, rotated in place, halves (x1, x2) -> x * cos + (-x2, x1) * sin: three roundings
+ * an element. */
+void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run);
+/* T rows of n floats, `stride` apart: float32 values cast to R. */
+void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run *run);
 
 /* d^-0.5 correctly rounded, as Python's `d ** -0.5`: the scale of attention scores. 1 / sqrt(d) rounds twice and differs for
  * d = 72. */

@@ -40,7 +40,7 @@ typedef struct sav_attention {
     bool inf_to_zero; /* masked scores are computed, and infinities become 0: what the Qwen-VL modules do in f16 */
 } sav_attention;
 
-typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU } sav_activation;
+typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_GELU } sav_activation;
 
 typedef struct sav_kernels {
     const char *engine; /* "exact", "blas" */

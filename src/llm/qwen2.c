@@ -54,8 +54,8 @@ static void attention(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, size_t
     sav_show_rows(trace, s->q, T, Q, "%slayers.%zu.self_attn.q_proj.output", m->prefix, l);
     sav_show_rows(trace, s->k, T, KV, "%slayers.%zu.self_attn.k_proj.output", m->prefix, l);
     sav_show_rows(trace, s->v, T, KV, "%slayers.%zu.self_attn.v_proj.output", m->prefix, l);
-    sav_rope(q, s->cos + first * half, s->sin + first * half, T - first, c->H, c->d, run);
-    sav_rope(s->k, s->cos, s->sin, T, c->G, c->d, run);
+    sav_rope(q, Q, s->cos + first * half, s->sin + first * half, T - first, c->H, c->d, run);
+    sav_rope(s->k, KV, s->cos, s->sin, T, c->G, c->d, run);
     const sav_attention shape = {.queries = T - first, .keys = T, .heads = c->H, .kv_heads = c->G, .d = c->d,
                                  .q_stride = Q, .kv_stride = KV, .causal = true, .window = c->window,
                                  .scale = c->divides ? sqrt((double)c->d) : sav_head_scale(c->d),

@@ -3,7 +3,8 @@
 
 #include "models/model.h"
 
-static const sav_family *const FAMILIES[] = {&sav_family_llava_onevision, &sav_family_qwen2};
+static const sav_family *const FAMILIES[] = {&sav_family_llava_onevision, &sav_family_qwen2_vl, &sav_family_qwen2_5_vl,
+                                             &sav_family_qwen2};
 
 enum { COUNT = sizeof FAMILIES / sizeof FAMILIES[0] };
 

@@ -147,7 +147,7 @@ static sav_status read_hf(sav_model *model, llava *v, const sav_json *config, co
     sav_status status;
     if (!text || text->kind != SAV_JSON_OBJECT || !vision || vision->kind != SAV_JSON_OBJECT)
         return sav_fail(err, SAV_BAD_INPUT, "%s: expected objects \"text_config\" and \"vision_config\"", name);
-    if ((status = sav_qwen2_read_config(&model->llm.config, text, name, err)) ||
+    if ((status = sav_qwen2_read_config(&model->llm.config, text, NULL, &sav_qwen2_absent, name, err)) ||
         (status = read_tower(&v->tower.config, vision, name, err)) || (status = check_tower(&v->tower.config, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_id", image, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_index", image, name, err)) ||
@@ -176,7 +176,7 @@ static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav
     const char *projector, *merge;
     size_t image = 151646, layers = 0;
     sav_status status;
-    if ((status = sav_qwen2_read_config(&model->llm.config, config, name, err)) ||
+    if ((status = sav_qwen2_read_config(&model->llm.config, config, NULL, &sav_qwen2_absent, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_index", image, name, err)) ||
         (status = sav_json_string(&projector, config, "mm_projector_type", "mlp2x_gelu", name, err)) ||
         (status = sav_json_string(&merge, config, "mm_patch_merge_type", "spatial_unpad", name, err)))

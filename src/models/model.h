@@ -95,7 +95,7 @@ struct sav_family {
     void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *input);
 };
 
-extern const sav_family sav_family_llava_onevision, sav_family_qwen2;
+extern const sav_family sav_family_llava_onevision, sav_family_qwen2, sav_family_qwen2_vl, sav_family_qwen2_5_vl;
 
 /* The family of config.json's "architectures"; an error lists the known ones. */
 const sav_family *sav_family_find(const sav_json *config, const char *name, sav_error *err);
@@ -126,8 +126,11 @@ void sav_bind_ignore(sav_binder *binder, const char *prefix); /* tensors that ar
 /* Every tensor of the folder must have been asked for; ends the binder. */
 sav_status sav_binder_end(sav_binder *binder);
 
-/* The decoder's config and tensors, the same in all families. prefix "language_model.model." and the like. */
-sav_status sav_qwen2_read_config(sav_qwen2_config *out, const sav_json *config, const char *name, sav_error *err);
+/* The decoder's config and tensors, the same in all families. A field is looked for in `config`, then in `outer` (may be NULL);
+ * `absent` has the family's class defaults, d left 0. prefix: "language_model.model." and the like. */
+extern const sav_qwen2_config sav_qwen2_absent; /* Qwen2Config's */
+sav_status sav_qwen2_read_config(sav_qwen2_config *out, const sav_json *config, const sav_json *outer,
+                                 const sav_qwen2_config *absent, const char *name, sav_error *err);
 void sav_qwen2_bind(sav_binder *binder, sav_qwen2 *llm, const char *prefix, const char *head_prefix);
 
 sav_status sav_model_identity(char hex[65], const char *folder, const sav_weights *weights, sav_error *err);

@@ -9,31 +9,41 @@
 
 #include "models/model.h"
 
-/* PARITY: absent fields have the defaults of Qwen2Config, so rope_theta is 10000 and sliding_window 4096 when the file
- * does not say; null means none. The window masks even with use_sliding_window false (test: golden/qwen2, window cases). */
-sav_status sav_qwen2_read_config(sav_qwen2_config *c, const sav_json *config, const char *name, sav_error *err) {
-    const sav_json *window = sav_json_get(config, "sliding_window"), *groups = sav_json_get(config, "num_key_value_heads");
+const sav_qwen2_config sav_qwen2_absent = {.L = 32, .D = 4096, .H = 32, .G = 32, .F = 22016, .V = 151936, .norm_eps = 1e-6,
+                                           .rope_theta = 10000, .window = 4096, .max_positions = 32768};
+
+/* The object that holds a field: config, or the one around it. */
+static const sav_json *holder(const sav_json *config, const sav_json *outer, const char *key) {
+    return outer && !sav_json_get(config, key) ? outer : config;
+}
+
+/* PARITY: absent fields have the class's defaults, so rope_theta is 10000 and sliding_window 4096 when a Qwen2 config does not
+ * say; null means none (for num_key_value_heads: as many as heads). The window masks even with use_sliding_window false
+ * (test: golden/qwen2, window cases). */
+sav_status sav_qwen2_read_config(sav_qwen2_config *c, const sav_json *config, const sav_json *outer,
+                                 const sav_qwen2_config *absent, const char *name, sav_error *err) {
+    const sav_json *window = sav_json_get(holder(config, outer, "sliding_window"), "sliding_window");
+    const sav_json *groups = sav_json_get(holder(config, outer, "num_key_value_heads"), "num_key_value_heads");
     const sav_json *scaling = sav_json_get(config, "rope_scaling");
     const char *act;
     sav_status status;
-    *c = (sav_qwen2_config){0};
-    if ((status = sav_json_size(&c->D, config, "hidden_size", 4096, name, err)) ||
-        (status = sav_json_size(&c->L, config, "num_hidden_layers", 32, name, err)) ||
-        (status = sav_json_size(&c->H, config, "num_attention_heads", 32, name, err)) ||
-        (status = sav_json_size(&c->G, config, "num_key_value_heads", groups ? c->H : 32, name, err)) ||
-        (status = sav_json_size(&c->F, config, "intermediate_size", 22016, name, err)) ||
-        (status = sav_json_size(&c->V, config, "vocab_size", 151936, name, err)) ||
-        (status = sav_json_size(&c->max_positions, config, "max_position_embeddings", 32768, name, err)) ||
-        (status = sav_json_size(&c->window, config, "sliding_window", window ? 0 : 4096, name, err)) ||
-        (status = sav_json_double(&c->norm_eps, config, "rms_norm_eps", 1e-6, name, err)) ||
-        (status = sav_json_double(&c->rope_theta, config, "rope_theta", 10000, name, err)) ||
-        (status = sav_json_bool(&c->tied, config, "tie_word_embeddings", false, name, err)) ||
-        (status = sav_json_string(&act, config, "hidden_act", "silu", name, err)))
+    *c = *absent;
+#define SIZE(field, key, otherwise) \
+    (status = sav_json_size(&c->field, holder(config, outer, key), key, otherwise, name, err))
+#define REAL(field, key) (status = sav_json_double(&c->field, holder(config, outer, key), key, absent->field, name, err))
+    if (SIZE(D, "hidden_size", absent->D) || SIZE(L, "num_hidden_layers", absent->L) || SIZE(H, "num_attention_heads", absent->H) ||
+        SIZE(G, "num_key_value_heads", groups ? c->H : absent->G) || SIZE(F, "intermediate_size", absent->F) ||
+        SIZE(V, "vocab_size", absent->V) || SIZE(max_positions, "max_position_embeddings", absent->max_positions) ||
+        SIZE(window, "sliding_window", window ? 0 : absent->window) || REAL(norm_eps, "rms_norm_eps") || REAL(rope_theta, "rope_theta") ||
+        (status = sav_json_bool(&c->tied, holder(config, outer, "tie_word_embeddings"), "tie_word_embeddings", absent->tied, name, err)) ||
+        (status = sav_json_string(&act, holder(config, outer, "hidden_act"), "hidden_act", "silu", name, err)))
         return status;
+#undef SIZE
+#undef REAL
     if ((status = sav_json_size(&c->d, config, "head_dim", c->H ? c->D / c->H : 0, name, err)) != SAV_OK) return status;
     if (strcmp(act, "silu") != 0)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: \"hidden_act\": found \"%s\"; expected \"silu\"", name, act);
-    if (scaling && scaling->kind != SAV_JSON_NULL) {
+    if (scaling && scaling->kind != SAV_JSON_NULL && !absent->divides) { /* the families with M-RoPE read their own */
         const sav_json *type = sav_json_get(scaling, "rope_type");
         if (!type) type = sav_json_get(scaling, "type");
         if (!sav_json_is(type, "default"))
@@ -89,7 +99,7 @@ void sav_qwen2_bind(sav_binder *b, sav_qwen2 *m, const char *prefix, const char 
 
 static sav_status open_text(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
     sav_binder binder;
-    sav_status status = sav_qwen2_read_config(&model->llm.config, config, name, err);
+    sav_status status = sav_qwen2_read_config(&model->llm.config, config, NULL, &sav_qwen2_absent, name, err);
     if (status || (status = sav_binder_begin(&binder, model, NULL, err)) != SAV_OK) return status;
     sav_qwen2_bind(&binder, &model->llm, "model.", "");
     return sav_binder_end(&binder);

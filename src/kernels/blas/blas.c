@@ -153,8 +153,10 @@ static void activation(float *out, const float *x, size_t n, sav_activation f, c
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads)
     for (size_t i = 0; i < n; i++) {
-        /* 0.5 (1 + tanh y) = 1 / (1 + e^-2y), so both are x times a logistic function */
-        float y = f == SAV_SILU ? x[i] : 1.5957691216057308f * (x[i] + 0.044715f * (x[i] * x[i] * x[i]));
+        /* 0.5 (1 + tanh y) = 1 / (1 + e^-2y), so all three are x times a logistic function */
+        float y = f == SAV_SILU         ? x[i]
+                  : f == SAV_QUICK_GELU ? 1.702f * x[i]
+                                        : 1.5957691216057308f * (x[i] + 0.044715f * (x[i] * x[i] * x[i]));
         out[i] = x[i] / (1.0f + fast_exp(-y));
     }
 }

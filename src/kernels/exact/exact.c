@@ -71,7 +71,7 @@ static void round_tile(float *out, size_t stride, const double *sums, const floa
 void exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
                   const exact_isa *isa) {
     const size_t N = W->rows, K = W->cols;
-    const exact_operand from = {x, SAV_F32, SAV_F32, K, 1}, weights = {W->data, W->dtype, run->R, K, 1};
+    const exact_operand from = {x, SAV_F32, run->R, K, 1}, weights = {W->data, W->dtype, run->R, K, 1};
     double *a = run->scratch, *own = a + round_up(K, EXACT_DEPTH) * min(round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
         size_t rows = min(T - t0, EXACT_ROWS), panels = round_up(rows, isa->mr) / isa->mr;
@@ -197,7 +197,21 @@ static double silu(double x) {
     return x / (1 + sav_exp(-x));
 }
 
+/* Three operations of the module, x * sigmoid(1.702 * x), each rounded. */
+static void quick_gelu(float *out, const float *x, size_t n, const sav_run *run) {
+#pragma omp parallel for schedule(static) num_threads(run->threads)
+    for (size_t i = 0; i < n; i++) {
+        float scaled_x = sav_round((double)x[i] * 1.702, run->R);
+        float gate = sav_round(1 / (1 + sav_exp(-(double)scaled_x)), run->R);
+        out[i] = sav_round((double)x[i] * (double)gate, run->R);
+    }
+}
+
 void exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
+    if (f == SAV_QUICK_GELU) {
+        quick_gelu(out, x, n, run);
+        return;
+    }
     double (*const of)(double) = f == SAV_GELU_TANH ? gelu_tanh : f == SAV_GELU_ERF ? gelu_erf : silu;
 #pragma omp parallel for schedule(static) num_threads(run->threads)
     for (size_t i = 0; i < n; i++) out[i] = sav_round(of((double)x[i]), run->R);
