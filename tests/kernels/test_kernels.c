@@ -297,7 +297,7 @@ static void test_rope(sav_dtype R) {
             want_cos[t * HALF + i] = sav_round((double)(float)sav_cos((double)angle), R);
             want_sin[t * HALF + i] = sav_round((double)(float)sav_sin((double)angle), R);
         }
-    sav_rope_table(cosine, sine, positions, inv_freq, T, D, &run);
+    sav_rope_table(cosine, sine, positions, inv_freq, NULL, T, D, &run);
     check_bits(cosine, want_cos, T * HALF, "cos");
     check_bits(sine, want_sin, T * HALF, "sin");
     for (size_t t = 0; t < T; t++)
@@ -309,7 +309,7 @@ static void test_rope(sav_dtype R) {
                 float b = sav_round(rotated * (double)want_sin[t * HALF + i % HALF], R);
                 want[(t * HEADS + h) * D + i] = sav_round((double)a + (double)b, R);
             }
-    sav_rope(x, cosine, sine, T, HEADS, D, &run);
+    sav_rope(x, HEADS * D, cosine, sine, T, HEADS, D, &run);
     check_bits(x, want, T * HEADS * D, "rope");
     sav_free(x);
 }
