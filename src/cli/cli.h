@@ -118,7 +118,10 @@ sav_status sav_cli_encode(sav_cli *cli, sav_error *err);
 sav_status sav_cli_fit(sav_cli *cli, sav_error *err);
 sav_status sav_cli_predict(sav_cli *cli, sav_error *err);
 sav_status sav_cli_dump(sav_cli *cli, sav_error *err);
+sav_status sav_cli_info(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
+sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err);
+sav_status sav_cli_show_pixels(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err);
 
 #endif

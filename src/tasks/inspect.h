@@ -1,0 +1,72 @@
+/* inspect.h: what the program makes of a model folder, a prompt, a picture, without a forward: `info` and `show`.
+ *
+ *   text or prompt -> ids with their pieces                         sav_inspect_tokens
+ *   picture -> size, grid, token count, tiles as PNG                sav_inspect_picture
+ *   folder -> memory that a forward takes, every byte verified      sav_inspect_memory, sav_inspect_verify
+ */
+#ifndef SAV_INSPECT_H
+#define SAV_INSPECT_H
+
+#include "base/base.h"
+
+/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+
+typedef struct sav_token {
+    uint32_t id;
+    const char *piece; /* as the vocabulary spells it; NULL: an id without a token */
+    size_t length;
+} sav_token;
+
+typedef struct sav_token_list {
+    sav_token *tokens; /* [count] */
+    size_t count;
+    struct sav_tokenizer *own; /* opened for this list; NULL: the pieces are the model's */
+} sav_token_list;
+
+/* The bytes alone, by the folder's tokenizer; the folder needs no weights. */
+sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *text, size_t length, sav_error *err);
+/* A prompt as the model lays it out; a picture is one placeholder, no picture file is opened. */
+sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt, sav_error *err);
+void sav_token_list_free(sav_token_list *list);
+
+/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+
+typedef struct sav_picture_report {
+    size_t height, width; /* as decoded (and turned, with rotate) */
+    int orientation;      /* EXIF, 1: upright */
+    size_t best_height, best_width; /* the pinpoint chosen */
+    size_t fit_height, fit_width;   /* the picture's size inside it */
+    size_t tile, rows, columns, tiles; /* tiles = 1 + rows * columns */
+    size_t map_height, map_width;      /* feature map that becomes tokens, beside the base tile's */
+    bool shrunk;
+    size_t tokens;
+} sav_picture_report;
+
+/* How the model sees a picture. folder (may be NULL): its tiles are written there as "NAME-0.png" …; number 0 is the whole
+ * picture. */
+sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path, int pillow, bool rotate,
+                               const char *folder, const char *name, sav_error *err);
+
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+typedef struct sav_memory_plan {
+    size_t text_tokens, text_bytes;       /* a prompt without pictures and the scratch of its forward */
+    size_t picture_tokens, picture_bytes; /* the largest picture and a short question; 0 in text models */
+} sav_memory_plan;
+
+sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, const char *engine, const char *isa, int threads,
+                              sav_error *err);
+
+/* A line of the report: a file's digest, or a finding. */
+typedef struct sav_verify_hooks {
+    void *context;
+    void (*file)(void *context, const char *path, uint64_t size, const char *sha256);
+    void (*tensor)(void *context, const char *name, uint64_t not_finite, uint64_t count); /* only where there are some */
+    sav_status (*check)(void *context, sav_error *err); /* between tensors; may be NULL */
+} sav_verify_hooks;
+
+/* Reads every byte of the folder's files and every weight; multiplies with the BLAS against plain loops. Failure: a wrong
+ * product, an unreadable file, or SAV_BAD_INPUT that names the first tensor with a value that is not finite. */
+sav_status sav_inspect_verify(const sav_model *model, const sav_verify_hooks *hooks, sav_error *err);
+
+#endif
