@@ -70,10 +70,9 @@ static void put_memory(sav_text *out, const report *r) {
     const sav_memory_plan *m = &r->memory;
     sav_text_printf(out, "memory      weights %.1f MiB, mapped and never copied whole; a sample's features %.1f KiB\n",
                     mib(r->info->weight_bytes), (double)r->info->features * sizeof(float) / 1024.0);
-    sav_text_printf(out, "            scratch %.1f MiB for %zu tokens of text", mib(m->text_bytes), m->text_tokens);
-    if (m->picture_tokens)
-        sav_text_printf(out, ", %.1f MiB for the largest picture and a question (%zu tokens)", mib(m->picture_bytes), m->picture_tokens);
-    sav_text_printf(out, "\nruns with   engine %s, %s, %d thread%s\n", r->session->engine, r->session->isa, r->session->threads,
+    sav_text_printf(out, "            the decoder's scratch %.1f MiB for %zu tokens, %.1f MiB for %zu\n", mib(m->short_bytes),
+                    m->short_tokens, mib(m->long_bytes), m->long_tokens);
+    sav_text_printf(out, "runs with   engine %s, %s, %d thread%s\n", r->session->engine, r->session->isa, r->session->threads,
                     r->session->threads == 1 ? "" : "s");
 }
 
@@ -100,8 +99,8 @@ static void put_json(sav_text *out, const report *r, bool sound) {
                     i->vision_heads, i->vision_width, i->tile);
     sav_text_printf(out, ",\"parameters\":%zu,\"tensors\":%zu,\"shards\":%zu,\"weight_bytes\":%" PRIu64, i->parameters, i->tensors,
                     i->shards, i->weight_bytes);
-    sav_text_printf(out, ",\"memory\":{\"features_bytes\":%zu,\"text_tokens\":%zu,\"text_scratch\":%zu,\"picture_tokens\":%zu,\"picture_scratch\":%zu}",
-                    i->features * sizeof(float), m->text_tokens, m->text_bytes, m->picture_tokens, m->picture_bytes);
+    sav_text_printf(out, ",\"memory\":{\"features_bytes\":%zu,\"scratch\":[[%zu,%zu],[%zu,%zu]]}",
+                    i->features * sizeof(float), m->short_tokens, m->short_bytes, m->long_tokens, m->long_bytes);
     sav_text_printf(out, ",\"engine\":\"%s\",\"isa\":\"%s\",\"threads\":%d", r->session->engine, r->session->isa, r->session->threads);
     if (r->cli->verify)
         sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]", sound ? "true" : "false",

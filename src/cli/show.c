@@ -113,19 +113,22 @@ sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err) {
 static void put_picture_json(sav_text *out, const char *path, const sav_picture_report *r) {
     sav_text_string(out, "{\"image\":");
     sav_json_put_string(out, path, strlen(path));
-    sav_text_printf(out, ",\"height\":%zu,\"width\":%zu,\"orientation\":%d,\"pinpoint\":[%zu,%zu],\"fit\":[%zu,%zu],\"tile\":%zu",
-                    r->height, r->width, r->orientation, r->best_height, r->best_width, r->fit_height, r->fit_width, r->tile);
+    sav_text_printf(out, ",\"height\":%zu,\"width\":%zu,\"turned\":%s,\"pinpoint\":[%zu,%zu],\"fit\":[%zu,%zu],\"tile\":%zu",
+                    r->height, r->width, r->turned ? "true" : "false", r->best_height, r->best_width, r->fit_height, r->fit_width, r->tile);
     sav_text_printf(out, ",\"grid\":[%zu,%zu],\"tiles\":%zu,\"map\":[%zu,%zu],\"shrunk\":%s,\"tokens\":%zu}", r->rows, r->columns,
                     r->tiles, r->map_height, r->map_width, r->shrunk ? "true" : "false", r->tokens);
 }
 
 static void put_picture(sav_text *out, const char *path, const sav_picture_report *r) {
-    sav_text_printf(out, "%s: %zu x %zu (width x height)", path, r->width, r->height);
-    if (r->orientation != 1) sav_text_printf(out, ", EXIF orientation %d", r->orientation);
-    sav_text_printf(out, "\n  fitted to %zu x %zu inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu\n",
-                    r->fit_width, r->fit_height, r->best_width, r->best_height, r->tiles, r->tile, r->columns, r->rows);
-    sav_text_printf(out, "  %zu tokens: the whole picture's, %zu rows of %zu%s with a line end each\n", r->tokens, r->map_height,
-                    r->map_width, r->shrunk ? " (shrunk)" : "");
+    sav_text_printf(out, "%s: %zu x %zu (width x height)%s\n  fitted to %zu x %zu", path, r->width, r->height,
+                    r->turned ? ", with an EXIF orientation" : "", r->fit_width, r->fit_height);
+    if (r->tile)
+        sav_text_printf(out, " inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu", r->best_width,
+                        r->best_height, r->tiles, r->tile, r->columns, r->rows);
+    sav_text_printf(out, "\n  %zu tokens: ", r->tokens);
+    if (r->tile) sav_text_string(out, "the whole picture's, then ");
+    sav_text_printf(out, "%zu rows of %zu%s%s\n", r->map_height, r->map_width, r->shrunk ? " (shrunk)" : "",
+                    r->tile ? " with a line end each" : "");
 }
 
 static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_model *model, const char *path, size_t number,

@@ -327,6 +327,14 @@ static sav_status prepare(sav_input *in, const sav_model *model, const sav_ids *
     return status ? status : sav_input_expand(in, ids, places, err);
 }
 
+static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+    const llava *v = model->vision;
+    *out = (sav_look){.tile_h = v->grid.tile, .tile_w = v->grid.tile};
+    sav_status status = read_picture(&out->rgb, &out->plan, v, path, how, err);
+    if (status) sav_free(out->rgb);
+    return status;
+}
+
 static void show(sav_trace *trace, const sav_model *model, const sav_input *in) {
     const llava *v = model->vision;
     const size_t s = v->grid.tile, sizes[2] = {in->images, 2}, pixels[5] = {in->images, in->most, 3, s, s};
@@ -411,4 +419,4 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 
 static const char *const NAMES[] = {"LlavaOnevisionForConditionalGeneration", "LlavaQwenForCausalLM", NULL};
 
-const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, show, plan, embed, limits};
+const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, show, plan, embed, limits, look};

@@ -72,6 +72,13 @@ sav_status sav_input_expand(sav_input *input, const sav_ids *ids, const sav_ids 
 sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, const sav_json *root, const char *name,
                                 const double absent_mean[3], const double absent_std[3], sav_error *err);
 
+/* A picture as the tower gets it, for people to look at. */
+typedef struct sav_look {
+    sav_anyres plan;       /* families without tiles: picture, fitted size, feature map and tokens; one tile */
+    size_t tile_h, tile_w; /* pixels */
+    unsigned char *rgb;    /* [plan.tiles, tile_h, tile_w, 3], by sav_free */
+} sav_look;
+
 /* ---- families ---------------------------------------------------------------------------------------------------- */
 
 struct sav_family {
@@ -93,6 +100,8 @@ struct sav_family {
                   const sav_run *run, sav_trace *trace);
     /* Deepest matmul, most rows, longest attention and its head size in the tower, for the engine's scratch. */
     void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *input);
+    /* One picture, cut and resized; `show pixels` asks. */
+    sav_status (*look)(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err);
 };
 
 extern const sav_family sav_family_llava_onevision, sav_family_qwen2, sav_family_qwen2_vl, sav_family_qwen2_5_vl;

@@ -311,6 +311,25 @@ static sav_status read_pictures(sav_input *in, const qwen_vl *v, const sav_part 
     return status;
 }
 
+static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+    const qwen_vl *v = model->vision;
+    const size_t side = v->tower.config.grid.patch * v->tower.config.grid.merge; /* pixels of one token */
+    sav_image image = {0};
+    *out = (sav_look){.plan = {.tiles = 1}};
+    sav_status status = sav_pictures_read(&image, path, how, err);
+    out->plan.h = image.h, out->plan.w = image.w;
+    sav_image_free(&image);
+    if (!status) status = read_picture(&out->rgb, &out->tile_h, &out->tile_w, v, path, how, err);
+    if (status) {
+        sav_free(out->rgb);
+        return status;
+    }
+    out->plan.nh = out->tile_h, out->plan.nw = out->tile_w;
+    out->plan.map_h = out->tile_h / side, out->plan.map_w = out->tile_w / side;
+    out->plan.tokens = out->plan.map_h * out->plan.map_w;
+    return SAV_OK;
+}
+
 /* M-RoPE: a counter n walks the tokens; behind a picture it goes on at 1 + the largest coordinate in it. */
 static sav_status place_tokens(sav_input *in, size_t merge, sav_error *err) {
     const size_t T = in->T;
@@ -401,5 +420,5 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 static const char *const NAMES_2[] = {"Qwen2VLForConditionalGeneration", NULL};
 static const char *const NAMES_2_5[] = {"Qwen2_5_VLForConditionalGeneration", NULL};
 
-const sav_family sav_family_qwen2_vl = {"qwen2_vl", NAMES_2, SAV_LAYOUT_QWEN_VL, open_2, prepare, show, plan, embed, limits};
-const sav_family sav_family_qwen2_5_vl = {"qwen2_5_vl", NAMES_2_5, SAV_LAYOUT_QWEN_VL, open_2_5, prepare, show, plan, embed, limits};
+const sav_family sav_family_qwen2_vl = {"qwen2_vl", NAMES_2, SAV_LAYOUT_QWEN_VL, open_2, prepare, show, plan, embed, limits, look};
+const sav_family sav_family_qwen2_5_vl = {"qwen2_5_vl", NAMES_2_5, SAV_LAYOUT_QWEN_VL, open_2_5, prepare, show, plan, embed, limits, look};

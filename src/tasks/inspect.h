@@ -32,10 +32,10 @@ void sav_token_list_free(sav_token_list *list);
 /* ---- pictures ---------------------------------------------------------------------------------------------------- */
 
 typedef struct sav_picture_report {
-    size_t height, width; /* as decoded (and turned, with rotate) */
-    int orientation;      /* EXIF, 1: upright */
-    size_t best_height, best_width; /* the pinpoint chosen */
-    size_t fit_height, fit_width;   /* the picture's size inside it */
+    size_t height, width;              /* as decoded (and turned, with rotate) */
+    bool turned;                       /* the file has an EXIF orientation other than 1 */
+    size_t best_height, best_width;    /* the pinpoint chosen; 0 in families that cut no tiles */
+    size_t fit_height, fit_width;      /* the picture's size inside it */
     size_t tile, rows, columns, tiles; /* tiles = 1 + rows * columns */
     size_t map_height, map_width;      /* feature map that becomes tokens, beside the base tile's */
     bool shrunk;
@@ -50,8 +50,8 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
 typedef struct sav_memory_plan {
-    size_t text_tokens, text_bytes;       /* a prompt without pictures and the scratch of its forward */
-    size_t picture_tokens, picture_bytes; /* the largest picture and a short question; 0 in text models */
+    size_t short_tokens, short_bytes; /* a prompt and the scratch that the decoder takes for it */
+    size_t long_tokens, long_bytes;   /* about what one large picture becomes */
 } sav_memory_plan;
 
 sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, const char *engine, const char *isa, int threads,

@@ -31,7 +31,7 @@ sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const
     *out = (sav_token_list){0};
     sav_status status = sav_layout_render(&text, model->layout, prompt, err);
     const char *bytes = text.bytes ? text.bytes : "";
-    if (!status && model->tower.config.layers == 0)
+    if (!status && !model->vision)
         status = sav_tokenizer_encode(&ids, model->tokenizer, bytes, text.length, err);
     else if (!status)
         status = sav_tokenizer_encode_media(&ids, &places, model->tokenizer, bytes, text.length,
