@@ -42,4 +42,28 @@ static inline void fault_start(long at) {
     fault_at = at;
 }
 
+/* Runs the scenario with its 1st, 2nd, 3rd, ... allocation refused, until a run asks for fewer. Each time: success, or
+ * SAV_NO_MEMORY with a message, and every block given back. */
+static inline void fault_each(const char *name, sav_status (*scenario)(sav_error *)) {
+    long n = 0;
+    bool hit = true;
+    while (hit) {
+        sav_error err = {SAV_OK, "", ""};
+        const long before = fault_live;
+        fault_start(++n);
+        const sav_status status = scenario(&err);
+        hit = fault_calls >= n;
+        fault_start(0);
+        const bool said = status == SAV_OK || (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
+        const bool ok = said && fault_live == before && (hit || status == SAV_OK);
+        if (!ok)
+            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status, err.message,
+                   fault_live - before);
+        CHECK(ok);
+        fault_live = before;
+    }
+    CHECK(n > 1);
+    printf("%s: %ld allocations\n", name, n - 1);
+}
+
 #endif

@@ -204,29 +204,6 @@ static sav_status list_folder(sav_error *err) {
     return status;
 }
 
-/* Runs the scenario with one more allocation allowed each time. */
-static void fail_each(const char *name, sav_status (*scenario)(sav_error *)) {
-    long n = 0;
-    bool hit = true;
-    while (hit) {
-        sav_error err = {SAV_OK, "", ""};
-        long before = fault_live;
-        fault_start(++n);
-        sav_status status = scenario(&err);
-        hit = fault_calls >= n;
-        fault_start(0);
-        bool said = status == SAV_OK || (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
-        bool ok = said && fault_live == before && (hit || status == SAV_OK);
-        if (!ok)
-            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status, err.message,
-                   fault_live - before);
-        CHECK(ok);
-        fault_live = before;
-    }
-    CHECK(n > 1);
-    printf("%s: %ld allocations\n", name, n - 1);
-}
-
 int main(void) {
     sav_error err;
     snprintf(file, sizeof file, "%s/model.safetensors", check_folder());
@@ -242,7 +219,7 @@ int main(void) {
                  {"png, RGBA", read_png_rgba},   {"png, 16-bit gray", read_png_gray16},
                  {"jpeg, CMYK", read_jpeg_cmyk}, {"rotate", rotate},           {"tiles", cut_tiles}};
     CHECK_OK(sav_safetensors_open(&pictures, "golden/image/decode.safetensors", &err), &err);
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) fail_each(cases[i].name, cases[i].scenario);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) fault_each(cases[i].name, cases[i].scenario);
     sav_safetensors_close(pictures);
     return check_report("alloc");
 }

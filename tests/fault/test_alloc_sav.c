@@ -105,28 +105,6 @@ static sav_status baseline(sav_error *err) {
     return sav_baseline_class_means(predicted, &taps, ids, 2, &taps, err);
 }
 
-/* Runs the scenario with one more allocation allowed each time. */
-static void fail_each(const char *name, sav_status (*scenario)(sav_error *)) {
-    long n = 0;
-    bool hit = true;
-    while (hit) {
-        sav_error err = {SAV_OK, "", ""};
-        const long before = fault_live;
-        fault_start(++n);
-        const sav_status status = scenario(&err);
-        hit = fault_calls >= n;
-        fault_start(0);
-        const bool said = status == SAV_OK || (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
-        const bool ok = said && fault_live == before && (hit || status == SAV_OK);
-        if (!ok)
-            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status, err.message,
-                   fault_live - before);
-        CHECK(ok);
-        fault_live = before;
-    }
-    CHECK(n > 1);
-}
-
 int main(void) {
     char path[700];
     sav_os_file *file;
@@ -140,13 +118,13 @@ int main(void) {
         snprintf(path, sizeof path, "%s/cat/%c.png", list_folder, name);
         if (CHECK_OK(sav_os_create(&file, path, &err), &err)) CHECK_OK(sav_os_commit(file, &err), &err);
     }
-    fail_each("fit", fit);
-    fail_each("sav file", open_heads);
-    fail_each("store filled", fill_store);
-    fail_each("store read", read_store);
-    fail_each("messages", read_messages);
-    fail_each("folder", read_folder);
-    fail_each("score", score);
-    fail_each("baseline", baseline);
+    fault_each("fit", fit);
+    fault_each("sav file", open_heads);
+    fault_each("store filled", fill_store);
+    fault_each("store read", read_store);
+    fault_each("messages", read_messages);
+    fault_each("folder", read_folder);
+    fault_each("score", score);
+    fault_each("baseline", baseline);
     return check_report("alloc sav");
 }

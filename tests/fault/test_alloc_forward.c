@@ -1,0 +1,88 @@
+/* Memory of a forward: opening a model, a session and running a prompt with each allocation refused once; and the contract
+ * that sav_session_run, the arithmetic behind the plan, allocates nothing.
+ */
+#include "fault.h"
+#include "models/model.h"
+
+static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"}, {SAV_TEXT, "What is this?"}};
+static const sav_part text_alone[] = {{SAV_TEXT, "What is this? \xE4\xBD\xA0\xE5\xA5\xBD"}};
+static const sav_message picture_turn = {"user", with_picture, 2}, text_turn = {"user", text_alone, 1};
+static const sav_prompt picture_prompt = {.messages = &picture_turn, .count = 1};
+static const sav_prompt text_prompt = {.messages = &text_turn, .count = 1};
+
+static const char *folder;
+static const sav_prompt *prompt;
+static sav_options options = {.engine = "exact", .threads = 1};
+static bool dumped;
+
+static sav_status take(void *context, const sav_snapshot *stage, sav_error *err) {
+    (void)err;
+    *(size_t *)context += stage->rank >= 0;
+    return SAV_OK;
+}
+
+/* Folder to tap, or to a dump. */
+static sav_status forward(sav_error *err) {
+    static float tap[1 << 16];
+    size_t stages = 0;
+    const sav_sink sink = {take, &stages};
+    sav_model *model = NULL;
+    sav_session *session = NULL;
+    sav_status status = sav_model_open(&model, folder, err);
+    if (!status) status = sav_session_open(&session, model, &options, err);
+    if (!status && dumped) status = sav_dump(session, prompt, &sink, err);
+    if (!status && !dumped) {
+        CHECK(sav_model_describe(model)->features <= sizeof tap / sizeof *tap);
+        status = sav_forward(session, prompt, tap, 0, err);
+    }
+    sav_session_close(session);
+    sav_model_close(model);
+    return status;
+}
+
+static void fail(const char *name, const char *model, const sav_prompt *of, bool dump) {
+    folder = model;
+    prompt = of;
+    dumped = dump;
+    fault_each(name, forward);
+}
+
+/* From the plan to the tap: no call of sav_alloc or sav_realloc, in any engine, at one thread and at two. */
+static void count(const char *model_folder, const sav_prompt *of, const char *engine, int threads) {
+    static float tap[1 << 16];
+    const sav_options chosen = {.engine = engine, .threads = threads};
+    sav_error err;
+    sav_model *model = NULL;
+    sav_session *session = NULL;
+    if (CHECK_OK(sav_model_open(&model, model_folder, &err), &err) &&
+        CHECK_OK(sav_session_open(&session, model, &chosen, &err), &err)) {
+        for (int whole = 0; whole < 2; whole++) {
+            size_t stages = 0;
+            const sav_sink sink = {take, &stages};
+            if (!CHECK_OK(sav_session_prepare(session, of, whole, &err), &err)) break;
+            fault_start(0);
+            CHECK_OK(sav_session_run(session, tap, 0, whole ? &sink : NULL, &err), &err);
+            CHECK_SIZE((size_t)fault_calls, 0);
+            CHECK(!whole || stages > 10);
+        }
+    }
+    sav_session_close(session);
+    sav_model_close(model);
+}
+
+int main(void) {
+    fail("text, one file", "golden/models/qwen2-window", &text_prompt, false);
+    fail("text, shards", "golden/models/qwen2-sharded", &text_prompt, false);
+    fail("picture", "golden/models/t70", &picture_prompt, false);
+    fail("picture, dump", "golden/models/t70", &picture_prompt, true);
+    fail("lmms-lab", "golden/models/t70-lmms", &picture_prompt, false);
+    for (int threads = 1; threads <= 2; threads++) {
+        count("golden/models/qwen2-window", &text_prompt, "exact", threads);
+        count("golden/models/t70", &picture_prompt, "exact", threads);
+#ifdef SAV_BLAS
+        count("golden/models/t70", &picture_prompt, "blas", threads);
+#endif
+    }
+    CHECK(fault_live == 0);
+    return check_report("alloc forward");
+}
