@@ -46,52 +46,83 @@ static const sav_tensor *look_up(sav_binder *b, char file_name[256], const char 
     return sav_weights_at(b->model->weights, at);
 }
 
-static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, const char *expected) {
-    if (!t) {
-        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s", b->model->folder, name, expected);
-        return;
-    }
-    sav_text shape = {0};
-    for (int i = 0; i < t->rank; i++) sav_text_printf(&shape, "%s%zu", i ? ", " : "", t->shape[i]);
-    b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s [%s]; expected %s",
-                         sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype),
-                         shape.bytes ? shape.bytes : "", expected);
-    sav_text_free(&shape);
+static void put_shape(sav_text *out, int rank, const size_t *shape) {
+    sav_text_string(out, "[");
+    for (int i = 0; i < rank; i++) sav_text_printf(out, "%s%zu", i ? ", " : "", shape[i]);
+    sav_text_string(out, "]");
 }
 
-sav_matrix sav_bind_matrix(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
-    char name[256], expected[80];
-    va_list args;
-    if (b->status) return (sav_matrix){0};
-    va_start(args, format);
-    const sav_tensor *t = look_up(b, name, format, args);
-    va_end(args);
-    snprintf(expected, sizeof expected, "F32, BF16 or F16 [%zu, %zu]", rows, cols);
-    if (!t || t->rank < 2 || t->shape[0] != rows || t->count / (rows ? rows : 1) != cols || t->dtype > SAV_F16) {
-        fail_tensor(b, t, name, expected);
-        return (sav_matrix){0};
-    }
-    return (sav_matrix){t->data, t->dtype, rows, cols};
+static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, int rank, const size_t *shape) {
+    sav_text wanted = {0}, found = {0};
+    put_shape(&wanted, rank, shape);
+    if (t) put_shape(&found, t->rank, t->shape);
+    const char *want = wanted.bytes ? wanted.bytes : "", *got = found.bytes ? found.bytes : "";
+    if (t)
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s %s; expected F32, BF16 or F16 %s",
+                             sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype), got, want);
+    else
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected F32, BF16 or F16 %s", b->model->folder,
+                             name, want);
+    sav_text_free(&wanted);
+    sav_text_free(&found);
 }
 
-const float *sav_bind_vector(sav_binder *b, size_t n, const char *format, ...) {
-    char name[256], expected[80];
-    va_list args;
+/* The tensor of just this shape, or NULL with the binder's status set. */
+static const sav_tensor *bind(sav_binder *b, int rank, const size_t *shape, const char *format, va_list args) {
+    char name[256];
     if (b->status) return NULL;
-    va_start(args, format);
     const sav_tensor *t = look_up(b, name, format, args);
-    va_end(args);
-    snprintf(expected, sizeof expected, "%zu values of F32, BF16 or F16", n);
-    if (!t || t->count != n || t->dtype > SAV_F16) {
-        fail_tensor(b, t, name, expected);
-        return NULL;
-    }
-    float *wide = sav_model_own(b->model, n, sizeof *wide);
+    bool fits = t && t->dtype <= SAV_F16 && t->rank == rank;
+    for (int i = 0; i < rank && fits; i++) fits = t->shape[i] == shape[i];
+    if (fits) return t;
+    fail_tensor(b, t, name, rank, shape);
+    return NULL;
+}
+
+/* The same, its values widened to float into memory of the model. */
+static const float *bind_wide(sav_binder *b, int rank, const size_t *shape, const char *format, va_list args) {
+    const sav_tensor *t = bind(b, rank, shape, format, args);
+    if (!t) return NULL;
+    float *wide = sav_model_own(b->model, t->count, sizeof *wide);
     if (!wide) {
         b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", b->model->folder);
         return NULL;
     }
-    for (size_t i = 0; i < n; i++) wide[i] = sav_tensor_float(t, i);
+    for (size_t i = 0; i < t->count; i++) wide[i] = sav_tensor_float(t, i);
+    return wide;
+}
+
+sav_matrix sav_bind_matrix(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
+    const size_t shape[2] = {rows, cols};
+    va_list args;
+    va_start(args, format);
+    const sav_tensor *t = bind(b, 2, shape, format, args);
+    va_end(args);
+    return t ? (sav_matrix){t->data, t->dtype, rows, cols} : (sav_matrix){0};
+}
+
+sav_matrix sav_bind_filters(sav_binder *b, int rank, const size_t *shape, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const sav_tensor *t = bind(b, rank, shape, format, args);
+    va_end(args);
+    return t ? (sav_matrix){t->data, t->dtype, shape[0], t->count / shape[0]} : (sav_matrix){0};
+}
+
+const float *sav_bind_vector(sav_binder *b, size_t n, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    const float *wide = bind_wide(b, 1, &n, format, args);
+    va_end(args);
+    return wide;
+}
+
+const float *sav_bind_rows(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
+    const size_t shape[2] = {rows, cols};
+    va_list args;
+    va_start(args, format);
+    const float *wide = bind_wide(b, 2, shape, format, args);
+    va_end(args);
     return wide;
 }
 

@@ -64,6 +64,8 @@ sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, cons
         (status = sav_json_double(&rescale, root, "rescale_factor", 1.0 / 255, name, err)) ||
         (status = sav_json_size(&resample, root, "resample", SAV_BICUBIC, name, err)))
         return status;
+    if (std[0] == 0 || std[1] == 0 || std[2] == 0)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_std\": found 0; pixels are divided by it", name);
     if (resample < SAV_LANCZOS || resample > SAV_BICUBIC)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: \"resample\": found %zu; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)", name,
                         resample);

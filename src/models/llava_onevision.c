@@ -41,10 +41,16 @@ static const sav_rename LMMS_LAB[] = {{"image_newline", "model.image_newline"},
                                       {"language_model.lm_head.", "lm_head."},
                                       {NULL, NULL}};
 
+static bool any_begins(const sav_weights *weights, const char *begin) {
+    for (size_t i = 0; i < sav_weights_count(weights); i++)
+        if (strncmp(sav_weights_at(weights, i)->name, begin, strlen(begin)) == 0) return true;
+    return false;
+}
+
 /* Files written by transformers >= 4.52 may still carry the old names, so the names decide, not the version. */
 static const sav_rename *layout_of(const sav_weights *weights) {
-    if (sav_weights_find(weights, "model.mm_projector.0.weight")) return LMMS_LAB;
-    return sav_weights_find(weights, "model.image_newline") ? HF_4_52 : NULL;
+    if (any_begins(weights, "model.mm_projector.")) return LMMS_LAB;
+    return any_begins(weights, "model.language_model.") ? HF_4_52 : NULL;
 }
 
 /* ---- config ------------------------------------------------------------------------------------------------------ */
@@ -66,14 +72,19 @@ static sav_status read_pinpoints(sav_model *model, llava *v, const sav_json *nod
             pairs[2 * count + 1] = (size_t)w;
         }
     } else if (!node || (text && strcmp(node->text, "(1x1),...,(6x6)") == 0)) {
+        const size_t unit = node ? v->grid.tile : 384; /* the class default is in pixels */
         for (size_t h = 1; h <= 6; h++)
             for (size_t w = 1; w <= 6; w++, count++) {
-                pairs[2 * count] = h * v->grid.tile;
-                pairs[2 * count + 1] = w * v->grid.tile;
+                pairs[2 * count] = h * unit;
+                pairs[2 * count + 1] = w * unit;
             }
     }
     if (count == 0)
         return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_grid_pinpoints\": expected pairs [height, width] or \"(1x1),...,(6x6)\"", name);
+    for (size_t i = 0; i < 2 * count; i++)
+        if (pairs[i] % v->grid.tile)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_grid_pinpoints\": found %zu; expected a multiple of the tile side %zu", name,
+                            pairs[i], v->grid.tile);
     v->grid.pinpoints = pairs;
     v->grid.count = count;
     return SAV_OK;
@@ -155,6 +166,9 @@ static sav_status read_hf(sav_model *model, llava *v, const sav_json *config, co
         (status = sav_json_string(&strategy, config, "vision_feature_select_strategy", "full", name, err)) ||
         (status = sav_json_bool(&bias, config, "multimodal_projector_bias", true, name, err)))
         return status;
+    if (image >= model->llm.config.V) /* the library reads that row of the embedding before it puts the picture there */
+        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_index\": found %zu; expected an id below vocab_size %zu", name, image,
+                        model->llm.config.V);
     const sav_json *layer = sav_json_get(config, "vision_feature_layer");
     int64_t feature_layer = -1;
     if (layer && (!sav_json_integer(&feature_layer, layer) || feature_layer != -1))
@@ -184,6 +198,8 @@ static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav
     if (strcmp(projector, "mlp2x_gelu") != 0 || strcmp(merge, "spatial_unpad") != 0)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found mm_projector_type \"%.30s\", mm_patch_merge_type \"%.30s\"; expected \"mlp2x_gelu\", \"spatial_unpad\"",
                         name, projector, merge);
+    if (image >= SAV_TOKEN_NONE)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_index\": found %zu; expected a token id", name, image);
     const sav_tensor *patch = sav_bind_peek(b, "vision_tower.vision_model.embeddings.patch_embedding.weight");
     const sav_tensor *position = sav_bind_peek(b, "vision_tower.vision_model.embeddings.position_embedding.weight");
     const sav_tensor *fc1 = sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight");
@@ -243,9 +259,10 @@ static void bind_tower(sav_binder *b, sav_model *model, llava *v) {
     const size_t D = model->llm.config.D;
     m->layers = sav_model_own(model, c->layers, sizeof *m->layers);
     if (!b->status && !m->layers) b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", model->folder);
-    m->patch_embedding = sav_bind_matrix(b, c->C, 3 * c->patch * c->patch, TOWER "embeddings.patch_embedding.weight");
+    const size_t filters[4] = {c->C, 3, c->patch, c->patch};
+    m->patch_embedding = sav_bind_filters(b, 4, filters, TOWER "embeddings.patch_embedding.weight");
     m->patch_bias = sav_bind_vector(b, c->C, TOWER "embeddings.patch_embedding.bias");
-    m->position_embedding = sav_bind_vector(b, c->g * c->g * c->C, TOWER "embeddings.position_embedding.weight");
+    m->position_embedding = sav_bind_rows(b, c->g * c->g, c->C, TOWER "embeddings.position_embedding.weight");
     for (size_t i = 0; i < c->layers && !b->status; i++) bind_layer(b, &m->layers[i], i, c);
     sav_bind_ignore(b, TOWER "post_layernorm."); /* PARITY: in the checkpoint, in the graph, in nobody's input */
     sav_bind_ignore(b, TOWER "head.");

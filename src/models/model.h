@@ -125,10 +125,12 @@ typedef struct sav_binder {
 } sav_binder;
 
 sav_status sav_binder_begin(sav_binder *binder, sav_model *model, const sav_rename *renames, sav_error *err);
-/* A matrix [rows, cols] as stored (further dimensions count as columns), or a vector of n floats widened; by the name of
- * transformers <= 4.51. */
+/* Tensors of just this shape, by the name of transformers <= 4.51: a matrix [rows, cols] or a convolution's filters
+ * [outputs, channels, …] (as rows) where they are mapped; a vector [n] or a table [rows, cols] widened to float. */
 sav_matrix sav_bind_matrix(sav_binder *binder, size_t rows, size_t cols, const char *name, ...) SAV_PRINTF(4, 5);
+sav_matrix sav_bind_filters(sav_binder *binder, int rank, const size_t *shape, const char *name, ...) SAV_PRINTF(4, 5);
 const float *sav_bind_vector(sav_binder *binder, size_t n, const char *name, ...) SAV_PRINTF(3, 4);
+const float *sav_bind_rows(sav_binder *binder, size_t rows, size_t cols, const char *name, ...) SAV_PRINTF(4, 5);
 /* NULL when absent; marks it as known. For config facts that only the shapes tell. */
 const sav_tensor *sav_bind_peek(sav_binder *binder, const char *name, ...) SAV_PRINTF(2, 3);
 void sav_bind_ignore(sav_binder *binder, const char *prefix); /* tensors that are known and not needed */

@@ -43,6 +43,11 @@ sav_status sav_qwen2_read_config(sav_qwen2_config *c, const sav_json *config, co
     if ((status = sav_json_size(&c->d, config, "head_dim", c->H ? c->D / c->H : 0, name, err)) != SAV_OK) return status;
     if (strcmp(act, "silu") != 0)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: \"hidden_act\": found \"%s\"; expected \"silu\"", name, act);
+    if (c->norm_eps < 0 || c->rope_theta < 1) /* below 1, angles would grow past what sine and cosine take */
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found rms_norm_eps %g, rope_theta %g; expected at least 0 and 1", name, c->norm_eps,
+                        c->rope_theta);
+    if (window && window->kind == SAV_JSON_NUMBER && c->window == 0)
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"sliding_window\": found 0; expected null or a number of keys", name, window->line);
     if (scaling && scaling->kind != SAV_JSON_NULL && !absent->divides) { /* the families with M-RoPE read their own */
         const sav_json *type = sav_json_get(scaling, "rope_type");
         if (!type) type = sav_json_get(scaling, "type");

@@ -191,7 +191,8 @@ static void bind_tower(sav_binder *b, sav_model *model, sav_qwen_vit *m) {
     sav_rope_frequencies(m->inv_freq, 10000, half); /* half / 2 of them, for y; the same again for x */
     memcpy(m->inv_freq + half / 2, m->inv_freq, half / 2 * sizeof *m->inv_freq);
     memset(m->axis + half / 2, 1, half / 2);
-    m->patch_embed = sav_bind_matrix(b, c->E, 3 * c->grid.temporal * c->grid.patch * c->grid.patch, "visual.patch_embed.proj.weight");
+    const size_t filters[5] = {c->E, 3, c->grid.temporal, c->grid.patch, c->grid.patch};
+    m->patch_embed = sav_bind_filters(b, 5, filters, "visual.patch_embed.proj.weight");
     for (size_t i = 0; i < c->layers && !b->status; i++) bind_block(b, &m->blocks[i], i, c);
     m->ln_q = sav_bind_vector(b, c->E, "visual.merger.ln_q.weight");
     if (!c->window) m->ln_q_bias = sav_bind_vector(b, c->E, "visual.merger.ln_q.bias");
