@@ -151,6 +151,7 @@ static void change(list *l, size_t i, const folder_edit *e) {
     case TENSOR_TAIL: turn(t, 1); break;
     case TENSOR_FLAT: t->rank = 1, t->shape[0] = t->count; break;
     case TENSOR_DEEP: t->shape[t->rank++] = 1; break;
+    case TENSOR_TRIM: t->count = t->count / t->shape[0] * 350, t->shape[0] = 350; break;
     case TENSOR_F64: set_type(t, SAV_F64); break;
     case TENSOR_I64: set_type(t, SAV_I64); break;
     case TENSOR_COPY: append(l, *t, e->to); break;

@@ -26,6 +26,7 @@ typedef enum folder_change {
     TENSOR_TAIL,    /* shape reversed behind its first number */
     TENSOR_FLAT,    /* one dimension */
     TENSOR_DEEP,    /* a dimension of 1 behind */
+    TENSOR_TRIM,    /* the first 350 rows */
     TENSOR_F64,     /* zeros of that type, same shape */
     TENSOR_I64,
     TENSOR_ADD      /* an I64 tensor [1, 3] named `to` */

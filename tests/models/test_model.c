@@ -79,7 +79,7 @@ static void test_tensors(void) {
 
 /* ---- config.json ------------------------------------------------------------------------------------------------------- */
 
-#define KNOWN "known are LlavaOnevisionForConditionalGeneration, LlavaQwenForCausalLM, Qwen2ForCausalLM"
+#define KNOWN "known are LlavaOnevisionForConditionalGeneration, LlavaQwenForCausalLM, "
 #define THETA "\"rope_theta\": 10000.0"
 #define PAIR "[\n  [\n   70,\n   70\n  ],"
 
