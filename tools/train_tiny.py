@@ -92,7 +92,7 @@ def main():
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--scale", type=float, default=1.0, help="how many pictures: 1 = 50,800")
     p.add_argument("--tower-steps", type=int, default=3000)
-    p.add_argument("--steps", type=int, default=2000, help="decoder steps of 32 pictures")
+    p.add_argument("--steps", type=int, default=4000, help="decoder steps of 16 pictures")
     p.add_argument("--tower-only", action="store_true")
     p.add_argument("--port", type=int, default=29611)
     p.add_argument("--self-test", action="store_true")
