@@ -16,7 +16,7 @@ import math
 import numpy as np
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from .elementary import E, Cos, Erf, Sin, Tanh
 from .rounding import round_to
@@ -32,12 +32,24 @@ MOVES = {
     getattr(aten, name)
     for name in (
         "view _unsafe_view reshape transpose t permute expand slice select unsqueeze squeeze alias detach clone cat stack "
-        "embedding index index_select gather masked_fill masked_scatter split split_with_sizes chunk unbind copy_ arange full "
+        "fill_ embedding index index_select gather masked_fill masked_scatter split split_with_sizes chunk unbind copy_ arange full "
         "empty zeros ones full_like zeros_like ones_like gt lt le ge eq ne bitwise_and bitwise_or bitwise_or_ bitwise_and_ "
         "bitwise_not logical_not argmax where triu tril lift_fresh _local_scalar_dense nonzero any all isinf isnan neg "
         "expand_as as_strided repeat new_zeros scalar_tensor max constant_pad_nd"
     ).split()
 }
+
+
+# Ops that have no row for floats and are exact on integers: grids, window lists, segment bounds.
+INTEGERS = {
+    getattr(aten, name)
+    for name in "floor_divide cumsum repeat_interleave unique_consecutive remainder rsub diff max min prod index_put_ argsort sort".split()
+    if hasattr(aten, name)
+}
+
+
+def only_integers(args, kwargs):
+    return not any(isinstance(t, torch.Tensor) and t.is_floating_point() for t in tree_leaves((args, kwargs)))
 
 
 def wide(x):
@@ -315,7 +327,7 @@ class Exact(TorchDispatchMode):
         if row is not None:
             out = row(self, *args, **kwargs)
             return func(*args, **kwargs) if out is None else out
-        if packet in MOVES:
+        if packet in MOVES or (packet in INTEGERS and only_integers(args, kwargs)):
             return func(*args, **kwargs)
         raise NotImplementedError(f"{func}: no row in the exact table")
 
