@@ -101,6 +101,7 @@ typedef struct sav_options {
     sav_dtype dtype;    /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
     int threads;        /* 0: the cores this process may use */
     int pillow;         /* order of the two resize passes: 11 (0 too) or 13 */
+    size_t min_pixels, max_pixels; /* bounds of a resized picture in the Qwen-VL families; 0: what their own run uses */
     int exif_rotate;    /* 1: turn pictures as their EXIF orientation says; the reference does not */
 } sav_options;
 

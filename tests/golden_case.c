@@ -15,12 +15,15 @@ const char *golden_path(const char *name, const char *end) {
 }
 
 void golden_cases(const char *only, void (*run)(const sav_json *node)) {
+    static const char *const lists[] = {"golden/cases.json", "golden/qwen_vl/cases.json"};
     sav_json_doc *cases;
     sav_error err;
-    if (!CHECK_OK(sav_json_read(&cases, "golden/cases.json", &err), &err)) return;
-    for (const sav_json *node = sav_json_root(cases)->child; node; node = node->next)
-        if (!only || sav_json_is(sav_json_get(node, "name"), only)) run(node);
-    sav_json_free(cases);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+        if (!CHECK_OK(sav_json_read(&cases, lists[i], &err), &err)) continue;
+        for (const sav_json *node = sav_json_root(cases)->child; node; node = node->next)
+            if (!only || sav_json_is(sav_json_get(node, "name"), only)) run(node);
+        sav_json_free(cases);
+    }
 }
 
 bool golden_case_open(golden_case *c, const sav_json *node, sav_options options) {
@@ -29,6 +32,8 @@ bool golden_case_open(golden_case *c, const sav_json *node, sav_options options)
     sav_error err;
     *c = (golden_case){.name = sav_json_get(node, "name")->text, .stored = sav_json_get(node, "stored")->text};
     c->dtype = options.dtype = sav_json_is(dtype, "bf16") ? SAV_BF16 : sav_json_is(dtype, "f16") ? SAV_F16 : SAV_F32;
+    CHECK_OK(sav_json_size(&options.min_pixels, node, "min_pixels", 0, c->name, &err), &err);
+    CHECK_OK(sav_json_size(&options.max_pixels, node, "max_pixels", 0, c->name, &err), &err);
     if (!CHECK_OK(sav_model_open(&c->model, golden_path(sav_json_get(node, "model")->text, ""), &err), &err) ||
         !CHECK_OK(sav_session_open(&c->session, c->model, &options, &err), &err) ||
         !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err), &err))

@@ -37,6 +37,8 @@ static sav_status check_options(const sav_options *o, const sav_kernels *kernels
                         kernels->engine);
     if (o->pillow && o->pillow != SAV_PILLOW_11 && o->pillow != SAV_PILLOW_13)
         return sav_fail(err, SAV_BAD_INPUT, "resize order: found Pillow %d; expected 11 or 13", o->pillow);
+    if (o->min_pixels && o->max_pixels && o->min_pixels > o->max_pixels)
+        return sav_fail(err, SAV_BAD_INPUT, "bounds of pixels: found at least %zu and at most %zu", o->min_pixels, o->max_pixels);
     if (!sav_float_mode_ok())
         return sav_fail(err, SAV_UNSUPPORTED, "this process flushes subnormal numbers to zero or does not round to nearest; expected IEEE arithmetic");
 #ifdef SAV_BLAS
@@ -68,7 +70,8 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
 #endif
     s->model = model;
     s->kernels = kernels;
-    s->pictures = (sav_pictures){.pillow = o->pillow == 13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0};
+    s->pictures = (sav_pictures){.pillow = o->pillow == 13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0,
+                                 .min_pixels = o->min_pixels, .max_pixels = o->max_pixels};
     s->info = (sav_session_info){.engine = kernels->engine, .isa = kernels->isa, .dtype = o->dtype, .threads = threads,
                                  .pillow = (int)s->pictures.pillow};
     s->run = (sav_run){.R = o->dtype, .threads = threads};
