@@ -81,9 +81,9 @@ static void test_files(void) {
     char *index = contents("index.jsonl", &length), want[600];
     const unsigned a = sav_crc32(rows[0], ROW), b = sav_crc32(rows[1], ROW);
     snprintf(want, sizeof want,
-             "{\"row\":0,\"sample\":\"%s\",\"question_id\":7,\"label\":\"caf\xC3\xA9\",\"crc32\":\"%08x\"}\n"
-             "{\"row\":1,\"sample\":\"%s\",\"question_id\":\"x\",\"label\":null,\"crc32\":\"%08x\"}\n"
-             "{\"row\":2,\"sample\":\"%s\",\"question_id\":null,\"label\":\"\\\"q\\\"\",\"crc32\":\"%08x\"}\n",
+             "{\"row\":0,\"sample\":\"%.64s\",\"question_id\":7,\"label\":\"caf\xC3\xA9\",\"crc32\":\"%08x\"}\n"
+             "{\"row\":1,\"sample\":\"%.64s\",\"question_id\":\"x\",\"label\":null,\"crc32\":\"%08x\"}\n"
+             "{\"row\":2,\"sample\":\"%.64s\",\"question_id\":null,\"label\":\"\\\"q\\\"\",\"crc32\":\"%08x\"}\n",
              name_of('a'), a, name_of('b'), b, name_of('a'), a);
     CHECK_STR(index, want);
     sav_free(json);
@@ -203,13 +203,13 @@ static void test_bad_files(void) {
     if (!make_store()) return;
     check_index("{}\n", "index.jsonl:1: found something else");
     check_index("nonsense\n", "index.jsonl:1:1");
-    snprintf(line, sizeof line, "{\"row\":1,\"sample\":\"%s\",\"label\":\"x\",\"crc32\":\"00000000\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":1,\"sample\":\"%.64s\",\"label\":\"x\",\"crc32\":\"00000000\"}\n", name_of('a'));
     check_index(line, "expected row 0");
-    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%s\",\"label\":3,\"crc32\":\"00000000\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":3,\"crc32\":\"00000000\"}\n", name_of('a'));
     check_index(line, "index.jsonl:1:");
-    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%s\",\"label\":null,\"crc32\":\"0000000G\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":null,\"crc32\":\"0000000G\"}\n", name_of('a'));
     check_index(line, "index.jsonl:1:");
-    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%s\",\"label\":null,\"crc32\":\"00000000\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":null,\"crc32\":\"00000000\"}\n", name_of('a'));
     write_bytes("features.f32", "wb", rows, ROW - 1);
     check_index(line, "found 23 bytes; its index lists 1 rows of 24");
     write_bytes("store.json", "wb", "{\"format\":2}", 12);
