@@ -126,8 +126,10 @@ static void plain_row(float *out, float *s, float *p, const float *q, const floa
         double dot = 0;
         for (size_t i = 0; i < at->d; i++) dot += (double)q[i] * (double)k[j * at->kv_stride + i];
         bool masked = at->causal && (j > here || (at->window && j + at->window <= here));
-        s[j] = sav_round((double)sav_round(dot, R) * at->scale, R);
+        const double rounded = (double)sav_round(dot, R);
+        s[j] = sav_round(at->divide ? rounded / at->scale : rounded * at->scale, R);
         if (masked) s[j] = sav_round((double)s[j] + lowest(R), R);
+        if (at->inf_to_zero && isinf(s[j])) s[j] = 0;
         if ((double)s[j] > most) most = (double)s[j];
     }
     for (size_t j = 0; j < at->keys; j++) sum += sav_exp((double)s[j] - most);
@@ -156,7 +158,7 @@ static void check_attention(const sav_kernels *kernels, const sav_attention *row
     sav_attention at = *row;
     at.q_stride = at.heads * at.d + 5; /* rows need not lie close */
     at.kv_stride = at.kv_heads * at.d + 3;
-    at.scale = sav_head_scale(at.d);
+    at.scale = at.divide ? sqrt((double)at.d) : sav_head_scale(at.d);
     size_t count = at.queries * at.heads * at.d;
     float *q = values(at.queries * at.q_stride, R), *k = values(at.keys * at.kv_stride, R), *v = values(at.keys * at.kv_stride, R);
     float *got = floats(count), *want = floats(count);
@@ -181,6 +183,8 @@ static void test_attention(const sav_kernels *kernels) {
         {.queries = 33, .keys = 33, .heads = 4, .kv_heads = 1, .d = 8, .causal = true, .window = 33},
         {.queries = 1, .keys = 301, .heads = 4, .kv_heads = 2, .d = 18, .causal = true},
         {.queries = 1, .keys = 67, .heads = 4, .kv_heads = 2, .d = 128, .causal = true, .window = 1},
+        {.queries = 30, .keys = 30, .heads = 2, .kv_heads = 1, .d = 18, .causal = true, .divide = true}, /* the Qwen-VL families */
+        {.queries = 30, .keys = 30, .heads = 2, .kv_heads = 1, .d = 128, .causal = true, .window = 9, .divide = true, .inf_to_zero = true},
         {.queries = 67, .keys = 300, .heads = 2, .kv_heads = 1, .d = 6, .causal = true, .window = 64},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -259,6 +263,25 @@ static void test_norms(sav_dtype R) {
     sav_layer_norm(got, x, weight, bias, ROWS, WIDTH, 1e-6, &run);
     check_bits(got, want, ROWS * WIDTH, "layer_norm");
     sav_free(x), sav_free(weight), sav_free(bias);
+}
+
+/* 1e-6 is no float: rounded to one first, it moves a sum by a fiftieth of an ulp, which one row in fifty shows. */
+static void test_eps(void) {
+    enum { MANY = 600 };
+    float *x = values(MANY * WIDTH, SAV_F32), *weight = values(WIDTH, SAV_F32), *bias = values(WIDTH, SAV_F32);
+    float *got = floats(MANY * WIDTH), *want = floats(MANY * WIDTH), *rounded = floats(MANY * WIDTH);
+    const sav_run run = {SAV_F32, 2, NULL};
+    size_t first;
+    for (size_t i = 0; i < MANY * WIDTH; i++) x[i] *= 0x1p-12f; /* mean squares around eps */
+    for (size_t t = 0; t < MANY; t++) plain_rms_norm(want + t * WIDTH, x + t * WIDTH, weight, 1e-6, SAV_F32);
+    for (size_t t = 0; t < MANY; t++) plain_rms_norm(rounded + t * WIDTH, x + t * WIDTH, weight, (double)1e-6f, SAV_F32);
+    CHECK(check_differ(rounded, want, MANY * WIDTH, &first) > 0); /* so this test can fail */
+    sav_rms_norm(got, x, weight, MANY, WIDTH, 1e-6, &run);
+    check_bits(got, want, MANY * WIDTH, "rms_norm near eps");
+    for (size_t t = 0; t < MANY; t++) plain_layer_norm(want + t * WIDTH, x + t * WIDTH, weight, bias, 1e-6, SAV_F32);
+    sav_layer_norm(got, x, weight, bias, MANY, WIDTH, 1e-6, &run);
+    check_bits(got, want, MANY * WIDTH, "layer_norm near eps");
+    sav_free(x), sav_free(weight), sav_free(bias), sav_free(got), sav_free(want), sav_free(rounded);
 }
 
 /* ---- rotary embedding ------------------------------------------------------------------------------------------------ */
@@ -434,6 +457,7 @@ int main(void) {
         tested++;
     }
     CHECK(tested > 0);
+    test_eps();
     test_frequencies();
     test_head_scale();
     for (int R = 0; R < TYPE_COUNT; R++) {

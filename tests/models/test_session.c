@@ -239,6 +239,36 @@ static void test_layouts(const sav_model *model) {
     free(want[1]);
 }
 
+/* Fields that a config leaves out have the class's defaults: a copy without them gives the same tap. */
+static void test_defaults(void) {
+    static const struct {
+        const char *fixture, *field;
+    } rows[] = {{"qwen2-window", "\"rope_theta\": 10000.0,"},
+                {"qwen2-window", "\"rms_norm_eps\": 1e-06,"},
+                {"qwen2-window", "\"hidden_act\": \"silu\","},
+                {"t70", "\"layer_norm_eps\": 1e-06,"},
+                {"t70", "\"hidden_act\": \"gelu_pytorch_tanh\","},
+                {"t70", "\"vision_aspect_ratio\": \"anyres_max_9\","},
+                {"t70", "\"projector_hidden_act\": \"gelu\","}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[100];
+        snprintf(path, sizeof path, "golden/models/%s", rows[i].fixture);
+        const struct example *e = &EXAMPLES[strcmp(rows[i].fixture, "t70") == 0 ? 0 : 3];
+        sav_model *model = open_or_end(path);
+        float *want = fresh(model, e, (sav_options){0});
+        const char *folder = folder_copy(rows[i].fixture);
+        folder_replace("config.json", rows[i].field, "");
+        sav_model *other = open_or_end(folder);
+        float *got = fresh(other, e, (sav_options){0});
+        check_bits(got, want, sav_model_describe(model)->features, rows[i].field);
+        sav_model_close(model);
+        sav_model_close(other);
+        folder_remove();
+        free(want);
+        free(got);
+    }
+}
+
 /* ---- tied embeddings ------------------------------------------------------------------------------------------------------ */
 
 typedef struct watch {
@@ -356,6 +386,7 @@ int main(void) {
     test_limits();
     test_same(model);
     test_layouts(model);
+    test_defaults();
     test_tied();
     test_changed(model);
     sav_model_close(model);
