@@ -31,6 +31,7 @@ COMMANDS = [
     ("elementary/", "python tools/elementary_golden.py"),
     ("image/", "python tools/image_golden.py"),
     ("text/", "python tools/text_golden.py"),
+    ("portability.txt", "make portability"),
 ]
 HAND = {"STAGES.md", "README.md", "manifest.json"}
 
