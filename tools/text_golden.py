@@ -395,6 +395,10 @@ def small_cases():
         )
     )
     t = small([everything])
+    t.add_tokens([AddedToken("<r>", rstrip=True, normalized=False), AddedToken(" x", normalized=False)])
+    t.add_tokens([AddedToken("  ", lstrip=True, rstrip=True, normalized=False)])
+    out.append(entry("white space in a token", t, ["<r> x", "<r>  x", "<r>   x", "a x", "a    b", "   ", "<r>    <r> x"]))
+    t = small([everything])
     t.add_tokens([AddedToken("<w>", single_word=True, normalized=False), AddedToken("ab", single_word=True, normalized=False)])
     t.add_tokens([AddedToken("a", normalized=False)])
     out.append(

@@ -178,7 +178,8 @@ static sav_status push_cut(sav_added_cuts *out, size_t start, size_t stop, uint3
 }
 
 /* PARITY: a hit rejected by single_word is skipped whole (no shorter token is tried in it), and the search goes on behind
- * the content of a hit, not behind the white space that rstrip gave it. Guarded by test_tokenizer. */
+ * the content of a hit, not behind the white space that rstrip gave it; so a token that begins with white space may be hit
+ * inside what is taken already, and one of which nothing is left gives no id. Guarded by test_tokenizer. */
 sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, const sav_added *added, const char *text,
                            size_t length, sav_error *err) {
     size_t at = 0, done = 0; /* done: text up to here is in out */
@@ -196,7 +197,7 @@ sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, co
         if (token->lstrip) start = strip_left(text, start, done);
         if (token->rstrip) stop = strip_right(text, length, stop);
         if (done < start) status = push_cut(out, done, start, SAV_ADDED_NONE, err);
-        if (status == SAV_OK) status = push_cut(out, start, stop, token->id, err);
+        if (status == SAV_OK && start < stop) status = push_cut(out, start, stop, token->id, err);
         done = stop;
     }
     if (status == SAV_OK && done != length) status = push_cut(out, done, length, SAV_ADDED_NONE, err);

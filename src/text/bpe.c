@@ -217,7 +217,8 @@ sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length,
     if (joined == SAV_BPE_NONE)
         status = not_a_token(whole, length, "result", err);
     else if (slot->joined != SAV_BPE_NONE)
-        status = sav_fail(err, SAV_BAD_INPUT, "this merge is number %u of the list already; expected each once", slot->rank + 1);
+        status = sav_fail(err, SAV_BAD_INPUT, "this merge is number %u of the list already; expected each once",
+                          slot->rank + 1);
     else
         *slot = (sav_bpe_merge){a, b, bpe->merge_count++, joined};
     if (whole != usual) sav_free(whole);

@@ -205,7 +205,7 @@ static uint32_t next_id(const sav_tokenizer *t, const char *content, size_t leng
     return next;
 }
 
-/* PARITY: a token that is there already keeps its id and takes the newer flags. Guarded by test_tokenizer. */
+/* PARITY: a token that is there already keeps its id and takes the newer flags. Guarded by test_tokenizer_files. */
 static sav_status put_added(sav_tokenizer *t, sav_added_token *token, int64_t declared, sav_error *err) {
     if (token->length == 0) return SAV_OK; /* the library ignores it too */
     const sav_added_token *there = sav_added_by_content(&t->added, token->content, token->length);
@@ -280,7 +280,8 @@ static int64_t value_id(const sav_json *member) {
 static sav_status check_ids(const sav_json *object, int64_t (*id_of)(const sav_json *), const char *name, sav_error *err) {
     if (object->kind != SAV_JSON_OBJECT) return refuse("added tokens", "of another kind", "an object", object, name, err);
     if (object->count > SAV_ADDED_MOST)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: %u added tokens; expected at most %d", name, object->count, SAV_ADDED_MOST);
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: %u added tokens; expected at most %d", name, object->count,
+                        SAV_ADDED_MOST);
     for (const sav_json *node = object->child; node; node = node->next)
         if (id_of(node) < 0 || id_of(node) >= SAV_BPE_MOST_IDS)
             return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: added token \"%s\" without an id from 0 to %u", name, node->line,
@@ -409,7 +410,8 @@ static sav_status open_vocab_json(sav_tokenizer *t, const char *folder, sav_erro
     sav_text path = {0};
     sav_status status = read_optional(&doc, folder, "vocab.json", err);
     if (status == SAV_OK && !doc) {
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt", folder);
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt",
+                          folder);
         sav_hint(err, "copy the tokenizer files of the model into the folder");
     }
     t->nfc = true;

@@ -318,7 +318,8 @@ sav_status sav_unicode_nfc(sav_text *out, const char *text, size_t length, sav_e
             sav_text_bytes(out, bytes, sav_unicode_encode(bytes, list.at[i].point));
         }
     }
-    if (!enough || out->failed) status = sav_fail(err, SAV_NO_MEMORY, "out of memory: normalising %zu bytes of text", length);
+    if (!enough || out->failed)
+        status = sav_fail(err, SAV_NO_MEMORY, "out of memory: normalising %zu bytes of text", length);
     sav_free(list.at);
     return status;
 }
