@@ -67,9 +67,10 @@ while [ $i -lt 3000 ]; do echo '{"question":"a question of some length, so that 
 check 'a closed pipe: no message' [ ! -s "$scratch/err" ]
 
 # ---- Ctrl-C ----
-# A background job of sh ignores SIGINT, and so would the program; timeout(1) does not, and hands the signal on.
+# A background job of sh ignores SIGINT, and so would the program; timeout(1) does not, and hands the signal on (once,
+# with --foreground; a second one ends the program at once).
 stop() { # stop SIGNAL CODE ROWS: encode until the store has more than ROWS rows, then the signal
-    timeout -k 20 100 "$savs" encode --quiet --model $qwen --input "$scratch/long.jsonl" --store "$scratch/stop/store" \
+    timeout --foreground -k 20 100 "$savs" encode --quiet --model $qwen --input "$scratch/long.jsonl" --store "$scratch/stop/store" \
         >"$scratch/out" 2>"$scratch/err" </dev/null &
     job=$!
     tries=0
