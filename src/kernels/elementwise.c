@@ -13,7 +13,7 @@
 
 /* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). */
 void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, size_t D, double eps, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
     for (size_t t = 0; t < T; t++) {
         const float *row = x + t * D;
         float *to = out + t * D;
@@ -31,7 +31,7 @@ void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, siz
 
 void sav_layer_norm(float *out, const float *x, const float *weight, const float *bias, size_t T, size_t D, double eps,
                     const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
     for (size_t t = 0; t < T; t++) {
         const float *row = x + t * D;
         float *to = out + t * D;
@@ -48,17 +48,17 @@ void sav_layer_norm(float *out, const float *x, const float *weight, const float
 }
 
 void sav_plus(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 8))
     for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] + (double)b[i], run->R);
 }
 
 void sav_times(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 8))
     for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] * (double)b[i], run->R);
 }
 
 void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t D, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 8))
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < D; i++)
             out[t * D + i] = sav_round((double)x[t * D + i] + (double)sav_round((double)row[i], run->R), run->R);
@@ -78,7 +78,7 @@ void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
 void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, const unsigned char *axis,
                     size_t T, size_t d, const sav_run *run) {
     const size_t half = d / 2;
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * d * 64))
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < half; i++) {
             double angle = (double)(float)((double)inv_freq[i] * (double)(float)positions[(axis ? axis[i] * T : 0) + t]);
@@ -89,7 +89,7 @@ void sav_rope_table(float *cos, float *sin, const int64_t *positions, const floa
 
 void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run) {
     const size_t half = d / 2;
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * heads * d * 16))
     for (size_t t = 0; t < T; t++) {
         const float *c = cos + t * half, *s = sin + t * half;
         for (size_t h = 0; h < heads; h++) {
@@ -107,7 +107,7 @@ void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_
 
 void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run *run) {
     if (run->R == SAV_F32) return;
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * n * 8))
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < n; i++) x[t * stride + i] = sav_round((double)x[t * stride + i], run->R);
 }
@@ -150,7 +150,7 @@ static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t
 
 void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D,
                   const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, oh * ow * D * 16))
     for (size_t y = 0; y < oh; y++) {
         size_t y0, y1, x0, x1;
         double ly0, ly1, lx0, lx1;

@@ -21,10 +21,15 @@ typedef struct sav_matrix {
     size_t rows, cols; /* N, K */
 } sav_matrix;
 
+/* Below some hundred microseconds the barriers of a team of threads cost more than it saves, and on a busy machine a hundred
+ * times more, since a thread that waits may wait for one that is not scheduled. In multiply-adds. */
+#define SAV_TEAM_WORK ((size_t)1 << 24)
+
 /* How to run: the storage type, the threads, and the scratch that the plan sized. */
 typedef struct sav_run {
     sav_dtype R;
     int threads;
+    size_t team_work; /* operations with less run on one thread: SAV_TEAM_WORK; 0 in tests that want teams on small shapes */
     void *scratch; /* [kernels->scratch(…)] bytes, 64-byte aligned */
 } sav_run;
 

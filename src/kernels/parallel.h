@@ -2,9 +2,16 @@
 #ifndef SAV_PARALLEL_H
 #define SAV_PARALLEL_H
 
+#include "kernels/kernels.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+
+/* Whether so many multiply-adds are worth a team of threads. */
+static inline bool sav_team(const sav_run *run, size_t work) {
+    return work >= run->team_work;
+}
 
 static inline int sav_thread(void) {
 #ifdef _OPENMP

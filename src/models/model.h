@@ -146,6 +146,9 @@ void sav_qwen2_bind(sav_binder *binder, sav_qwen2 *llm, const char *prefix, cons
 
 sav_status sav_model_identity(char hex[65], const char *folder, const sav_weights *weights, sav_error *err);
 
+/* For tests: work = 0 makes every operation run on a team, however small. */
+void sav_session_team_work(sav_session *session, size_t work);
+
 /* A prompt's forward in two steps, for tests that watch the second: it allocates nothing. */
 sav_status sav_session_prepare(sav_session *session, const sav_prompt *prompt, bool whole, sav_error *err);
 sav_status sav_session_run(sav_session *session, float *tap, size_t depth, const sav_sink *sink, sav_error *err);

@@ -74,9 +74,13 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
                                  .min_pixels = o->min_pixels, .max_pixels = o->max_pixels};
     s->info = (sav_session_info){.engine = kernels->engine, .isa = kernels->isa, .dtype = o->dtype, .threads = threads,
                                  .pillow = (int)s->pictures.pillow};
-    s->run = (sav_run){.R = o->dtype, .threads = threads};
+    s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
     *out = s;
     return SAV_OK;
+}
+
+void sav_session_team_work(sav_session *session, size_t work) {
+    session->run.team_work = work;
 }
 
 void sav_session_close(sav_session *session) {

@@ -94,7 +94,7 @@ static void gather(float *to, const float *from, const size_t *order, size_t gro
 static void rotary(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, const sav_run *run) {
     const sav_qwen_vit_config *c = &m->config;
     const size_t d = c->E / c->heads, unit = c->grid.merge * c->grid.merge, group = unit * (d / 2);
-    const sav_run wide = {.R = SAV_F32, .threads = run->threads};
+    const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
     sav_rope_table(s->cos, s->sin, s->places, m->inv_freq, m->axis, P, d, &wide);
     if (!s->order) return;
     float *spare = s->mixed; /* [P, E], and d/2 <= E */
@@ -120,7 +120,7 @@ static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
     const size_t E = c->E, d = E / c->heads;
     const bool windowed = c->window && !c->full[i];
     const size_t *segments = windowed ? s->windows : s->frames, count = windowed ? s->window_count : s->frame_count;
-    const sav_run wide = {.R = SAV_F32, .threads = run->threads};
+    const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
     kernels->linear(s->qkv, s->normed, &block->qkv, block->qkv_bias, P, run);
     sav_show_rows(trace, s->qkv, P, 3 * E, "visual.blocks.%zu.attn.qkv.output", i);
     /* PARITY: q and k are rotated in float32 and narrowed afterwards, unlike the decoder's (golden/qwen_vl, bf16 cases). Heads

@@ -71,7 +71,7 @@ static void gemm(float *c, const float *a, const float *b, size_t m, size_t n, s
 
 static void linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run) {
     const size_t N = W->rows, K = W->cols;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads)
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, T * N * K))
     for (size_t n0 = 0; n0 < N; n0 += COLS) {
         float *tile = (float *)run->scratch + (size_t)sav_thread() * COLS * DEPTH;
         size_t cols = min(N - n0, COLS);
@@ -128,7 +128,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
                       const sav_run *run) {
     const size_t d = at->d, blocks = (at->queries + QUERY_ROWS - 1) / QUERY_ROWS, ahead = at->keys - at->queries;
     const size_t own = round_up(at->keys, 16) * QUERY_ROWS;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads)
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, at->queries * at->keys * at->heads * d * 2))
     for (size_t task = 0; task < blocks * at->heads; task++) {
         size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
         size_t row = (blocks - 1 - task / at->heads) * QUERY_ROWS, rows = min(at->queries - row, QUERY_ROWS);
@@ -151,7 +151,7 @@ static void activation(float *out, const float *x, size_t n, sav_activation f, c
         exact_activation(out, x, n, f, run);
         return;
     }
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))
     for (size_t i = 0; i < n; i++) {
         /* 0.5 (1 + tanh y) = 1 / (1 + e^-2y), so all three are x times a logistic function */
         float y = f == SAV_SILU         ? x[i]

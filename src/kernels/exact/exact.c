@@ -75,7 +75,7 @@ void exact_linear(float *out, const float *x, const sav_matrix *W, const float *
     double *a = run->scratch, *own = a + round_up(K, EXACT_DEPTH) * min(round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
         size_t rows = min(T - t0, EXACT_ROWS), panels = round_up(rows, isa->mr) / isa->mr;
-#pragma omp parallel num_threads(run->threads)
+#pragma omp parallel num_threads(run->threads) if (sav_team(run, rows * N * K))
         {
             double *panel = own + (size_t)sav_thread() * ((size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
             double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH;
@@ -159,7 +159,7 @@ void exact_attention(float *out, const float *q, const float *k, const float *v,
     const size_t d = at->d, blocks = (at->queries + QUERY_ROWS - 1) / QUERY_ROWS, ahead = at->keys - at->queries;
     const size_t deep = round_up(at->keys > d ? at->keys : d, EXACT_DEPTH);
     const size_t own = deep * (QUERY_ROWS + QUERY_ROWS / 2) + (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads)
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, at->queries * at->keys * at->heads * d * 2))
     for (size_t task = 0; task < blocks * at->heads; task++) {
         /* the longest rows first, so that threads end together */
         size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
@@ -199,7 +199,7 @@ static double silu(double x) {
 
 /* Three operations of the module, x * sigmoid(1.702 * x), each rounded. */
 static void quick_gelu(float *out, const float *x, size_t n, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 64))
     for (size_t i = 0; i < n; i++) {
         float scaled_x = sav_round((double)x[i] * 1.702, run->R);
         float gate = sav_round(1 / (1 + sav_exp(-(double)scaled_x)), run->R);
@@ -213,6 +213,6 @@ void exact_activation(float *out, const float *x, size_t n, sav_activation f, co
         return;
     }
     double (*const of)(double) = f == SAV_GELU_TANH ? gelu_tanh : f == SAV_GELU_ERF ? gelu_erf : silu;
-#pragma omp parallel for schedule(static) num_threads(run->threads)
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 64))
     for (size_t i = 0; i < n; i++) out[i] = sav_round(of((double)x[i]), run->R);
 }
