@@ -8,6 +8,7 @@
 #include "../check.h"
 #include "../model_folder.h"
 #include "kernels/kernels.h"
+#include "models/model.h"
 
 static sav_error err;
 
@@ -45,8 +46,9 @@ static sav_model *open_or_end(const char *folder) {
 static sav_session *session_or_end(const sav_model *model, sav_options options) {
     sav_session *session;
     options.engine = options.engine ? options.engine : "exact";
-    if (CHECK_OK(sav_session_open(&session, model, &options, &err), &err)) return session;
-    exit(1);
+    if (!CHECK_OK(sav_session_open(&session, model, &options, &err), &err)) exit(1);
+    sav_session_team_work(session, 0); /* small as the prompts are, threads must show if they ever do */
+    return session;
 }
 
 static float *tap_of(const sav_model *model) {
