@@ -343,6 +343,30 @@ static void test_tied(void) {
     folder_remove();
 }
 
+/* ---- a long prompt ------------------------------------------------------------------------------------------------------------ */
+
+/* More tokens than a block of the MLP's rows: the short forward takes blocks, the dump all rows at once, the tap is one. */
+static void test_long(void) {
+    char text[3001];
+    sav_model *model = open_or_end("golden/models/qwen2-window");
+    sav_session *session = session_or_end(model, (sav_options){.threads = 2});
+    float *tap = tap_of(model);
+    watch w = {.stage = "sav.tap"};
+    const sav_sink sink = {take, &w};
+    for (size_t i = 0; i < 3000; i++) text[i] = "The quick brown fox, 12 dogs. "[i * 7 % 30];
+    text[3000] = '\0';
+    const struct example e = {text, NULL, NULL};
+    const sav_prompt prompt = {.literal = text};
+    if (forward(tap, session, &e) && CHECK_OK(sav_dump(session, &prompt, &sink, &err), &err)) {
+        CHECK(sav_session_describe(session)->tokens > 1100); /* two blocks and a part of one */
+        check_bits(tap, w.data, w.count, "tap of a long prompt");
+    }
+    sav_session_close(session);
+    sav_model_close(model);
+    free(tap);
+    free(w.data);
+}
+
 /* ---- a changed golden --------------------------------------------------------------------------------------------------------- */
 
 typedef struct comparison {
@@ -390,6 +414,7 @@ int main(void) {
     test_layouts(model);
     test_defaults();
     test_tied();
+    test_long();
     test_changed(model);
     sav_model_close(model);
     return check_report("session");
