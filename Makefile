@@ -65,7 +65,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help test tests asan lint fuzz portability exhaustive golden parity install clean
+.PHONY: all help demo test tests asan lint fuzz portability exhaustive golden parity install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -101,6 +101,13 @@ tests: $(TESTS) $(FUZZERS)
 ## test         every test; needs neither Python nor network
 test: all tests
 	@BUILD=$(BUILD) sh tests/run $(TESTS) $(FUZZERS) $(SH_TESTS)
+
+## demo         three few-shot tasks with the small model in data/; a minute
+demo: all $(BUILD)/tools/baselines
+	@BUILD=$(BUILD) sh tools/demo
+
+$(BUILD)/tools/baselines: $(BUILD)/tools/baselines.o $(BUILD)/libsavs.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## asan         the tests under AddressSanitizer and UBSan
 asan:
