@@ -1,6 +1,6 @@
 /* store.c: the feature store, opened, appended to, read. See store.h.
  *
- *   append: features.f32 += row -> sync -> index.jsonl += line        open: index lines -> rows; cut what has no line
+ *   append: features.f32 += rows -> sync -> index.jsonl += lines      open: index lines -> rows; cut what has no line
  */
 #include "sav/store.h"
 
@@ -33,8 +33,13 @@ struct sav_store {
     uint64_t index_bytes;            /* whole lines of index.jsonl */
     sav_map map;                     /* of features.f32, when open for reading */
     sav_os_log *features, *index;    /* when open for appending */
+    sav_text waiting;                /* lines whose rows are written but not yet synced */
+    double synced;                   /* seconds: when that was done last */
     bool broken;                     /* a failed append could not be taken back */
 };
+
+/* Seconds of appends that share one sync: a sync may take longer than a small model's forward. */
+static const double SYNC_SECONDS = 0.25;
 
 static sav_status fail_memory(const char *what, sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", what);
@@ -282,6 +287,17 @@ static sav_status fail_short(const sav_store *store, uint64_t size, sav_error *e
                     (unsigned long long)size, store->count, store->row_bytes);
 }
 
+sav_status sav_store_sync(sav_store *store, sav_error *err) {
+    if (!store->waiting.length) return SAV_OK;
+    sav_status status = sav_os_log_sync(store->features, err);
+    if (!status) status = sav_os_log_append(store->index, store->waiting.bytes, store->waiting.length, err);
+    if (status) return status;
+    store->index_bytes += store->waiting.length;
+    store->waiting.length = 0;
+    store->synced = sav_os_seconds();
+    return SAV_OK;
+}
+
 /* ---- open and close ---------------------------------------------------------------------------------------------- */
 
 static char *join(const char *folder, const char *name) {
@@ -306,6 +322,7 @@ static sav_store *new_store(const char *folder) {
 
 void sav_store_close(sav_store *store) {
     if (!store) return;
+    if (store->index && !store->broken) sav_store_sync(store, NULL); /* best effort, as the next line */
     if (store->index) sav_os_log_sync(store->index, NULL); /* best effort: unsynced lines are whole or cut at the next open */
     sav_os_log_close(store->index);
     sav_os_log_close(store->features); /* and with it the lock */
@@ -315,6 +332,7 @@ void sav_store_close(sav_store *store) {
         sav_free((void *)(uintptr_t)store->entries[i].row.label);
     }
     for (size_t i = 0; i < 5; i++) sav_free(store->strings[i]);
+    sav_text_free(&store->waiting);
     sav_free(store->entries);
     sav_free(store->buckets);
     sav_free(store->folder);
@@ -426,17 +444,16 @@ sav_status sav_store_append(sav_store *store, const char *sample, const char *qu
         return sav_fail(err, SAV_BAD_INPUT, "%s: found the sample name %s; expected 64 hex digits", store->folder, sample);
     memcpy(row.sample, sample, sizeof row.sample);
     row.crc32 = sav_crc32(features, store->row_bytes);
-    sav_text line = {0};
-    put_line(&line, rows, &row);
-    sav_status status = line.failed ? fail_memory(store->index_path, err) : remember(store, &row, err);
+    const size_t lines = store->waiting.length;
+    put_line(&store->waiting, rows, &row);
+    sav_status status = store->waiting.failed ? fail_memory(store->index_path, err) : remember(store, &row, err);
     if (!status) status = sav_os_log_append(store->features, features, store->row_bytes, err);
-    if (!status) status = sav_os_log_sync(store->features, err); /* the row is on the disk before a line says so */
-    if (!status) status = sav_os_log_append(store->index, line.bytes, line.length, err);
-    if (status)
+    if (!status && sav_os_seconds() - store->synced >= SYNC_SECONDS) status = sav_store_sync(store, err);
+    if (status) {
+        store->waiting.length = lines; /* those of before may still be published at close */
+        store->waiting.failed = false;
         take_back(store, rows);
-    else
-        store->index_bytes += line.length;
-    sav_text_free(&line);
+    }
     return status;
 }
 

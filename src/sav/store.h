@@ -56,6 +56,10 @@ sav_status sav_store_append(sav_store *store, const char *sample, const char *qu
                             const float *features, sav_error *err);
 sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_id, const char *label, sav_error *err);
 
+/* Rows onto the disk, then the lines that say so. Appends do it by themselves, a fraction of a second at a time; call it
+ * before closing, which does it too but cannot tell of a full disk. */
+sav_status sav_store_sync(sav_store *store, sav_error *err);
+
 /* Reads every row and compares its CRC; the first that differs is an error that names it. */
 sav_status sav_store_check(const sav_store *store, sav_error *err);
 

@@ -174,6 +174,11 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
     const size_t bad = list->bad.count;
     const visitor v = {is_stored, take_stored, &f};
     status = encode(list, encoder, &v, err);
+    sav_error full;
+    if (sav_store_sync(f.store, &full) && (!status || status == SAV_STOPPED)) {
+        status = full.status;
+        if (err) *err = full;
+    }
     report->left_out = list->bad.count - bad;
     report->strangers = sav_store_unclaimed(f.store);
     sav_store_close(f.store);
