@@ -110,10 +110,11 @@ static inline float fast_exp(float x) {
 
 enum { LANES = 16 };
 
-static void softmax_row(float *s, size_t keys, size_t first, size_t last, float scale) {
+/* The scale stays a double: as a float it would be off by one part in 2^25 for all scores alike, which large scores feel. */
+static void softmax_row(float *s, size_t keys, size_t first, size_t last, double scale) {
     float most = -INFINITY, parts[LANES] = {0}, sum = 0;
     for (size_t k = first; k < last; k++) {
-        s[k] *= scale;
+        s[k] = (float)((double)s[k] * scale);
         if (s[k] > most || isnan(s[k])) most = s[k];
     }
     memset(s, 0, first * sizeof *s);
@@ -139,7 +140,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
         for (size_t r = 0; r < rows; r++) {
             size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
             size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
-            softmax_row(scores + r * last, last, begin, end, (float)(at->divide ? 1 / at->scale : at->scale));
+            softmax_row(scores + r * last, last, begin, end, at->divide ? 1 / at->scale : at->scale);
         }
         gemm(out + row * at->heads * d + head * d, scores, v + kv * d, rows, d, last, at->heads * d, last, at->kv_stride,
              true, false);
