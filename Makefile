@@ -150,6 +150,7 @@ install: all $(BUILD)/libsavs.so
 PYTHON ?= python3
 golden:
 	$(PYTHON) -m tools.oracle.generate
+	$(PYTHON) -m tools.oracle.qwen_vl
 	$(PYTHON) -m tools.oracle.constants
 	$(PYTHON) -m tools.oracle.sav_golden
 	$(PYTHON) -m tools.oracle.fewshot

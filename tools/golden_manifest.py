@@ -17,6 +17,11 @@ import sys
 PACKAGES = ["torch", "transformers", "tokenizers", "safetensors", "pillow", "numpy", "scipy", "scikit-learn", "mpmath"]
 # First matching prefix wins. Pictures and lists belong to the command that made their case.
 COMMANDS = [
+    ("models/qwen2-vl", "python -m tools.oracle.qwen_vl"),
+    ("models/qwen2.5-vl", "python -m tools.oracle.qwen_vl"),
+    ("qwen_vl/sizes.safetensors", "python tools/patches_golden.py"),
+    ("qwen_vl/windows.json", "python tools/patches_golden.py"),
+    ("qwen_vl/", "python -m tools.oracle.qwen_vl"),
     ("models/", "python -m tools.oracle.generate"),
     ("qwen2/", "python -m tools.oracle.generate"),
     ("llava/", "python -m tools.oracle.generate"),
