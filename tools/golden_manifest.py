@@ -36,6 +36,7 @@ COMMANDS = [
     ("elementary/", "python tools/elementary_golden.py"),
     ("image/", "python tools/image_golden.py"),
     ("text/", "python tools/text_golden.py"),
+    ("qwen_vl/", "python -m tools.oracle.qwen_vl"),
     ("portability.txt", "make portability"),
 ]
 HAND = {"STAGES.md", "README.md", "manifest.json"}
@@ -93,12 +94,12 @@ def write(root):
 
     import torch
 
-    rows = []
+    rows, unknown = [], set()
     for path in files(root):
         full = os.path.join(root, path)
         made_by = command(path)
         if made_by is None:
-            print(f"{path}: no command in COMMANDS", file=sys.stderr)
+            unknown.add(path.split("/")[0])
         rows.append(dict(path=path, bytes=os.path.getsize(full), sha256=digest(full), command=made_by, **dump_facts(full)))
     head = dict(
         format=1, packages={p: version(p) for p in PACKAGES}, python=sys.version.split()[0], cpu=cpu(),
@@ -116,6 +117,8 @@ def write(root):
         text = json.dumps(head, indent=1, ensure_ascii=False)
         lines = ",\n".join("  " + json.dumps(r, ensure_ascii=False) for r in rows)
         f.write(text[:-2] + ',\n "files": [\n' + lines + "\n ]\n}\n")
+    for topic in sorted(unknown):
+        print(f"{topic}: no command in COMMANDS", file=sys.stderr)
     print(f"{len(rows)} files, {sum(r['bytes'] for r in rows) / 1e6:.1f} MB")
 
 

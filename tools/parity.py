@@ -66,7 +66,7 @@ def compare(folder, exact):
             continue
         out = f"build/parity/{engine}.safetensors"
         dump = savs("dump", "--model", folder, "--messages", f"{HOME}/parity.messages.json", "--engine", engine,
-                    "--stages", "input_ids,sav.tap", "--out", out)
+                    "--stages", "input_ids,position_ids,image_sizes,sav.tap", "--out", out)
         bad += dump != 0 or savs("diff", out, f"{HOME}/parity.{golden}.safetensors", *extra) != 0
     print("parity:", "FAILED" if bad else "ok")
     return bad != 0

@@ -135,7 +135,7 @@ def run_case(root, c, folder, out, all_stages=False):
         native, _ = forward.run(folder, inputs, "f32")
         assert list(truth) == list(exact) == list(native)
         write_stages(f"{base}.f64.safetensors", truth, "f64", "f64", keep)
-        write_stages(f"{base}.f32.safetensors", native, "f32", "f32", keep)
+        write_stages(f"{base}.f32.safetensors", native, "f32", "f32", keep if all_stages else few)
         errors = {k: rel_l2(native[k], truth[k]) for k in truth if truth[k].dtype == torch.float64}
         line += f"  tap rel-L2: f32 {errors['sav.tap']:.2e}, exact {rel_l2(exact['sav.tap'], truth['sav.tap']):.2e}"
     print(line, flush=True)
