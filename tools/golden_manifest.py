@@ -36,7 +36,6 @@ COMMANDS = [
     ("elementary/", "python tools/elementary_golden.py"),
     ("image/", "python tools/image_golden.py"),
     ("text/", "python tools/text_golden.py"),
-    ("qwen_vl/", "python -m tools.oracle.qwen_vl"),
     ("portability.txt", "make portability"),
 ]
 HAND = {"STAGES.md", "README.md", "manifest.json"}
