@@ -123,5 +123,7 @@ sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_pixels(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err);
+sav_status sav_cli_diff_heads(sav_cli *cli, sav_error *err);
+sav_status sav_cli_diff_stores(sav_cli *cli, sav_error *err);
 
 #endif

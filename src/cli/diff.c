@@ -150,6 +150,13 @@ static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
     return status;
 }
 
+/* What the two are decides how they are compared: folders are stores; a fitted classifier is known by its tensors. */
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err) {
-    return diff_dumps(cli, err);
+    const char *a = cli->operands[0], *b = cli->operands[1];
+    const bool stores = sav_os_is_folder(a) && sav_os_is_folder(b);
+    const bool heads = !stores && sav_compare_is_heads(a) && sav_compare_is_heads(b);
+    if ((stores || heads) && (cli->truth || cli->max_rel_l2 >= 0))
+        return sav_cli_misuse(cli, err, "--truth and --max-rel-l2 are for dumps");
+    if (stores) return sav_cli_diff_stores(cli, err);
+    return heads ? sav_cli_diff_heads(cli, err) : diff_dumps(cli, err);
 }

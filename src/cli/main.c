@@ -49,7 +49,7 @@ static const sav_command COMMANDS[] = {
      "savs dump --model llava --messages chat.json --out mine.safetensors --engine exact",
      MODEL_OPTIONS " messages prompt out stages", "model messages out", 0, 1, sav_cli_dump},
     {"diff", "A B [options]", "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
-     "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2", "", 2, 2, sav_cli_diff},
+     "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2 heads", "", 2, 2, sav_cli_diff},
 };
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS, USAGE = 2 };

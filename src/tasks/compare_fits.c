@@ -1,0 +1,170 @@
+/* compare_fits.c: two fitted classifiers, or two feature stores. See compare_fits.h. */
+#include "tasks/compare_fits.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "sav/store.h"
+#include "tasks/encode.h"
+
+enum { DEFAULT_HEADS = 20 };
+
+/* |a - b|² and |a|², gathered piece by piece. */
+typedef struct distance {
+    double gap, norm;
+    size_t count, differ;
+} distance;
+
+static void add_distance(distance *sum, const float *a, const float *b, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        const double x = (double)a[i], y = (double)b[i];
+        sum->norm += x * x;
+        sum->gap += x == y || (isnan(x) && isnan(y)) ? 0 : (x - y) * (x - y);
+        sum->differ += memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(x) && isnan(y));
+    }
+    sum->count += count;
+}
+
+static double relative(const distance *sum) {
+    return sum->gap == 0 ? 0 : sqrt(sum->gap / sum->norm);
+}
+
+/* ---- two classifiers --------------------------------------------------------------------------------------------- */
+
+static bool same_classes(const sav_heads_view *a, const sav_heads_view *b) {
+    if (a->classes != b->classes) return false;
+    for (size_t c = 0; c < a->classes; c++)
+        if (strcmp(a->class_names[c], b->class_names[c]) != 0 || a->class_counts[c] != b->class_counts[c]) return false;
+    return true;
+}
+
+/* Rank of a head among those that vote; `selected` when it does not. */
+static size_t rank_of(const sav_heads_view *v, int32_t layer, int32_t head) {
+    size_t k = 0;
+    while (k < v->selected && (v->top_heads[2 * k] != layer || v->top_heads[2 * k + 1] != head)) k++;
+    return k;
+}
+
+static void compare_selected(sav_heads_difference *out, const sav_heads_view *a, const sav_heads_view *b) {
+    distance means = {0};
+    const size_t d = a->head_size;
+    out->same_order = a->selected == b->selected;
+    for (size_t k = 0; k < a->selected; k++) {
+        const size_t other = rank_of(b, a->top_heads[2 * k], a->top_heads[2 * k + 1]);
+        if (other != k) out->same_order = false;
+        if (other == b->selected) continue;
+        out->common++;
+        for (size_t c = 0; out->same_classes && d == b->head_size && c < a->classes; c++)
+            add_distance(&means, a->activations + (c * a->selected + k) * d, b->activations + (c * b->selected + other) * d, d);
+    }
+    out->means = means.count;
+    out->means_differ = means.differ;
+    out->means_rel_l2 = relative(&means);
+}
+
+void sav_compare_heads(sav_heads_difference *out, const sav_heads *heads_a, const sav_heads *heads_b) {
+    const sav_heads_view *a = sav_heads_describe(heads_a), *b = sav_heads_describe(heads_b);
+    *out = (sav_heads_difference){.same_classes = same_classes(a, b), .selected_a = a->selected, .selected_b = b->selected};
+    compare_selected(out, a, b);
+    const bool same_model = a->layers == b->layers && a->heads == b->heads && a->head_size == b->head_size;
+    if (same_model) {
+        distance scores = {0};
+        add_distance(&scores, a->head_scores, b->head_scores, a->layers * a->heads);
+        out->scores = scores.count;
+        out->scores_differ = scores.differ;
+    }
+    out->equal = same_model && out->same_classes && out->same_order && a->dtype == b->dtype && !out->scores_differ && !out->means_differ;
+}
+
+/* ---- two stores -------------------------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static void compare_rows(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b) {
+    const size_t row = a->layers * a->heads * a->head_size, rows = a->count < b->count ? a->count : b->count;
+    distance all = {0};
+    bool same_labels = true;
+    for (size_t i = 0; i < rows; i++) {
+        const size_t before = all.differ;
+        add_distance(&all, a->features + i * row, b->features + i * row, row);
+        out->rows_differ += all.differ != before;
+        out->samples_differ += strcmp(sav_store_at(a->store, i)->sample, sav_store_at(b->store, i)->sample) != 0;
+        same_labels = same_labels && same_text(a->labels[i], b->labels[i]);
+    }
+    out->rel_l2 = relative(&all);
+    out->equal = same_labels && a->count == b->count && !out->rows_differ;
+}
+
+static sav_status fit(sav_heads **out, const sav_feature_set *set, size_t heads, sav_error *err) {
+    const size_t shape[4] = {set->count, set->layers, set->heads, set->head_size};
+    const sav_fit_options options = {.heads = heads, .dtype = set->dtype};
+    return sav_fit(out, set->features, set->labels, shape, &options, err);
+}
+
+/* Each classifier votes on its own rows. */
+static sav_status compare_votes(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b,
+                                const sav_heads *heads_a, const sav_heads *heads_b, sav_error *err) {
+    const sav_heads_view *va = sav_heads_describe(heads_a), *vb = sav_heads_describe(heads_b);
+    const size_t row = a->layers * a->heads * a->head_size, rows = a->count < b->count ? a->count : b->count;
+    const size_t K = va->selected, C = va->classes > vb->classes ? va->classes : vb->classes;
+    int32_t *votes = sav_alloc(C + 2 * K, sizeof *votes);
+    sav_status status = votes ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu votes", K);
+    int32_t *votes_a = votes + C, *votes_b = votes + C + K;
+    for (size_t i = 0; i < rows && !status; i++) {
+        sav_prediction pa, pb;
+        status = sav_predict(&pa, votes, votes_a, heads_a, a->features + i * row, err);
+        if (!status) status = sav_predict(&pb, votes, votes_b, heads_b, b->features + i * row, err);
+        if (status) break;
+        out->flipped += strcmp(va->class_names[pa.winner], vb->class_names[pb.winner]) != 0;
+        for (size_t k = 0; k < K; k++) {
+            if (memcmp(va->top_heads + 2 * k, vb->top_heads + 2 * k, 2 * sizeof *va->top_heads) != 0) continue;
+            out->votes++;
+            out->votes_differ += strcmp(va->class_names[votes_a[k]], vb->class_names[votes_b[k]]) != 0;
+        }
+    }
+    sav_free(votes);
+    return status;
+}
+
+static bool any_label(const sav_feature_set *set) {
+    for (size_t i = 0; i < set->count; i++)
+        if (set->labels[i]) return true;
+    return false;
+}
+
+static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b, size_t heads,
+                               sav_error *err) {
+    sav_heads *heads_a = NULL, *heads_b = NULL;
+    const size_t most = a->layers * a->heads;
+    if (a->layers != b->layers || a->heads != b->heads || a->head_size != b->head_size)
+        return sav_fail(err, SAV_BAD_INPUT, "%s and %s: found %zu layers of %zu heads of size %zu and %zu of %zu of %zu; expected one shape",
+                        sav_store_folder(a->store), sav_store_folder(b->store), a->layers, a->heads, a->head_size, b->layers,
+                        b->heads, b->head_size);
+    *out = (sav_stores_difference){.rows_a = a->count, .rows_b = b->count};
+    compare_rows(out, a, b);
+    if (!any_label(a) || !any_label(b)) return SAV_OK;
+    out->fitted = true;
+    out->heads_asked = heads ? heads : most < DEFAULT_HEADS ? most : DEFAULT_HEADS;
+    sav_status status = fit(&heads_a, a, out->heads_asked, err);
+    if (!status) status = fit(&heads_b, b, out->heads_asked, err);
+    if (!status) sav_compare_heads(&out->heads, heads_a, heads_b);
+    if (!status) status = compare_votes(out, a, b, heads_a, heads_b, err);
+    sav_heads_free(heads_a);
+    sav_heads_free(heads_b);
+    return status;
+}
+
+sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads, sav_error *err) {
+    sav_feature_set set_a, set_b;
+    sav_status status = sav_feature_set_open(&set_a, a, err);
+    if (status) return status;
+    status = sav_feature_set_open(&set_b, b, err);
+    if (!status) {
+        status = compare_sets(out, &set_a, &set_b, heads, err);
+        sav_feature_set_close(&set_b);
+    }
+    sav_feature_set_close(&set_a);
+    return status;
+}
