@@ -133,6 +133,19 @@ static sav_status read_tower_2_5(sav_qwen_vit_config *c, sav_model *model, const
     return SAV_OK;
 }
 
+/* The processor's file repeats three sizes of the tower's; where they differ the library fails in the tower. */
+static sav_status check_grid(const sav_patch_grid *grid, const sav_json *root, const char *name, sav_error *err) {
+    size_t patch, merge, temporal;
+    sav_status status;
+    if ((status = sav_json_size(&patch, root, "patch_size", grid->patch, name, err)) ||
+        (status = sav_json_size(&merge, root, "merge_size", grid->merge, name, err)) ||
+        (status = sav_json_size(&temporal, root, "temporal_patch_size", grid->temporal, name, err)))
+        return status;
+    if (patch == grid->patch && merge == grid->merge && temporal == grid->temporal) return SAV_OK;
+    return sav_fail(err, SAV_BAD_INPUT, "%s: patch_size %zu, merge_size %zu, temporal_patch_size %zu; vision_config says %zu, %zu, %zu",
+                    name, patch, merge, temporal, grid->patch, grid->merge, grid->temporal);
+}
+
 /* PARITY: only min_pixels and max_pixels at the top of the file count; `size` is ignored, and without the two keys the class
  * default rules, so that a picture is resized twice (test_qwen_vl.c). */
 static sav_status read_preprocessor(const sav_model *model, qwen_vl *v, sav_error *err) {
@@ -144,6 +157,7 @@ static sav_status read_preprocessor(const sav_model *model, qwen_vl *v, sav_erro
     sav_text_printf(&path, "%s/preprocessor_config.json", model->folder);
     if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     if (sav_os_exists(path.bytes) && (status = sav_json_read(&doc, path.bytes, err)) == SAV_OK) root = sav_json_root(doc);
+    if (!status) status = check_grid(&v->tower.config.grid, root, path.bytes, err);
     if (!status) status = sav_pixel_table_read(&v->pixel_table, &v->filter, root, path.bytes, mean, std, err);
     if (!status) status = sav_json_size(&v->min_pixels, root, "min_pixels", UTILS_MIN, path.bytes, err);
     if (!status) status = sav_json_size(&v->max_pixels, root, "max_pixels", CLASS_MAX, path.bytes, err);
@@ -219,12 +233,20 @@ static sav_status read_config(sav_model *model, qwen_vl *v, bool windows, const 
         (status = read_mrope(model, sav_json_get(text, "rope_scaling") ? text : config, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_id", image, name, err)))
         return status;
+    if (model->llm.config.D % model->llm.config.H)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: hidden_size %zu does not divide into %zu heads", name, model->llm.config.D,
+                        model->llm.config.H);
+    if (image >= model->llm.config.V)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_id\": found %zu; expected an id below vocab_size %zu", name, image,
+                        model->llm.config.V);
     model->image_token = (uint32_t)image;
     return SAV_OK;
 }
 
 static sav_status open_model(sav_model *model, bool windows, const sav_json *config, const char *name, sav_error *err) {
-    const sav_rename *renames = sav_weights_find(model->weights, "model.visual.patch_embed.proj.weight") ? HF_4_52 : NULL;
+    const bool newer = sav_weights_find(model->weights, "model.visual.patch_embed.proj.weight") ||
+                       sav_weights_find(model->weights, "model.language_model.norm.weight");
+    const sav_rename *renames = newer ? HF_4_52 : NULL;
     sav_binder b;
     qwen_vl *v = model->vision = sav_model_own(model, 1, sizeof *v);
     if (!v) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);

@@ -63,8 +63,7 @@ static void add_windows(sav_qwen_vit_scratch *s, size_t *n, size_t first, size_t
         }
 }
 
-/* Fills order, segments and the (y, x) of each patch, in the order in which the blocks see them. */
-static void lay_out(sav_qwen_vit_scratch *s, const int64_t *grids, size_t images, const sav_qwen_vit_config *c) {
+void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *s, const int64_t *grids, size_t images, const sav_qwen_vit_config *c) {
     const size_t merge = c->grid.merge, unit = merge * merge, P = patches(grids, images);
     size_t token = 0, n = 0, p = 0;
     s->frame_count = s->window_count = 0;
@@ -210,7 +209,7 @@ void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids,
     const sav_qwen_vit_config *c = &m->config;
     const size_t P = patches(grids, images), unit = c->grid.merge * c->grid.merge;
     float *embedded = s->order ? s->normed : s->x;
-    lay_out(s, grids, images, c);
+    sav_qwen_vit_lay_out(s, grids, images, c);
     rotary(s, P, m, run);
     kernels->linear(embedded, pixels, &m->patch_embed, NULL, P, run);
     sav_show_rows(trace, embedded, P, c->E, "visual.patch_embed.output");

@@ -58,6 +58,9 @@ typedef struct sav_qwen_vit_scratch {
 void sav_qwen_vit_plan(sav_qwen_vit_scratch *scratch, sav_arena *arena, const sav_qwen_vit_config *config,
                        const int64_t *grids, size_t images, bool whole);
 
+/* Fills order, frames, windows and places of a planned scratch: the forward's first step. Places are in the pictures' order. */
+void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *scratch, const int64_t *grids, size_t images, const sav_qwen_vit_config *config);
+
 /* out [P/4, D] in the pictures' own order. Allocates nothing. */
 void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids, size_t images, const sav_qwen_vit *tower,
                           sav_qwen_vit_scratch *scratch, const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
