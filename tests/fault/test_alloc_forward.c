@@ -6,8 +6,11 @@
 
 static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"}, {SAV_TEXT, "What is this?"}};
 static const sav_part text_alone[] = {{SAV_TEXT, "What is this? \xE4\xBD\xA0\xE5\xA5\xBD"}};
-static const sav_message picture_turn = {"user", with_picture, 2}, text_turn = {"user", text_alone, 1};
+static const sav_part with_small[] = {{SAV_IMAGE, "golden/qwen_vl/images/60x90-rgba.png"}, {SAV_TEXT, "What is this?"}};
+static const sav_message picture_turn = {"user", with_picture, 2}, text_turn = {"user", text_alone, 1},
+                         small_turn = {"user", with_small, 2};
 static const sav_prompt picture_prompt = {.messages = &picture_turn, .count = 1};
+static const sav_prompt small_prompt = {.messages = &small_turn, .count = 1};
 static const sav_prompt text_prompt = {.messages = &text_turn, .count = 1};
 
 static const char *folder;
@@ -76,10 +79,15 @@ int main(void) {
     fail("picture", "golden/models/t70", &picture_prompt, false);
     fail("picture, dump", "golden/models/t70", &picture_prompt, true);
     fail("lmms-lab", "golden/models/t70-lmms", &picture_prompt, false);
+    fail("Qwen2-VL", "golden/models/qwen2-vl", &small_prompt, false);
+    fail("Qwen2.5-VL, shards", "golden/models/qwen2.5-vl-d128", &small_prompt, false);
     for (int threads = 1; threads <= 2; threads++) {
         count("golden/models/qwen2-window", &text_prompt, "exact", threads);
         count("golden/models/t70", &picture_prompt, "exact", threads);
+        count("golden/models/qwen2-vl", &small_prompt, "exact", threads);
+        count("golden/models/qwen2.5-vl", &small_prompt, "exact", threads);
 #ifdef SAV_BLAS
+        count("golden/models/qwen2.5-vl", &small_prompt, "blas", threads);
         count("golden/models/t70", &picture_prompt, "blas", threads);
 #endif
     }
