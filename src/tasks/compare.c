@@ -48,13 +48,17 @@ static size_t unique_names(place *places, size_t count) {
     return kept;
 }
 
-/* The list `stages` of a file's metadata; NULL where there is none. */
-static const sav_json *stage_list(sav_json_doc **doc, const sav_safetensors *file) {
+/* The list `stages` of a file's metadata; NULL where there is none, or none that can be read. */
+static sav_status stage_list(const sav_json **list, sav_json_doc **doc, const sav_safetensors *file, sav_error *err) {
     const char *text = sav_safetensors_metadata(file, "savs");
     const char *twice;
-    if (!text || sav_json_parse(doc, text, strlen(text), "metadata", 1, &twice, NULL)) return NULL;
-    const sav_json *list = sav_json_get(sav_json_root(*doc), "stages");
-    return list && list->kind == SAV_JSON_ARRAY ? list : NULL;
+    *list = NULL;
+    if (!text) return SAV_OK;
+    sav_status status = sav_json_parse(doc, text, strlen(text), "metadata", 1, &twice, err);
+    if (status) return status == SAV_NO_MEMORY ? status : SAV_OK; /* somebody else's `savs` */
+    *list = sav_json_get(sav_json_root(*doc), "stages");
+    if (*list && (*list)->kind != SAV_JSON_ARRAY) *list = NULL;
+    return SAV_OK;
 }
 
 /* Names of one file in its order: what its metadata list, as far as the file has it, then the rest as it lies there. */
@@ -191,12 +195,14 @@ static void compare_stage(sav_compare_stage *out, const sav_comparison *c) {
 /* ---- two files --------------------------------------------------------------------------------------------------- */
 
 static sav_status order_stages(sav_comparison *c, sav_error *err) {
-    const sav_json *list_a = stage_list(&c->order_a, c->a), *list_b = stage_list(&c->order_b, c->b);
+    const sav_json *list_a, *list_b;
+    sav_status status = stage_list(&list_a, &c->order_a, c->a, err);
+    if (!status) status = stage_list(&list_b, &c->order_b, c->b, err);
+    if (status) return status;
     const bool b_leads = !list_a && list_b;
     const size_t room = room_of(c->a, list_a) + room_of(c->b, list_b);
     const char **names = sav_alloc(room, sizeof *names);
     place *places = sav_alloc(room, sizeof *places);
-    sav_status status = SAV_OK;
     if (names && places) {
         size_t lead = b_leads ? file_order(names, c->b, list_b) : file_order(names, c->a, list_a);
         size_t other = b_leads ? file_order(names + lead, c->a, list_a) : file_order(names + lead, c->b, list_b);
