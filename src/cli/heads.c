@@ -75,6 +75,7 @@ void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *
         if (!known && unseen++ == 0) first = labels[i];
     }
     if (unseen)
-        sav_console_warn(cli->console, "%zu of %zu test samples have a label that no training example has, \"%s\" the first: they count as wrong",
+        sav_console_warn(cli->console,
+                         "%zu of %zu test samples have a label that no training example has, \"%s\" the first: they count as wrong",
                          unseen, count, first);
 }

@@ -52,8 +52,9 @@ static double mib(uint64_t bytes) {
 
 static void put_sizes(sav_text *out, const sav_model_info *i) {
     sav_text_printf(out, "%s\nfamily      %s, chat layout %s\nidentity    %s\n", i->folder, i->family, i->layout, i->sha256);
-    sav_text_printf(out, "decoder     %zu layers of %zu heads of size %zu (%zu key/value heads), width %zu, feed-forward %zu, vocabulary %zu\n",
-                    i->L, i->H, i->d, i->G, i->D, i->F, i->V);
+    sav_text_printf(out, "decoder     %zu layers of %zu heads of size %zu (%zu key/value heads), width %zu, feed-forward %zu", i->L,
+                    i->H, i->d, i->G, i->D, i->F);
+    sav_text_printf(out, ", vocabulary %zu\n", i->V);
     sav_text_printf(out, "context     %zu positions, ", i->max_positions);
     if (i->window)
         sav_text_printf(out, "sliding window of %zu\n", i->window);
@@ -93,8 +94,8 @@ static void put_json(sav_text *out, const report *r, bool sound) {
     sav_text_string(out, "{\"folder\":");
     sav_json_put_string(out, i->folder, strlen(i->folder));
     sav_text_printf(out, ",\"family\":\"%s\",\"layout\":\"%s\",\"model_sha256\":\"%s\"", i->family, i->layout, i->sha256);
-    sav_text_printf(out, ",\"L\":%zu,\"H\":%zu,\"G\":%zu,\"d\":%zu,\"D\":%zu,\"F\":%zu,\"V\":%zu,\"window\":%zu,\"max_positions\":%zu", i->L,
-                    i->H, i->G, i->d, i->D, i->F, i->V, i->window, i->max_positions);
+    sav_text_printf(out, ",\"L\":%zu,\"H\":%zu,\"G\":%zu,\"d\":%zu,\"D\":%zu,\"F\":%zu,\"V\":%zu", i->L, i->H, i->G, i->d, i->D, i->F, i->V);
+    sav_text_printf(out, ",\"window\":%zu,\"max_positions\":%zu", i->window, i->max_positions);
     sav_text_printf(out, ",\"vision_layers\":%zu,\"vision_heads\":%zu,\"vision_width\":%zu,\"tile\":%zu", i->vision_layers,
                     i->vision_heads, i->vision_width, i->tile);
     sav_text_printf(out, ",\"parameters\":%zu,\"tensors\":%zu,\"shards\":%zu,\"weight_bytes\":%" PRIu64, i->parameters, i->tensors,
@@ -127,7 +128,8 @@ sav_status sav_cli_info(sav_cli *cli, sav_error *err) {
             put_json(&out, &r, sound == SAV_OK);
         else
             put_words(&out, &r, sound == SAV_OK);
-        status = r.files.failed || r.tensors.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the report") : sav_console_print(&out, err);
+        if (r.files.failed || r.tensors.failed) out.failed = true;
+        status = sav_console_print(&out, err);
     }
     if (!status && sound) {
         *err = unsound;

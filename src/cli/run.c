@@ -109,7 +109,8 @@ static sav_status test(job *j, sav_error *err) {
     encoder.depth = sav_cli_depth(sav_heads_describe(j->heads));
     status = sav_encode_each(j->test, &encoder, vote, &j->votes, err);
     if (status == SAV_STOPPED && !sav_cli_write_file(j->predictions, &j->votes.lines, NULL))
-        sav_hint(err, "%s and %zu of %zu predictions are kept; savs predict --sav %s makes the rest", j->sav, j->votes.count, total, j->sav);
+        sav_hint(err, "%s and %zu of %zu predictions are kept; savs predict --sav %s makes the rest", j->sav, j->votes.count, total,
+                 j->sav);
     if (status) return status;
     sav_cli_tell_left_out(cli, j->test, bad);
     sav_cli_tell_unseen(cli, j->votes.view, j->votes.labels, j->votes.count);

@@ -19,8 +19,9 @@ static void add_distance(distance *sum, const float *a, const float *b, size_t c
     for (size_t i = 0; i < count; i++) {
         const double x = (double)a[i], y = (double)b[i];
         sum->norm += x * x;
-        sum->gap += x == y || (isnan(x) && isnan(y)) ? 0 : (x - y) * (x - y);
-        sum->differ += memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(x) && isnan(y));
+        if ((x == y && !signbit(x) == !signbit(y)) || (isnan(x) && isnan(y))) continue;
+        sum->gap += x == y ? 0 : (x - y) * (x - y);
+        sum->differ++;
     }
     sum->count += count;
 }
@@ -139,7 +140,8 @@ static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set
     sav_heads *heads_a = NULL, *heads_b = NULL;
     const size_t most = a->layers * a->heads;
     if (a->layers != b->layers || a->heads != b->heads || a->head_size != b->head_size)
-        return sav_fail(err, SAV_BAD_INPUT, "%s and %s: found %zu layers of %zu heads of size %zu and %zu of %zu of %zu; expected one shape",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s and %s: found %zu layers of %zu heads of size %zu and %zu of %zu of %zu; expected one shape",
                         sav_store_folder(a->store), sav_store_folder(b->store), a->layers, a->heads, a->head_size, b->layers,
                         b->heads, b->head_size);
     *out = (sav_stores_difference){.rows_a = a->count, .rows_b = b->count};
