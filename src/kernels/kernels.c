@@ -65,12 +65,13 @@ const sav_kernels *sav_kernels_at(size_t i) {
 const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err) {
     const sav_kernels *row;
     char list[200] = "";
+    if (!engine) engine = sav_kernels_at(0)->engine; /* an ISA alone does not change the engine behind a user's back */
     for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
-        if ((!engine || strcmp(row->engine, engine) == 0) && (!isa || strcmp(row->isa, isa) == 0)) return row;
+        if (strcmp(row->engine, engine) == 0 && (!isa || strcmp(row->isa, isa) == 0)) return row;
         const size_t used = strlen(list); /* too many rows: the list is cut */
         snprintf(list + used, sizeof list - used, "%s%s %s", used ? ", " : "", row->engine, row->isa);
     }
     sav_fail(err, SAV_UNSUPPORTED, "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s",
-             engine ? engine : "(default)", isa ? ", ISA " : "", isa ? isa : "", list);
+             engine, isa ? ", ISA " : "", isa ? isa : "", list);
     return NULL;
 }
