@@ -65,7 +65,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help demo test tests asan lint fuzz portability exhaustive golden parity install clean
+.PHONY: all help demo test tests asan lint fuzz portability exhaustive golden parity bench install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -134,6 +134,14 @@ exhaustive: $(BUILD)/exhaustive
 
 $(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary.o
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
+
+## bench        each engine's matmul as a share of the multiply-add peak measured in the same run
+bench: $(BUILD)/tools/bench_matmul
+	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_matmul
+
+$(BUILD)/tools/bench_matmul.o: CFLAGS += -ffp-contract=fast
+$(BUILD)/tools/bench_matmul: $(BUILD)/tools/bench_matmul.o $(BUILD)/libsavs.a
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX
 install: all $(BUILD)/libsavs.so

@@ -1,0 +1,110 @@
+/* bench_matmul.c: the matmul of each engine against this core's own multiply-add peak, measured in the same run.
+ *
+ *   build/tools/bench_matmul [T N K [rounds]]     default 256 3584 3584, a 7B model's square projection; one thread
+ *
+ * A share is the median over the rounds of (matmul's rate / peak measured right before it), so that a busy machine slows both.
+ * exact is measured against the double peak, blas against the float32 peak.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kernels/kernels.h"
+
+enum { SUMS = 12, STEPS = 4000000 };
+
+/* Twelve independent chains of fused multiply-adds hide their latency on every CPU of the last ten years. */
+#define PEAK(name, type, bytes, isa)                                                                       \
+    static isa double name(double x) {                                                                     \
+        typedef type vec __attribute__((vector_size(bytes)));                                              \
+        vec s[SUMS], a = (vec){0} + (type)x, b = (vec){0} + (type)1e-9;                                    \
+        for (int i = 0; i < SUMS; i++) s[i] = (vec){0} + (type)i;                                          \
+        for (long n = 0; n < STEPS; n++)                                                                   \
+            for (int i = 0; i < SUMS; i++) s[i] = s[i] * a + b;                                            \
+        double sum = 0;                                                                                    \
+        for (int i = 0; i < SUMS; i++) sum += (double)s[i][0];                                             \
+        return sum;                                                                                        \
+    }
+
+#if defined(__x86_64__)
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f")))
+PEAK(double_256, double, 32, AVX2)
+PEAK(float_256, float, 32, AVX2)
+PEAK(double_512, double, 64, AVX512)
+PEAK(float_512, float, 64, AVX512)
+#endif
+PEAK(double_128, double, 16, )
+PEAK(float_128, float, 16, )
+
+/* CPU seconds of this process: what other processes take is not counted. */
+static double seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* Gflop/s; the multiply-add counts twice. */
+static double peak(bool in_double) {
+    double (*loop)(double) = in_double ? double_128 : float_128;
+    int lanes = in_double ? 2 : 4;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f"))
+        loop = in_double ? double_512 : float_512, lanes *= 4;
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        loop = in_double ? double_256 : float_256, lanes *= 2;
+#endif
+    double start = seconds();
+    volatile double keep = loop(0.999);
+    (void)keep;
+    return 2e-9 * SUMS * STEPS * lanes / (seconds() - start);
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int rounds) {
+    const bool exact = strcmp(kernels->engine, "exact") == 0;
+    size_t bytes;
+    double shares[64], best = 0;
+    uint32_t state = 1;
+    if (!kernels->scratch(&bytes, T, K, T, 64, 1)) exit(1);
+    float *x = malloc(T * K * sizeof *x), *out = malloc(T * N * sizeof *out);
+    uint16_t *w = malloc(N * K * sizeof *w);
+    void *room = malloc(bytes + 64);
+    if (!x || !out || !w || !room) exit(1);
+    for (size_t i = 0; i < T * K; i++) x[i] = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
+    for (size_t i = 0; i < N * K; i++) {
+        float v = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
+        uint32_t bits;
+        memcpy(&bits, &v, sizeof bits);
+        w[i] = (uint16_t)(bits >> 16); /* bf16, as checkpoints store */
+    }
+    const sav_matrix W = {w, SAV_BF16, N, K};
+    const sav_run run = {.R = SAV_F32, .threads = 1, .team_work = SAV_TEAM_WORK, .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
+    kernels->linear(out, x, &W, NULL, T, &run);
+    for (int r = 0; r < rounds; r++) {
+        double top = peak(exact), start = seconds();
+        kernels->linear(out, x, &W, NULL, T, &run);
+        double rate = 2e-9 * (double)T * (double)N * (double)K / (seconds() - start);
+        shares[r] = rate / top;
+        if (rate > best) best = rate;
+    }
+    qsort(shares, (size_t)rounds, sizeof *shares, by_value);
+    printf("%-6s %-8s %zu x %zu x %zu: %.2f of the %s multiply-add peak (%.2f to %.2f), best %.1f Gflop/s\n", kernels->engine,
+           kernels->isa, T, N, K, shares[rounds / 2], exact ? "double" : "float32", shares[0], shares[rounds - 1], best);
+    free(x), free(out), free(w), free(room);
+}
+
+int main(int argc, char **argv) {
+    size_t T = argc > 3 ? strtoul(argv[1], NULL, 10) : 256, N = argc > 3 ? strtoul(argv[2], NULL, 10) : 3584;
+    size_t K = argc > 3 ? strtoul(argv[3], NULL, 10) : 3584;
+    int rounds = argc > 4 ? atoi(argv[4]) : 7;
+    if (!T || !N || !K || rounds < 1 || rounds > 64) return 2;
+    const sav_kernels *kernels;
+    for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) bench(kernels, T, N, K, rounds);
+    return 0;
+}
