@@ -1,7 +1,7 @@
 # savs. `make` builds build/savs and the library; `make help` lists the rest.
 #
 #   CC=gcc|clang   OMP=0 no threads   BLAS=0 exact engine alone   IMAGES=0 PPM only   OPT=-O2   BUILD=build
-#   SAN=1 AddressSanitizer and UBSan
+#   SAN=1 AddressSanitizer and UBSan   V=1 whole command lines
 
 CC      ?= gcc
 AR      ?= ar
@@ -14,6 +14,8 @@ BUILD   ?= build
 PREFIX  ?= /usr/local
 VERSION  = 0.1.0
 ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
+
+SAY      = $(if $(V),,@echo $@;)
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS = -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
@@ -75,25 +77,25 @@ $(BUILD)/src/cli/%.o: CPPFLAGS += -DSAV_VERSION='"$(VERSION)"'
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(SAY) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/libsavs.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(SAY) $(AR) rcs $@ $^
 
 $(BUILD)/libsavs.so: $(LIB_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsavs.so.0 $^ $(LDLIBS) -o $@
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsavs.so.0 $^ $(LDLIBS) -o $@
 
 $(BUILD)/savs: $(CLI_OBJ) $(BUILD)/libsavs.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # A test is a program that prints TAP-like lines and one last line "N passed, N failed, N skipped" (tests/check.h).
 $(TESTS): $(BUILD)/%: $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libsavs.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # The plain driver gives a fuzz target a main: its seeds and mutations of them, the same ones each time.
 $(FUZZERS): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/tests/fuzz/driver.o $(HELP_OBJ) $(BUILD)/libsavs.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 tests: $(TESTS) $(FUZZERS)
 
@@ -107,7 +109,7 @@ demo: all $(BUILD)/tools/baselines
 	@BUILD=$(BUILD) sh tools/demo
 
 $(BUILD)/tools/baselines: $(BUILD)/tools/baselines.o $(BUILD)/libsavs.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## asan         the tests under AddressSanitizer and UBSan
 asan:
@@ -133,7 +135,7 @@ exhaustive: $(BUILD)/exhaustive
 	$(BUILD)/exhaustive --resume --progress $(BUILD)/exhaustive.progress --cpu "$(CPU_NAME)"
 
 $(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary.o
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
 
 ## bench        each engine's matmul as a share of the multiply-add peak measured in the same run
 bench: $(BUILD)/tools/bench_matmul
