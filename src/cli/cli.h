@@ -41,7 +41,7 @@ struct sav_cli {
     const char *messages, *prompt, *text, *stages, *truth;
     const char **images; /* [image_count] into argv */
     size_t image_count;
-    size_t threads, heads, shots, min_margin;
+    size_t threads, heads, shots, min_margin, min_pixels, max_pixels;
     uint64_t seed;
     double validation;
     double max_rel_l2; /* below 0: not given */
@@ -60,6 +60,8 @@ sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, boo
 /* The model and session that the options ask for; a chat layout that had to be guessed is told. */
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err);
 void sav_cli_close_session(sav_model *model, sav_session *session);
+/* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
+sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);
 sav_dtype sav_cli_dtype(const sav_cli *cli);
 const char *sav_cli_dtype_name(sav_dtype dtype);
 /* One warning that counts the pictures with an EXIF orientation. */

@@ -17,12 +17,16 @@ static void put_report(sav_text *out, const sav_cli *cli, const sav_list *list, 
 static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report, sav_error *err) {
     sav_model *model;
     sav_session *session;
-    char pixels[64];
+    sav_text pixels = {0};
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
-    snprintf(pixels, sizeof pixels, "pillow %d%s", sav_session_describe(session)->pillow, cli->exif_rotate ? ", turned by EXIF" : "");
+    sav_text_printf(&pixels, "pillow %d%s", sav_session_describe(session)->pillow, cli->exif_rotate ? ", turned by EXIF" : "");
+    if (cli->min_pixels) sav_text_printf(&pixels, ", at least %zu", cli->min_pixels);
+    if (cli->max_pixels) sav_text_printf(&pixels, ", at most %zu", cli->max_pixels);
     const sav_encoder encoder = sav_cli_encoder(cli, model, session, "encode");
-    status = sav_encode_store(report, cli->store, list, pixels, &encoder, err);
+    status = pixels.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the options")
+                           : sav_encode_store(report, cli->store, list, pixels.bytes, &encoder, err);
+    sav_text_free(&pixels);
     if (!status) sav_cli_tell_turned(cli, session);
     sav_cli_close_session(model, session);
     return status;

@@ -61,8 +61,9 @@ static void put_sizes(sav_text *out, const sav_model_info *i) {
     else
         sav_text_string(out, "no sliding window\n");
     if (i->vision_layers)
-        sav_text_printf(out, "vision      %zu layers of %zu heads, width %zu, tiles of %zu pixels\n", i->vision_layers,
-                        i->vision_heads, i->vision_width, i->tile);
+        sav_text_printf(out, "vision      %zu layers of %zu heads, width %zu", i->vision_layers, i->vision_heads, i->vision_width);
+    if (i->tile) sav_text_printf(out, ", tiles of %zu pixels", i->tile);
+    if (i->vision_layers) sav_text_string(out, "\n");
     sav_text_printf(out, "weights     %zu parameters in %zu tensors of %zu file%s\n", i->parameters, i->tensors, i->shards,
                     i->shards == 1 ? "" : "s");
 }
@@ -71,8 +72,14 @@ static void put_memory(sav_text *out, const report *r) {
     const sav_memory_plan *m = &r->memory;
     sav_text_printf(out, "memory      weights %.1f MiB, mapped and never copied whole; a sample's features %.1f KiB\n",
                     mib(r->info->weight_bytes), (double)r->info->features * sizeof(float) / 1024.0);
-    sav_text_printf(out, "            the decoder's scratch %.1f MiB for %zu tokens, %.1f MiB for %zu\n", mib(m->short_bytes),
-                    m->short_tokens, mib(m->long_bytes), m->long_tokens);
+    for (size_t i = 0; i < m->count; i++) {
+        sav_text_printf(out, "            a forward %8.1f MiB for ", mib(m->rows[i].bytes));
+        if (m->rows[i].height)
+            sav_text_printf(out, "a picture of %zu x %zu and %zu tokens of text: %zu tokens\n", m->rows[i].width, m->rows[i].height,
+                            m->rows[i].text, m->rows[i].tokens);
+        else
+            sav_text_printf(out, "%zu tokens of text\n", m->rows[i].tokens);
+    }
     sav_text_printf(out, "runs with   engine %s, %s, %d thread%s\n", r->session->engine, r->session->isa, r->session->threads,
                     r->session->threads == 1 ? "" : "s");
 }
@@ -100,8 +107,11 @@ static void put_json(sav_text *out, const report *r, bool sound) {
                     i->vision_heads, i->vision_width, i->tile);
     sav_text_printf(out, ",\"parameters\":%zu,\"tensors\":%zu,\"shards\":%zu,\"weight_bytes\":%" PRIu64, i->parameters, i->tensors,
                     i->shards, i->weight_bytes);
-    sav_text_printf(out, ",\"memory\":{\"features_bytes\":%zu,\"scratch\":[[%zu,%zu],[%zu,%zu]]}",
-                    i->features * sizeof(float), m->short_tokens, m->short_bytes, m->long_tokens, m->long_bytes);
+    sav_text_printf(out, ",\"memory\":{\"features_bytes\":%zu,\"forwards\":[", i->features * sizeof(float));
+    for (size_t n = 0; n < m->count; n++)
+        sav_text_printf(out, "%s{\"text\":%zu,\"height\":%zu,\"width\":%zu,\"tokens\":%zu,\"bytes\":%zu}", n ? "," : "",
+                        m->rows[n].text, m->rows[n].height, m->rows[n].width, m->rows[n].tokens, m->rows[n].bytes);
+    sav_text_string(out, "]}");
     sav_text_printf(out, ",\"engine\":\"%s\",\"isa\":\"%s\",\"threads\":%d", r->session->engine, r->session->isa, r->session->threads);
     if (r->cli->verify)
         sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]", sound ? "true" : "false",
@@ -118,7 +128,7 @@ sav_status sav_cli_info(sav_cli *cli, sav_error *err) {
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
     report r = {.cli = cli, .info = sav_model_describe(model), .session = sav_session_describe(session)};
-    status = sav_inspect_memory(&r.memory, model, r.session->engine, r.session->isa, r.session->threads, err);
+    status = sav_inspect_memory(&r.memory, model, session, err);
     if (!status && cli->verify) {
         const sav_verify_hooks hooks = {&r, take_file, take_tensor, check};
         sound = sav_inspect_verify(model, &hooks, &unsound);

@@ -18,7 +18,7 @@ void openblas_set_num_threads(int threads);
 char *openblas_get_config(void);
 #endif
 
-#define MODEL_OPTIONS "model engine dtype isa threads pillow exif-rotate"
+#define MODEL_OPTIONS "model engine dtype isa threads pillow min-pixels max-pixels exif-rotate"
 #define LIST_OPTIONS "data image-root question skip-bad"
 
 static const sav_command COMMANDS[] = {
@@ -37,12 +37,12 @@ static const sav_command COMMANDS[] = {
      "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
      MODEL_OPTIONS " " LIST_OPTIONS " sav input image store out min-margin", "sav", 0, 1, sav_cli_predict},
     {"info", "--model DIR [--verify] [options]", "family, sizes, tensors, memory; --verify reads every byte",
-     "savs info --model llava --verify", "model engine dtype isa threads verify", "model", 0, 1, sav_cli_info},
+     "savs info --model llava --verify", "model engine dtype isa threads min-pixels max-pixels verify", "model", 0, 1, sav_cli_info},
     {"show tokens", "--model DIR (--text F | --messages F | --prompt F) [options]", "ids with their pieces",
      "savs show tokens --model llava --text question.txt", "model text messages prompt", "model", 0, 1, sav_cli_show_tokens},
     {"show pixels", "--model DIR (--image F… | --messages F) [--out DIR] [options]",
-     "sizes, grids, token counts; with --out the tiles as PNG", "savs show pixels --model llava --image cat.jpg --out tiles/",
-     "model image messages out pillow exif-rotate", "model", 0, 1, sav_cli_show_pixels},
+     "sizes, grids, token counts; with --out the tiles or the resized picture as PNG", "savs show pixels --model llava --image cat.jpg --out tiles/",
+     "model image messages out pillow min-pixels max-pixels exif-rotate", "model", 0, 1, sav_cli_show_pixels},
     {"show samples", "--input LIST [options]", "what a list says, one JSON line a sample",
      "savs show samples --input test.jsonl", "input " LIST_OPTIONS, "input", 0, 1, sav_cli_show_samples},
     {"dump", "--model DIR --messages F --out F [options]", "every stage of one forward, under the names of PyTorch's modules",

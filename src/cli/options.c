@@ -47,6 +47,8 @@ static const option OPTIONS[] = {
     {"isa", CHOICE, AT(isa), "c|avx2|avx512|neon", "force a kernel variant"},
     {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
     {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
+    {"min-pixels", COUNT, AT(min_pixels), "N", "least pixels of a resized picture (Qwen-VL families)"},
+    {"max-pixels", COUNT, AT(max_pixels), "N", "most pixels of a resized picture (Qwen-VL families)"},
     {"train", TEXT, AT(train), "LIST", "labelled examples"},
     {"test", TEXT, AT(test), "LIST", "what to classify"},
     {"input", TEXT, AT(input), "LIST", "JSON Lines, a JSON array, - or a folder of class folders"},

@@ -25,16 +25,22 @@ static sav_status check_choice(sav_cli *cli, sav_error *err) {
     return SAV_OK;
 }
 
+sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err) {
+    out->pillow = cli->pillow && strcmp(cli->pillow, "13") == 0 ? 13 : 11;
+    out->exif_rotate = cli->exif_rotate;
+    out->min_pixels = cli->min_pixels;
+    out->max_pixels = cli->max_pixels;
+    if (cli->max_pixels && cli->min_pixels > cli->max_pixels)
+        return sav_cli_misuse(cli, err, "--min-pixels %zu: expected at most --max-pixels, %zu", cli->min_pixels, cli->max_pixels);
+    return SAV_OK;
+}
+
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err) {
-    const sav_options options = {.engine = cli->engine,
-                                 .isa = cli->isa,
-                                 .dtype = sav_cli_dtype(cli),
-                                 .threads = (int)cli->threads,
-                                 .pillow = cli->pillow && strcmp(cli->pillow, "13") == 0 ? 13 : 11,
-                                 .exif_rotate = cli->exif_rotate};
+    sav_options options = {.engine = cli->engine, .isa = cli->isa, .dtype = sav_cli_dtype(cli), .threads = (int)cli->threads};
     *model = NULL;
     *session = NULL;
     sav_status status = check_choice(cli, err);
+    if (!status) status = sav_cli_picture_options(&options, cli, err);
     if (!status) status = sav_model_open(model, cli->model, err);
     if (!status) status = sav_session_open(session, *model, &options, err);
     if (status) {

@@ -122,6 +122,7 @@ static void put_picture_json(sav_text *out, const char *path, const sav_picture_
 static void put_picture(sav_text *out, const char *path, const sav_picture_report *r) {
     sav_text_printf(out, "%s: %zu x %zu (width x height)%s\n  fitted to %zu x %zu", path, r->width, r->height,
                     r->turned ? ", with an EXIF orientation" : "", r->fit_width, r->fit_height);
+    if (!r->tile) sav_text_printf(out, ": %zu x %zu patches", r->columns, r->rows);
     if (r->tile)
         sav_text_printf(out, " inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu", r->best_width,
                         r->best_height, r->tiles, r->tile, r->columns, r->rows);
@@ -131,13 +132,12 @@ static void put_picture(sav_text *out, const char *path, const sav_picture_repor
                     r->tile ? " with a line end each" : "");
 }
 
-static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_model *model, const char *path, size_t number,
-                               sav_error *err) {
+static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_model *model, const sav_options *options,
+                               const char *path, size_t number, sav_error *err) {
     sav_picture_report report;
     char name[40];
     snprintf(name, sizeof name, "picture%zu", number);
-    const int pillow = cli->pillow && strcmp(cli->pillow, "13") == 0 ? 13 : 11;
-    sav_status status = sav_inspect_picture(&report, model, path, pillow, cli->exif_rotate, cli->out, name, err);
+    sav_status status = sav_inspect_picture(&report, model, path, options, cli->out, name, err);
     if (status) return status;
     if (cli->json) {
         if (number) sav_text_string(out, ",\n");
@@ -149,16 +149,16 @@ static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_mode
 }
 
 /* The pictures of --image, or of the messages in their order. */
-static sav_status show_pictures(sav_text *out, const sav_cli *cli, const sav_model *model, const sav_chat *chat,
-                                sav_error *err) {
-    sav_status status = SAV_OK;
+static sav_status show_pictures(sav_text *out, sav_cli *cli, const sav_model *model, const sav_chat *chat, sav_error *err) {
+    sav_options options = {0};
+    sav_status status = sav_cli_picture_options(&options, cli, err);
     size_t number = 0;
     for (size_t i = 0; i < cli->image_count && !status; i++)
-        status = show_picture(out, cli, model, cli->images[i], number++, err);
+        status = show_picture(out, cli, model, &options, cli->images[i], number++, err);
     for (size_t m = 0; chat && m < chat->prompt.count; m++)
         for (size_t p = 0; p < chat->prompt.messages[m].count && !status; p++)
             if (chat->prompt.messages[m].parts[p].kind != SAV_TEXT)
-                status = show_picture(out, cli, model, chat->prompt.messages[m].parts[p].text, number++, err);
+                status = show_picture(out, cli, model, &options, chat->prompt.messages[m].parts[p].text, number++, err);
     return status;
 }
 

@@ -16,6 +16,19 @@ void sav_input_free(sav_input *input) {
     *input = (sav_input){0};
 }
 
+sav_status sav_pictures_choose(sav_pictures *out, const sav_model *model, const sav_options *o, sav_error *err) {
+    if (o->pillow && o->pillow != SAV_PILLOW_11 && o->pillow != SAV_PILLOW_13)
+        return sav_fail(err, SAV_BAD_INPUT, "resize order: found Pillow %d; expected 11 or 13", o->pillow);
+    if (o->min_pixels && o->max_pixels && o->min_pixels > o->max_pixels)
+        return sav_fail(err, SAV_BAD_INPUT, "bounds of pixels: found at least %zu and at most %zu", o->min_pixels, o->max_pixels);
+    if ((o->min_pixels || o->max_pixels) && !model->family->bounded)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: bounds of pixels are for the Qwen-VL families; found %s", model->folder,
+                        model->family->name);
+    *out = (sav_pictures){.pillow = o->pillow == SAV_PILLOW_13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0,
+                          .min_pixels = o->min_pixels, .max_pixels = o->max_pixels};
+    return SAV_OK;
+}
+
 sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how, sav_error *err) {
     sav_status status = sav_image_read(out, path, err);
     if (status) return status;

@@ -352,6 +352,19 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
     return status;
 }
 
+static sav_status suppose(sav_input *in, size_t *floats, const sav_model *model, size_t h, size_t w, const sav_pictures *how,
+                          sav_error *err) {
+    const llava *v = model->vision;
+    sav_anyres *one = in->plans = sav_alloc(1, sizeof *one);
+    (void)how;
+    if (!one) return sav_fail(err, SAV_NO_MEMORY, "no memory for a picture's plan");
+    sav_status status = sav_anyres_plan(one, h, w, &v->grid, err);
+    in->tokens[0] = one->tokens;
+    in->units = in->most = one->tiles;
+    *floats = one->tiles * 3 * v->grid.tile * v->grid.tile;
+    return status;
+}
+
 static void show(sav_trace *trace, const sav_model *model, const sav_input *in) {
     const llava *v = model->vision;
     const size_t s = v->grid.tile, sizes[2] = {in->images, 2}, pixels[5] = {in->images, in->most, 3, s, s};
@@ -436,4 +449,4 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 
 static const char *const NAMES[] = {"LlavaOnevisionForConditionalGeneration", "LlavaQwenForCausalLM", NULL};
 
-const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, show, plan, embed, limits, look};
+const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, show, plan, embed, limits, look, suppose, false};

@@ -62,6 +62,10 @@ typedef struct sav_pictures {
     size_t read, turned;
 } sav_pictures;
 
+/* From a session's options, checked: SAV_BAD_INPUT for bounds that cross, an unknown order of passes, or bounds that the
+ * model's family does not know. */
+sav_status sav_pictures_choose(sav_pictures *out, const sav_model *model, const sav_options *options, sav_error *err);
+
 /* One picture from its file, turned when asked for. */
 sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how, sav_error *err);
 
@@ -74,7 +78,7 @@ sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, cons
 
 /* A picture as the tower gets it, for people to look at. */
 typedef struct sav_look {
-    sav_anyres plan;       /* families without tiles: picture, fitted size, feature map and tokens; one tile */
+    sav_anyres plan;       /* families without tiles: picture, fitted size, rows and columns of patches, feature map, tokens */
     size_t tile_h, tile_w; /* pixels */
     unsigned char *rgb;    /* [plan.tiles, tile_h, tile_w, 3], by sav_free */
 } sav_look;
@@ -102,6 +106,10 @@ struct sav_family {
     void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *input);
     /* One picture, cut and resized; `show pixels` asks. */
     sav_status (*look)(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err);
+    /* input of one picture of h x w pixels that nobody has read, as `plan` and `limits` need it; floats: those of its pixels. */
+    sav_status (*suppose)(sav_input *input, size_t *floats, const sav_model *model, size_t h, size_t w, const sav_pictures *how,
+                          sav_error *err);
+    bool bounded; /* knows min_pixels and max_pixels */
 };
 
 extern const sav_family sav_family_llava_onevision, sav_family_qwen2, sav_family_qwen2_vl, sav_family_qwen2_5_vl;
@@ -148,6 +156,10 @@ sav_status sav_model_identity(char hex[65], const char *folder, const sav_weight
 
 /* For tests: work = 0 makes every operation run on a team, however small. */
 void sav_session_team_work(sav_session *session, size_t work);
+
+/* What a forward of a supposed prompt would take: `text` tokens and a picture of h x w pixels (0: none). tokens: in all;
+ * bytes: scratch and pixels. Measures with the forward's own plan; the session's latest prompt is forgotten. */
+sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *session, size_t text, size_t h, size_t w, sav_error *err);
 
 /* A prompt's forward in two steps, for tests that watch the second: it allocates nothing. */
 sav_status sav_session_prepare(sav_session *session, const sav_prompt *prompt, bool whole, sav_error *err);

@@ -282,26 +282,42 @@ static sav_status resize(unsigned char **out, const unsigned char *rgb, size_t o
     return sav_image_resize(*out, oh, ow, rgb, h, w, filter, pillow, err);
 }
 
+/* (h, w) -> first [2] by qwen_vl_utils' rule, then last [2] by the processor's; the same but for bounds that differ. */
+static sav_status fit(size_t first[2], size_t last[2], const qwen_vl *v, size_t h, size_t w, const sav_pictures *how, sav_error *err) {
+    const sav_patch_grid *grid = &v->tower.config.grid;
+    const size_t low = how->min_pixels ? how->min_pixels : UTILS_MIN, high = how->max_pixels ? how->max_pixels : UTILS_MAX;
+    sav_status status = sav_smart_resize(&first[0], &first[1], h, w, UTILS_FACTOR, low, high, true, err);
+    if (status) return status;
+    return sav_smart_resize(&last[0], &last[1], first[0], first[1], grid->patch * grid->merge, how->min_pixels ? low : v->min_pixels,
+                            how->max_pixels ? high : v->max_pixels, false, err);
+}
+
 /* One picture: on white, resized by qwen_vl_utils' rule, then by the processor's. *rgb [H, W, 3] is the caller's to free. */
 static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const qwen_vl *v, const char *path, sav_pictures *how,
                                sav_error *err) {
-    const sav_patch_grid *grid = &v->tower.config.grid;
-    const size_t low = how->min_pixels ? how->min_pixels : UTILS_MIN, high = how->max_pixels ? how->max_pixels : UTILS_MAX;
     sav_image image = {0};
-    unsigned char *first = NULL;
-    size_t h, w;
+    unsigned char *once = NULL;
+    size_t first[2], last[2];
     sav_status status = sav_pictures_read(&image, path, how, err);
     if (!status) sav_image_on_white(&image);
-    if (!status) status = sav_smart_resize(&h, &w, image.h, image.w, UTILS_FACTOR, low, high, true, err);
-    if (!status) status = resize(&first, image.rgb, h, w, image.h, image.w, SAV_BICUBIC, how->pillow, err);
-    if (!status)
-        status = sav_smart_resize(H, W, h, w, grid->patch * grid->merge, how->min_pixels ? low : v->min_pixels,
-                                  how->max_pixels ? high : v->max_pixels, false, err);
-    if (!status) status = resize(rgb, first, *H, *W, h, w, v->filter, how->pillow, err);
+    if (!status) status = fit(first, last, v, image.h, image.w, how, err);
+    if (!status) status = resize(&once, image.rgb, first[0], first[1], image.h, image.w, SAV_BICUBIC, how->pillow, err);
+    if (!status) status = resize(rgb, once, last[0], last[1], first[0], first[1], v->filter, how->pillow, err);
+    if (!status) *H = last[0], *W = last[1];
     sav_image_free(&image);
-    sav_free(first);
+    sav_free(once);
     if (status && !strstr(err->message, path)) sav_error_prefix(err, "%s", path);
     return status;
+}
+
+/* A picture of H x W pixels among the prompt's: its grid, tokens, patches. */
+static void count_picture(sav_input *in, size_t i, size_t H, size_t W, const sav_patch_grid *grid) {
+    const size_t gh = H / grid->patch, gw = W / grid->patch;
+    in->sizes[3 * i] = 1;
+    in->sizes[3 * i + 1] = (int64_t)gh;
+    in->sizes[3 * i + 2] = (int64_t)gw;
+    in->units += gh * gw;
+    in->tokens[i] = gh * gw / (grid->merge * grid->merge);
 }
 
 static sav_status read_pictures(sav_input *in, const qwen_vl *v, const sav_part *const *parts, size_t pictures, sav_pictures *how,
@@ -315,12 +331,7 @@ static sav_status read_pictures(sav_input *in, const qwen_vl *v, const sav_part 
     for (size_t i = 0; i < pictures && !status; i++) {
         size_t H = 0, W = 0;
         status = read_picture(&rgb[i], &H, &W, v, parts[i]->text, how, err);
-        int64_t *size = in->sizes + 3 * i;
-        size[0] = 1;
-        size[1] = (int64_t)(H / grid->patch);
-        size[2] = (int64_t)(W / grid->patch);
-        in->units += (size_t)(size[1] * size[2]);
-        in->tokens[i] = (size_t)(size[1] * size[2]) / (grid->merge * grid->merge);
+        count_picture(in, i, H, W, grid);
     }
     if (!status && (!sav_mul(&floats, in->units, columns) || !(in->pixels = sav_alloc(floats, sizeof *in->pixels))))
         status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu patches", in->units);
@@ -336,7 +347,7 @@ static sav_status read_pictures(sav_input *in, const qwen_vl *v, const sav_part 
 
 static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
     const qwen_vl *v = model->vision;
-    const size_t side = v->tower.config.grid.patch * v->tower.config.grid.merge; /* pixels of one token */
+    const size_t patch = v->tower.config.grid.patch, side = patch * v->tower.config.grid.merge; /* pixels of one token */
     sav_image image = {0};
     *out = (sav_look){.plan = {.tiles = 1}};
     sav_status status = sav_pictures_read(&image, path, how, err);
@@ -348,8 +359,21 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
         return status;
     }
     out->plan.nh = out->tile_h, out->plan.nw = out->tile_w;
+    out->plan.rows = out->tile_h / patch, out->plan.columns = out->tile_w / patch;
     out->plan.map_h = out->tile_h / side, out->plan.map_w = out->tile_w / side;
     out->plan.tokens = out->plan.map_h * out->plan.map_w;
+    return SAV_OK;
+}
+
+static sav_status suppose(sav_input *in, size_t *floats, const sav_model *model, size_t h, size_t w, const sav_pictures *how,
+                          sav_error *err) {
+    const qwen_vl *v = model->vision;
+    const sav_patch_grid *grid = &v->tower.config.grid;
+    size_t first[2], last[2];
+    sav_status status = fit(first, last, v, h, w, how, err);
+    if (status) return status;
+    count_picture(in, 0, last[0], last[1], grid);
+    *floats = in->units * 3 * grid->temporal * grid->patch * grid->patch;
     return SAV_OK;
 }
 
@@ -443,5 +467,7 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 static const char *const NAMES_2[] = {"Qwen2VLForConditionalGeneration", NULL};
 static const char *const NAMES_2_5[] = {"Qwen2_5_VLForConditionalGeneration", NULL};
 
-const sav_family sav_family_qwen2_vl = {"qwen2_vl", NAMES_2, SAV_LAYOUT_QWEN_VL, open_2, prepare, show, plan, embed, limits, look};
-const sav_family sav_family_qwen2_5_vl = {"qwen2_5_vl", NAMES_2_5, SAV_LAYOUT_QWEN_VL, open_2_5, prepare, show, plan, embed, limits, look};
+const sav_family sav_family_qwen2_vl = {"qwen2_vl", NAMES_2, SAV_LAYOUT_QWEN_VL, open_2, prepare, show, plan, embed, limits, look,
+                                        suppose, true};
+const sav_family sav_family_qwen2_5_vl = {"qwen2_5_vl", NAMES_2_5, SAV_LAYOUT_QWEN_VL, open_2_5, prepare, show, plan, embed, limits, look,
+                                          suppose, true};

@@ -35,10 +35,6 @@ static sav_status check_options(const sav_options *o, const sav_kernels *kernels
     if (o->dtype != SAV_F32 && strcmp(kernels->engine, "exact") != 0)
         return sav_fail(err, SAV_BAD_INPUT, "storage type: the %s engine computes in f32; bf16 and f16 are the exact engine's",
                         kernels->engine);
-    if (o->pillow && o->pillow != SAV_PILLOW_11 && o->pillow != SAV_PILLOW_13)
-        return sav_fail(err, SAV_BAD_INPUT, "resize order: found Pillow %d; expected 11 or 13", o->pillow);
-    if (o->min_pixels && o->max_pixels && o->min_pixels > o->max_pixels)
-        return sav_fail(err, SAV_BAD_INPUT, "bounds of pixels: found at least %zu and at most %zu", o->min_pixels, o->max_pixels);
     if (!sav_float_mode_ok())
         return sav_fail(err, SAV_UNSUPPORTED, "this process flushes subnormal numbers to zero or does not round to nearest; expected IEEE arithmetic");
 #ifdef SAV_BLAS
@@ -60,7 +56,9 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
     *out = NULL;
     const sav_kernels *kernels = sav_kernels_find(o->engine ? o->engine : o->dtype != SAV_F32 ? "exact" : NULL, o->isa, err);
     if (!kernels) return err->status;
+    sav_pictures pictures;
     sav_status status = check_options(o, kernels, err);
+    if (!status) status = sav_pictures_choose(&pictures, model, o, err);
     if (status) return status;
     sav_session *s = sav_alloc(1, sizeof *s);
     if (!s) return sav_fail(err, SAV_NO_MEMORY, "no memory for a session");
@@ -70,8 +68,7 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
 #endif
     s->model = model;
     s->kernels = kernels;
-    s->pictures = (sav_pictures){.pillow = o->pillow == 13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0,
-                                 .min_pixels = o->min_pixels, .max_pixels = o->max_pixels};
+    s->pictures = pictures;
     s->info = (sav_session_info){.engine = kernels->engine, .isa = kernels->isa, .dtype = o->dtype, .threads = threads,
                                  .pillow = (int)s->pictures.pillow};
     s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
@@ -202,6 +199,32 @@ sav_status sav_session_prepare(sav_session *s, const sav_prompt *prompt, bool wh
     s->info.pictures = s->pictures.read;
     s->info.turned = s->pictures.turned;
     s->info.scratch_bytes = s->arena.size;
+    return status;
+}
+
+sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *s, size_t text, size_t h, size_t w, sav_error *err) {
+    const sav_family *family = s->model->family;
+    sav_input *in = &s->input;
+    sav_arena arena = {0};
+    sav_status status = SAV_OK;
+    size_t floats = 0;
+    sav_input_free(in);
+    s->whole = false;
+    in->T = text;
+    if (h && w) {
+        if (!family->suppose) return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures", s->model->folder);
+        in->images = 1;
+        in->sizes = sav_alloc(3, sizeof *in->sizes);
+        in->tokens = sav_alloc(1, sizeof *in->tokens);
+        status = in->sizes && in->tokens ? family->suppose(in, &floats, s->model, h, w, &s->pictures, err)
+                                         : sav_fail(err, SAV_NO_MEMORY, "no memory for a picture's size");
+        if (!status) in->T += in->tokens[0];
+    }
+    if (!status) plan(s, &arena);
+    if (!status && (arena.overflow || !sav_mul(&floats, floats, sizeof(float)) || !sav_add(bytes, arena.used, floats)))
+        status = sav_fail(err, SAV_NO_MEMORY, "%s: a forward's memory does not fit this machine's addresses", s->model->folder);
+    *tokens = in->T;
+    sav_input_free(in);
     return status;
 }
 

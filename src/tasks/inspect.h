@@ -2,7 +2,8 @@
  *
  *   text or prompt -> ids with their pieces                         sav_inspect_tokens
  *   picture -> size, grid, token count, tiles as PNG                sav_inspect_picture
- *   folder -> memory that a forward takes, every byte verified      sav_inspect_memory, sav_inspect_verify
+ *   session -> memory that a forward takes                          sav_inspect_memory
+ *   folder -> every byte verified                                   sav_inspect_verify
  */
 #ifndef SAV_INSPECT_H
 #define SAV_INSPECT_H
@@ -36,26 +37,31 @@ typedef struct sav_picture_report {
     bool turned;                       /* the file has an EXIF orientation other than 1 */
     size_t best_height, best_width;    /* the pinpoint chosen; 0 in families that cut no tiles */
     size_t fit_height, fit_width;      /* the picture's size inside it */
-    size_t tile, rows, columns, tiles; /* tiles = 1 + rows * columns */
+    size_t tile, rows, columns, tiles; /* tiles = 1 + rows * columns; tile 0: one picture of rows x columns patches */
     size_t map_height, map_width;      /* feature map that becomes tokens, beside the base tile's */
     bool shrunk;
     size_t tokens;
 } sav_picture_report;
 
-/* How the model sees a picture. folder (may be NULL): its tiles are written there as "NAME-0.png" …; number 0 is the whole
+/* How the model sees a picture under a session's pillow, exif_rotate, min_pixels and max_pixels. folder (may be NULL): its tiles are written there as "NAME-0.png" …; number 0 is the whole
  * picture. */
-sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path, int pillow, bool rotate,
+sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path, const sav_options *options,
                                const char *folder, const char *name, sav_error *err);
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
+enum { SAV_MEMORY_ROWS = 4 }; /* two prompts of text alone, two with a picture; a text model has the first two */
+
 typedef struct sav_memory_plan {
-    size_t short_tokens, short_bytes; /* a prompt and the scratch that the decoder takes for it */
-    size_t long_tokens, long_bytes;   /* about what one large picture becomes */
+    struct {
+        size_t text, height, width; /* the prompt: tokens of text, and a picture's pixels (0: none) */
+        size_t tokens, bytes;       /* in all, and what their forward takes beside the weights */
+    } rows[SAV_MEMORY_ROWS];
+    size_t count;
 } sav_memory_plan;
 
-sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, const char *engine, const char *isa, int threads,
-                              sav_error *err);
+/* Measured by the forward's own plan, without a forward. */
+sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, sav_session *session, sav_error *err);
 
 /* A line of the report: a file's digest, or a finding. */
 typedef struct sav_verify_hooks {

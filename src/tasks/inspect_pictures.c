@@ -20,13 +20,14 @@ static sav_status write_tiles(const sav_look *look, const char *folder, const ch
     return status;
 }
 
-sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path, int pillow, bool rotate,
+sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path, const sav_options *options,
                                const char *folder, const char *name, sav_error *err) {
     sav_look look;
-    sav_pictures how = {.pillow = (sav_pillow)pillow, .rotate = rotate};
+    sav_pictures how;
     if (!model->family->look)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures", model->folder);
-    sav_status status = model->family->look(&look, model, path, &how, err);
+    sav_status status = sav_pictures_choose(&how, model, options, err);
+    if (!status) status = model->family->look(&look, model, path, &how, err);
     if (status) return status;
     const sav_anyres *plan = &look.plan;
     if (folder) status = write_tiles(&look, folder, name, err);
@@ -51,31 +52,16 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-enum { SHORT_TOKENS = 1024, LONG_TOKENS = 8192 };
-
-/* What a session would take for the decoder over T tokens: its plan, measured. */
-static bool measure(size_t *bytes, const sav_model *model, const sav_kernels *kernels, size_t T, int threads) {
-    const sav_qwen2_config *c = &model->llm.config;
-    sav_arena arena = {0};
-    sav_qwen2_scratch decoder;
-    size_t K = c->D > c->F ? c->D : c->F, engine;
-    if (c->H * c->d > K) K = c->H * c->d;
-    if (!kernels->scratch(&engine, T, K, T, c->d, threads)) return false;
-    sav_arena_take(&arena, engine, 1);
-    sav_qwen2_plan(&decoder, &arena, c, T, false);
-    *bytes = arena.used;
-    return !arena.overflow;
-}
-
-sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, const char *engine, const char *isa, int threads,
-                              sav_error *err) {
-    const sav_kernels *kernels = sav_kernels_find(engine, isa, err);
-    if (!kernels) return SAV_UNSUPPORTED;
+sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, sav_session *session, sav_error *err) {
+    static const size_t prompts[SAV_MEMORY_ROWS][3] = {{1024, 0, 0}, {8192, 0, 0}, {64, 480, 640}, {64, 1080, 1920}};
     const size_t most = model->llm.config.max_positions;
-    *out = (sav_memory_plan){.short_tokens = most < SHORT_TOKENS ? most : SHORT_TOKENS,
-                             .long_tokens = most < LONG_TOKENS ? most : LONG_TOKENS};
-    if (measure(&out->short_bytes, model, kernels, out->short_tokens, threads) &&
-        measure(&out->long_bytes, model, kernels, out->long_tokens, threads))
-        return SAV_OK;
-    return sav_fail(err, SAV_NO_MEMORY, "%s: a forward's memory does not fit this machine's addresses", model->folder);
+    sav_status status = SAV_OK;
+    *out = (sav_memory_plan){.count = model->family->suppose ? SAV_MEMORY_ROWS : 2};
+    for (size_t i = 0; i < out->count && !status; i++) {
+        out->rows[i].text = prompts[i][0] < most ? prompts[i][0] : most;
+        out->rows[i].height = prompts[i][1];
+        out->rows[i].width = prompts[i][2];
+        status = sav_session_measure(&out->rows[i].tokens, &out->rows[i].bytes, session, out->rows[i].text, prompts[i][1], prompts[i][2], err);
+    }
+    return status;
 }

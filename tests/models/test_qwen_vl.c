@@ -249,8 +249,9 @@ static void test_prompts(void) {
     sav_model *text = open_or_end("golden/models/qwen2-window"); /* a text model's folder where one that sees is expected */
     refuse(text, (sav_options){0}, "What is this?", small, NULL, "is a text model; expected a prompt without pictures");
     sav_session *session;
-    const sav_options crossed = {.min_pixels = 5000, .max_pixels = 4000};
+    const sav_options crossed = {.min_pixels = 5000, .max_pixels = 4000}, bound = {.max_pixels = 4000};
     CHECK_FAILS(sav_session_open(&session, text, &crossed, &err), &err, SAV_BAD_INPUT, "at least 5000 and at most 4000");
+    CHECK_FAILS(sav_session_open(&session, text, &bound, &err), &err, SAV_BAD_INPUT, "bounds of pixels are for the Qwen-VL families; found qwen2");
     sav_model_close(text);
 }
 
@@ -319,6 +320,35 @@ static void test_processor(void) {
     sav_free(twice);
     sav_model_close(model);
     folder_remove();
+}
+
+/* What is measured for a supposed prompt is what the real one takes. */
+static void test_measure(void) {
+    static const char *const folders[] = {"golden/models/" V2, "golden/models/" V25, "golden/models/t70"};
+    for (int f = 0; f < 3; f++) {
+        sav_model *model = open_or_end(folders[f]);
+        sav_session *session = session_or_end(model, (sav_options){0});
+        sav_message turn;
+        sav_part parts[2];
+        const sav_prompt prompt = prompt_of(&turn, parts, f == 2 ? "<image>What?" : MARK "What?", IMAGES "61x97.jpg", NULL);
+        size_t text, tokens, bytes, floats = 6 * 4 * 1176, visual = 6;
+        sav_look look = {0};
+        sav_pictures how = {.pillow = SAV_PILLOW_11};
+        if (f == 2 && CHECK_OK(model->family->look(&look, model, IMAGES "61x97.jpg", &how, &err), &err))
+            floats = look.plan.tiles * 3 * 70 * 70, visual = look.plan.tokens;
+        if (CHECK_OK(sav_session_prepare(session, &prompt, false, &err), &err)) {
+            const size_t scratch = sav_session_describe(session)->scratch_bytes;
+            text = sav_session_describe(session)->tokens - visual;
+            if (CHECK_OK(sav_session_measure(&tokens, &bytes, session, text, 61, 97, &err), &err)) {
+                CHECK_SIZE(tokens, text + visual);
+                CHECK_SIZE(bytes, scratch + floats * sizeof(float));
+            }
+        }
+        if (f < 2) CHECK_FAILS(sav_session_measure(&tokens, &bytes, session, 10, 1, 201, &err), &err, SAV_BAD_INPUT, "200 times");
+        sav_free(look.rgb);
+        sav_session_close(session);
+        sav_model_close(model);
+    }
 }
 
 /* golden/qwen_vl/images/61x97.jpg with an EXIF orientation of 6 (turn right): as stored, unless the user asks. */
@@ -484,6 +514,7 @@ int main(void) {
     test_prompts();
     test_apart();
     test_processor();
+    test_measure();
     test_exif();
     test_windows();
     test_layouts();
