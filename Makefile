@@ -15,7 +15,8 @@ PREFIX  ?= /usr/local
 VERSION  = 0.1.0
 ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
 
-SAY      = $(if $(V),,@echo $@;)
+QUIET    = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+SAY      = $(if $(V),,@$(if $(QUIET),,echo $@;))
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS = -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
