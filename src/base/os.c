@@ -2,11 +2,17 @@
  *
  * POSIX. A path that is no regular file is refused before anything could block on it (O_NONBLOCK, then fstat).
  */
+#ifdef __linux__
+#define _GNU_SOURCE /* sched_getaffinity */
+#endif
 #include "base/os.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -345,10 +351,40 @@ double sav_os_seconds(void) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+#ifdef __linux__
+/* Whether CPU n is the first of its core's siblings that this process may use. A file that cannot be read: it is. */
+static bool first_of_core(int n, const cpu_set_t *allowed) {
+    char path[100], line[200];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", n);
+    FILE *file = fopen(path, "r");
+    if (!file) return true;
+    const char *p = fgets(line, sizeof line, file) ? line : "";
+    fclose(file);
+    while (*p) { /* "0,4" or "0-1" */
+        char *end;
+        long first = strtol(p, &end, 10), last = *end == '-' ? strtol(end + 1, &end, 10) : first;
+        for (long cpu = first; cpu <= last && cpu < n; cpu++)
+            if (CPU_ISSET((size_t)cpu, allowed)) return false;
+        if (end == p || *end != ',') break;
+        p = end + 1;
+    }
+    return true;
+}
+
+int sav_os_cores(void) {
+    cpu_set_t allowed;
+    int cores = 0;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return 1;
+    for (int n = 0; n < CPU_SETSIZE; n++)
+        if (CPU_ISSET((size_t)n, &allowed) && first_of_core(n, &allowed)) cores++;
+    return cores ? cores : 1;
+}
+#else
 int sav_os_cores(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 && n < 1024 ? (int)n : 1;
 }
+#endif
 
 uint64_t sav_os_resident_peak(void) {
     struct rusage usage;
