@@ -65,7 +65,7 @@ static sav_status read_tokens(sav_token_list *list, sav_model **model, sav_cli *
     sav_status status;
     if (cli->text) {
         status = sav_os_read_file(&bytes, &length, cli->text, TEXT_LIMIT, err);
-        if (!status) status = sav_inspect_text(list, cli->model, bytes, length, err);
+        if (!status) status = sav_inspect_text(list, cli->model, cli->text, bytes, length, err);
         sav_free(bytes);
         return status;
     }

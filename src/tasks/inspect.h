@@ -24,8 +24,9 @@ typedef struct sav_token_list {
     struct sav_tokenizer *own; /* opened for this list; NULL: the pieces are the model's */
 } sav_token_list;
 
-/* The bytes alone, by the folder's tokenizer; the folder needs no weights. */
-sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *text, size_t length, sav_error *err);
+/* The bytes alone, by the folder's tokenizer; the folder needs no weights. name: what the text is called in messages. */
+sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *name, const char *text, size_t length,
+                            sav_error *err);
 /* A prompt as the model lays it out; a picture is one placeholder, no picture file is opened. */
 sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt, sav_error *err);
 void sav_token_list_free(sav_token_list *list);

@@ -14,11 +14,13 @@ static sav_status list_tokens(sav_token_list *out, const sav_tokenizer *tokenize
     return SAV_OK;
 }
 
-sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *text, size_t length, sav_error *err) {
+sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *name, const char *text, size_t length,
+                            sav_error *err) {
     sav_ids ids = {0};
     *out = (sav_token_list){0};
     sav_status status = sav_tokenizer_open(&out->own, folder, err);
-    if (!status) status = sav_tokenizer_encode(&ids, out->own, text, length, err);
+    if (!status && (status = sav_tokenizer_encode(&ids, out->own, text, length, err)) != SAV_OK)
+        sav_error_prefix(err, "%s", name);
     if (!status) status = list_tokens(out, out->own, &ids, err);
     sav_ids_free(&ids);
     if (status) sav_token_list_free(out);

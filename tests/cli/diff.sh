@@ -25,6 +25,12 @@ expect 1 '' diff golden/qwen2/window.exact.safetensors "$scratch/c.safetensors"
 silent=''
 if grep -q 'first that differs: model.norm.output' "$scratch/out"; then pass; else fail 'diff names another stage first'; fi
 
+# The oracle's own dump of a model with one weight doubled
+silent=1
+expect 1 '' diff golden/llava/t70-text.exact.safetensors golden/changed/t70-text.exact.safetensors
+silent=''
+if grep -q 'first that differs: language_model.model.layers.1.mlp.gate_proj.output' "$scratch/out"; then pass; else fail 'diff names another stage first'; fi
+
 # Trouble is 2
 expect 2 'none.safetensors' diff "$scratch/none.safetensors" "$scratch/a.safetensors"
 expect 2 'lib' diff tests/cli/lib "$scratch/a.safetensors"

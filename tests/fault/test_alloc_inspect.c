@@ -83,7 +83,7 @@ static sav_status compare_stores(sav_error *err) {
 
 static sav_status show_text(sav_error *err) {
     sav_token_list list;
-    sav_status status = sav_inspect_text(&list, MODEL, "two words", 9, err);
+    sav_status status = sav_inspect_text(&list, MODEL, "text", "two words", 9, err);
     if (!status) sav_token_list_free(&list);
     return status;
 }

@@ -1,0 +1,46 @@
+#!/bin/sh
+# A whole job from picture files to predictions.jsonl, byte for byte the golden: by `run`; by `encode`, `fit`, `predict` with
+# a store; by `predict` with the model; a store filled in two halves; one picture by itself.
+. tests/cli/lib
+
+home=golden/fewshot
+same() { # same WHAT FILE
+    if cmp -s "$home/predictions.jsonl" "$2"; then pass; else fail "$1: other predictions"; fi
+}
+model="--model $llava --engine exact --quiet" # words without spaces inside
+# shellcheck disable=SC2086
+{
+    expect 0 '' run $model --train $home/train.jsonl --test $home/test.jsonl --out "$scratch/run" --heads 5
+    same run "$scratch/run/predictions.jsonl"
+    check 'metrics.json has the accuracy' grep -q '"accuracy":0\.625,' "$scratch/run/metrics.json"
+
+    expect 0 '' encode $model --input $home/train.jsonl --store "$scratch/train"
+    expect 0 '' encode $model --input $home/test.jsonl --store "$scratch/test" --threads 2
+    expect 0 '' fit --store "$scratch/train" --out "$scratch/sav.safetensors" --heads 5
+    expect 0 '' predict --sav "$scratch/sav.safetensors" --store "$scratch/test" --out "$scratch/predictions.jsonl"
+    same 'encode, fit, predict' "$scratch/predictions.jsonl"
+    silent=1
+    expect 0 '' diff "$scratch/run/sav.safetensors" "$scratch/sav.safetensors"
+    silent=''
+    expect 0 '' predict --sav "$scratch/sav.safetensors" $model --input $home/test.jsonl --out "$scratch/deep.jsonl"
+    same 'predict with the model' "$scratch/deep.jsonl"
+
+    # Half of the list, then all of it: the rows that are there are not computed again
+    head -n 4 $home/train.jsonl >"$scratch/half.jsonl"
+    expect 0 '' encode $model --image-root $home --input "$scratch/half.jsonl" --store "$scratch/grown"
+    check 'half of the rows' [ "$(wc -l <"$scratch/grown/index.jsonl")" -eq 4 ]
+    expect 0 '' encode $model --input $home/train.jsonl --store "$scratch/grown"
+    check 'the same features in the end' cmp -s "$scratch/train/features.f32" "$scratch/grown/features.f32"
+
+    # Refused, with the reason
+    expect 1 '' predict --sav "$scratch/sav.safetensors" --model $qwen --quiet --input $home/test.jsonl
+    expect 1 nowhere fit --store "$scratch/nowhere" --out "$scratch/x"
+    expect 1 nowhere.safetensors predict --sav "$scratch/nowhere.safetensors" --store "$scratch/test"
+    expect 1 test_000.png predict --sav "$scratch/sav.safetensors" $model --image "$scratch/test_000.png" --question 'What is this?'
+    expect 1 '' fit --store "$scratch/train" --out "$scratch/x" --heads 999
+
+    # One picture: what the list said of it
+    expect 0 '' predict --sav "$scratch/sav.safetensors" $model --image $home/images/test0.png --question 'What is this?'
+    check 'one picture' grep -q moss "$scratch/out"
+}
+report 'cli fewshot'
