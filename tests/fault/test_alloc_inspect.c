@@ -100,8 +100,9 @@ static sav_status show_prompt(sav_error *err) {
 }
 
 static sav_status show_picture(sav_error *err) {
+    const sav_options turned = {.pillow = 11, .exif_rotate = 1};
     sav_picture_report report;
-    return sav_inspect_picture(&report, model, "golden/llava/images/8x11.png", 11, true, tile_path, "tile", err);
+    return sav_inspect_picture(&report, model, "golden/llava/images/8x11.png", &turned, tile_path, "tile", err);
 }
 
 static void take_file(void *context, const char *path, uint64_t size, const char *sha256) {
