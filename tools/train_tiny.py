@@ -5,8 +5,8 @@
     python tools/train_tiny.py --work build/tiny --untrained data       the two folders the demo compares with
     python tools/train_tiny.py --self-test                              our batched packing against the library's
 
-The stages (pictures, tokenizer, tower, decoder, export) leave their results in --work and are skipped when they are there.
-Two processes of one thread each; about half an hour on two idle cores (data/README.md has the measured times).
+The stages (pictures, tokenizer, tower, decoder in two rounds, export) leave their results in --work and are skipped when they are there.
+Two processes of one thread each, about 40 minutes of processor time a process (data/README.md).
 The pictures hold none of the demo's lead task: tools/tiny/world.py says what is held out and checks every scene.
 """
 
@@ -93,6 +93,7 @@ def main():
     p.add_argument("--scale", type=float, default=1.0, help="how many pictures: 1 = 50,800")
     p.add_argument("--tower-steps", type=int, default=3000)
     p.add_argument("--steps", type=int, default=4000, help="decoder steps of 16 pictures")
+    p.add_argument("--more-steps", type=int, default=1700, help="steps of the second round, from a warm start")
     p.add_argument("--tower-only", action="store_true")
     p.add_argument("--port", type=int, default=29611)
     p.add_argument("--self-test", action="store_true")

@@ -29,7 +29,7 @@ from tiny import world
 SIZES = {(112, 112): 10, (100, 100): 2, (96, 112): 2, (112, 90): 2, (91, 101): 1, (120, 120): 1, (84, 120): 1, (104, 80): 1}
 COUNT_SHAPE = {("circle", 2): "dax", ("circle", 3): "wug", ("circle", 4): "blick", ("star", 2): "toma", ("star", 3): "fep", ("star", 4): "zorp"}
 TEXTURE_WORDS = dict(zip(world.HELD_OUT_TEXTURES, ["lum", "kiv", "osk", "brel", "tain", "quop", "muv", "yash"]))
-QUESTIONS = {"count_shape": "What is drawn?", "textures": "What is the pattern?", "digits": "What is drawn?"}
+QUESTIONS = {"count_shape": "What shapes are there?", "textures": "What is the pattern?", "digits": "What is drawn?"}
 POOL = {"count_shape": 60, "textures": 25, "digits": 25}
 TEST = {"count_shape": 40, "textures": 15, "digits": 15}
 

@@ -181,8 +181,11 @@ def _agreed_steps(work, steps, rank):
     return int(n)
 
 
-def train_decoder(model, tok, sets, steps, batch, seed, rank, work):
-    """Rate 1.5e-3 after a warm-up, and a cosine to nearly nothing over the last DECAY of the steps."""
+def train_decoder(model, tok, sets, steps, batch, seed, rank, work, again=0):
+    """Rate 1.5e-3 after a warm-up, and a cosine to nearly nothing over the last DECAY of the steps.
+
+    again: 0 for the first round; 1 for the second, which starts warm and leaves out the time of mostly small pictures.
+    """
     log = f"{work}/train.log"
     vision = {id(p) for p in model.vision_tower.parameters()}
     params = [p for p in model.parameters() if p.requires_grad]
@@ -194,8 +197,8 @@ def train_decoder(model, tok, sets, steps, batch, seed, rank, work):
     small = np.array([n == (56, 56) for n in names], float)
     early = 0.85 * small + 0.15 * count * (1 - small) / (count * (1 - small)).sum()
     late = 0.2 * small + 0.8 * count * (1 - small) / (count * (1 - small)).sum()
-    rng = np.random.default_rng([seed, 2, rank])
-    both = np.random.default_rng([seed, 3])  # the same in both processes: they take pictures of one size at a time
+    rng = np.random.default_rng([seed, 2, rank, again])
+    both = np.random.default_rng([seed, 3, again])  # the same in both processes: they take pictures of one size at a time
     start, losses, step = time.time(), [], 0
     while step < steps:
         if step % 50 == 0:
@@ -205,7 +208,7 @@ def train_decoder(model, tok, sets, steps, batch, seed, rank, work):
         for g in opt.param_groups:
             g["lr"] = lr * g["scale"]
         if step % AHEAD == 0:
-            s = sets[names[both.choice(len(names), p=early if step < EARLY else late)]]
+            s = sets[names[both.choice(len(names), p=early if step < EARLY and not again else late)]]
             ready = _chat_batches(rng, chat, s, batch, AHEAD)
         tiles, ids, target = next(ready)
         h = tiny.hidden(model, tiles, s.order, ids)
@@ -228,7 +231,7 @@ def train_decoder(model, tok, sets, steps, batch, seed, rank, work):
 def process(rank, world_size, opts):
     """One of the two training processes; rank 0 writes the results."""
     torch.set_num_threads(1)
-    os.setsid()  # where the kernel shares the processor by session, each process counts by itself
+    os.setsid()  # a scheduler that groups by terminal then counts each process by itself
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(opts.port))
     dist.init_process_group("gloo", rank=rank, world_size=world_size)
     work, log = opts.work, f"{opts.work}/train.log"
@@ -244,7 +247,13 @@ def process(rank, world_size, opts):
         if rank == 0:
             torch.save(model.vision_tower.state_dict(), f"{work}/tower.pt")
     if not opts.tower_only:
-        train_decoder(model, tok, sets, opts.steps, 8, opts.seed, rank, work)
+        if os.path.exists(f"{work}/round1.pt"):
+            model.load_state_dict(torch.load(f"{work}/round1.pt"))
+        else:
+            train_decoder(model, tok, sets, opts.steps, 8, opts.seed, rank, work)
+            if rank == 0:
+                torch.save(model.state_dict(), f"{work}/round1.pt")
+        train_decoder(model, tok, sets, opts.more_steps, 8, opts.seed, rank, work, again=1)
         if rank == 0:
             torch.save(model.state_dict(), f"{work}/model.pt")
     dist.destroy_process_group()
