@@ -3,9 +3,15 @@
  *
  * os.c is compiled into this program with its calls renamed; the library's own os.o is then never pulled in.
  */
+#ifdef __linux__
+#define _GNU_SOURCE /* as os.c */
+#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __linux__
+#include <sched.h>
+#endif
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
