@@ -208,6 +208,8 @@ sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_er
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its %zu rows", folder, out->count);
     else if (out->count == 0)
         status = sav_fail(err, SAV_BAD_INPUT, "%s: found no rows; expected what savs encode writes", folder);
+    else
+        status = sav_store_check(out->store, err); /* a damaged row would change the heads without a word */
     for (size_t i = 0; i < out->count && !status; i++) {
         out->labels[i] = sav_store_at(out->store, i)->label;
         out->question_ids[i] = sav_store_at(out->store, i)->question_id;

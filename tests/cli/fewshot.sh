@@ -39,6 +39,17 @@ model="--model $llava --engine exact --quiet" # words without spaces inside
     expect 1 test_000.png predict --sav "$scratch/sav.safetensors" $model --image "$scratch/test_000.png" --question 'What is this?'
     expect 1 '' fit --store "$scratch/train" --out "$scratch/x" --heads 999
 
+    # A byte of row 2 of a store is another one: no heads and no predictions out of damaged features
+    size=$(wc -c <"$scratch/test/features.f32")
+    rows=$(wc -l <"$scratch/test/index.jsonl")
+    for store in train test; do
+        cp -r "$scratch/$store" "$scratch/damaged_$store"
+        printf '\377' | dd of="$scratch/damaged_$store/features.f32" bs=1 seek=$((size / rows * 2 + 5)) conv=notrunc 2>/dev/null
+    done
+    expect 1 'row 2 is damaged' fit --store "$scratch/damaged_train" --out "$scratch/damaged.safetensors" --heads 5
+    check 'no heads of a damaged store' [ ! -e "$scratch/damaged.safetensors" ]
+    expect 1 'row 2 is damaged' predict --sav "$scratch/sav.safetensors" --store "$scratch/damaged_test"
+
     # One picture: what the list said of it
     expect 0 '' predict --sav "$scratch/sav.safetensors" $model --image $home/images/test0.png --question 'What is this?'
     check 'one picture' grep -q moss "$scratch/out"
