@@ -98,6 +98,13 @@ typedef struct sav_predictions {
 sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin, sav_error *err);
 /* who: index, question_id, group, split, label; the rest is filled in here. */
 sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *tap, sav_error *err);
+/* Adds a sample of a list: the `take` of sav_encode_each. */
+sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap, sav_error *err);
+/* The lines as one JSON array. */
+void sav_predictions_put_array(sav_text *out, const sav_predictions *p);
+/* After a failure among `total` samples: what is finished goes to the file, or without one (NULL) to standard output; the hint
+ * of err says where it is and how to go on. Nothing happens when nothing is finished. */
+void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total, sav_error *err);
 void sav_predictions_free(sav_predictions *p);
 
 /* metrics.json and the sentence about it. more: further members of the JSON object, or NULL. */

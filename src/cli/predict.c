@@ -20,15 +20,6 @@ static void tell_other_model(sav_cli *cli, const sav_heads_view *v, const char *
 
 /* ---- the votes --------------------------------------------------------------------------------------------------- */
 
-static sav_status vote(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
-    const sav_result who = {.index = sample->index,
-                            .question_id = sample->question_id,
-                            .group = sample->group,
-                            .split = sample->split,
-                            .label = sample->label};
-    return sav_predictions_add(context, who, tap, err);
-}
-
 static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list, sav_error *err) {
     sav_model *model;
     sav_session *session;
@@ -41,7 +32,7 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
         tell_other_model(cli, p->view, info->sha256, cli->model);
         sav_encoder encoder = sav_cli_encoder(cli, model, session, "predict");
         encoder.depth = sav_cli_depth(p->view);
-        status = sav_encode_each(list, &encoder, vote, p, err);
+        status = sav_encode_each(list, &encoder, sav_predictions_take, p, err);
     }
     if (!status) {
         sav_cli_tell_left_out(cli, list, bad);
@@ -78,15 +69,6 @@ static void put_words(sav_text *out, const sav_predictions *p) {
     sav_text_string(out, *comma == ',' ? ")\n" : "\n");
 }
 
-/* The lines as one JSON array. */
-static void put_array(sav_text *out, const sav_text *lines) {
-    sav_text_string(out, "[");
-    if (lines->length) sav_text_bytes(out, lines->bytes, lines->length - 1);
-    sav_text_string(out, "]\n");
-    for (size_t i = 0; !out->failed && i + 3 < out->length; i++)
-        if (out->bytes[i] == '\n') out->bytes[i] = ','; /* inside strings a newline is escaped */
-}
-
 static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err) {
     sav_text out = {0};
     sav_cli_scores scores;
@@ -98,7 +80,7 @@ static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err)
     else if (cli->image_count && !cli->json)
         put_words(&out, p);
     else if (cli->json)
-        put_array(&out, &p->lines);
+        sav_predictions_put_array(&out, p);
     else if (cli->out)
         sav_text_bytes(&out, scores.words.bytes ? scores.words.bytes : "", scores.words.length);
     else
@@ -148,8 +130,7 @@ static sav_status from_list(sav_cli *cli, const sav_heads *heads, sav_error *err
     if (!status) {
         const size_t total = list->count;
         status = predict_list(cli, &p, list, err);
-        if (status == SAV_STOPPED && cli->out && !sav_cli_write_file(cli->out, &p.lines, NULL))
-            sav_hint(err, "%zu of %zu predictions are in %s", p.count, total, cli->out);
+        if (status) sav_predictions_keep(&p, cli, cli->out, total, err);
     }
     if (!status) sav_cli_tell_unseen(cli, p.view, p.labels, p.count);
     if (!status) status = finish(cli, &p, err);

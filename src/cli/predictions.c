@@ -46,6 +46,46 @@ sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *
     return p->lines.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the predictions") : SAV_OK;
 }
 
+sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap, sav_error *err) {
+    const sav_result who = {.index = sample->index,
+                            .question_id = sample->question_id,
+                            .group = sample->group,
+                            .split = sample->split,
+                            .label = sample->label};
+    return sav_predictions_add(predictions, who, tap, err);
+}
+
+void sav_predictions_put_array(sav_text *out, const sav_predictions *p) {
+    sav_text_string(out, "[");
+    if (p->lines.length) sav_text_bytes(out, p->lines.bytes, p->lines.length - 1);
+    sav_text_string(out, "]\n");
+    for (size_t i = 0; !out->failed && i + 3 < out->length; i++)
+        if (out->bytes[i] == '\n') out->bytes[i] = ','; /* inside strings a newline is escaped */
+}
+
+/* ---- after a failure --------------------------------------------------------------------------------------------- */
+
+static sav_status print_finished(const sav_predictions *p, bool json) {
+    sav_text array = {0};
+    if (!json) return sav_console_print(&p->lines, NULL);
+    sav_predictions_put_array(&array, p);
+    sav_status status = sav_console_print(&array, NULL);
+    sav_text_free(&array);
+    return status;
+}
+
+void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total, sav_error *err) {
+    if (!p->count || p->lines.failed) return;
+    const sav_status status = err->status;
+    if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, cli->json)) return;
+    /* a failure that may be the sample's own: the others can do without it */
+    const bool own = status != SAV_STOPPED && status != SAV_NO_MEMORY && !cli->skip_bad;
+    const sav_error before = *err;
+    sav_hint(err, "%s%s%zu of %zu predictions are %s%s%s", before.hint, before.hint[0] ? "; " : "", p->count, total,
+             path ? "in " : "on standard output", path ? path : "",
+             own ? "; mend the line or leave it out with --skip-bad" : "");
+}
+
 /* ---- scores ------------------------------------------------------------------------------------------------------ */
 
 sav_status sav_cli_score(sav_cli_scores *out, const sav_predictions *p, const char *more, sav_error *err) {

@@ -90,13 +90,11 @@ static sav_status train(job *j, sav_error *err) {
     return status;
 }
 
-static sav_status vote(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
-    const sav_result who = {.index = sample->index,
-                            .question_id = sample->question_id,
-                            .group = sample->group,
-                            .split = sample->split,
-                            .label = sample->label};
-    return sav_predictions_add(context, who, tap, err);
+/* The heads are in their file; so are the predictions, if there are any. */
+static void keep(const job *j, size_t total, sav_error *err) {
+    sav_predictions_keep(&j->votes, j->cli, j->predictions, total, err);
+    const sav_error before = *err;
+    sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "", j->sav);
 }
 
 static sav_status test(job *j, sav_error *err) {
@@ -107,11 +105,11 @@ static sav_status test(job *j, sav_error *err) {
     if (status) return status;
     sav_encoder encoder = sav_cli_encoder(cli, j->model, j->session, "test samples");
     encoder.depth = sav_cli_depth(sav_heads_describe(j->heads));
-    status = sav_encode_each(j->test, &encoder, vote, &j->votes, err);
-    if (status == SAV_STOPPED && !sav_cli_write_file(j->predictions, &j->votes.lines, NULL))
-        sav_hint(err, "%s and %zu of %zu predictions are kept; savs predict --sav %s makes the rest", j->sav, j->votes.count, total,
-                 j->sav);
-    if (status) return status;
+    status = sav_encode_each(j->test, &encoder, sav_predictions_take, &j->votes, err);
+    if (status) {
+        keep(j, total, err);
+        return status;
+    }
     sav_cli_tell_left_out(cli, j->test, bad);
     sav_cli_tell_unseen(cli, j->votes.view, j->votes.labels, j->votes.count);
     j->test_seconds = sav_os_seconds() - started;

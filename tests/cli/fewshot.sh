@@ -50,6 +50,23 @@ model="--model $llava --engine exact --quiet" # words without spaces inside
     check 'no heads of a damaged store' [ ! -e "$scratch/damaged.safetensors" ]
     expect 1 'row 2 is damaged' predict --sav "$scratch/sav.safetensors" --store "$scratch/damaged_test"
 
+    # A bad picture after two good ones: their predictions are kept, and the message says how to go on
+    cp -r $home/images "$scratch/images"
+    { head -n 2 $home/test.jsonl; echo '{"image":"images/bad.png","question":"What is this?"}'; tail -n +3 $home/test.jsonl; } \
+        >"$scratch/bad.jsonl"
+    echo 'no picture' >"$scratch/images/bad.png"
+    head -n 2 $home/predictions.jsonl >"$scratch/two.jsonl"
+    expect 1 '--skip-bad' predict --sav "$scratch/sav.safetensors" $model --input "$scratch/bad.jsonl" --out "$scratch/kept.jsonl"
+    check 'predict names line 3' grep -q 'bad.jsonl:3' "$scratch/err"
+    check 'predict keeps what is finished' cmp -s "$scratch/two.jsonl" "$scratch/kept.jsonl"
+    expect 1 'on standard output' predict --sav "$scratch/sav.safetensors" $model --input "$scratch/bad.jsonl"
+    check 'predict prints what is finished' cmp -s "$scratch/two.jsonl" "$scratch/out"
+    expect 1 '' predict --json --sav "$scratch/sav.safetensors" $model --input "$scratch/bad.jsonl"
+    check 'as a JSON array' grep -q '}]$' "$scratch/out"
+    expect 1 '--skip-bad' run $model --train $home/train.jsonl --test "$scratch/bad.jsonl" --out "$scratch/half" --heads 5
+    check 'run keeps what is finished' cmp -s "$scratch/two.jsonl" "$scratch/half/predictions.jsonl"
+    check 'run keeps the heads' cmp -s "$scratch/run/sav.safetensors" "$scratch/half/sav.safetensors"
+
     # One picture: what the list said of it
     expect 0 '' predict --sav "$scratch/sav.safetensors" $model --image $home/images/test0.png --question 'What is this?'
     check 'one picture' grep -q moss "$scratch/out"

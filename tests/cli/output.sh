@@ -89,6 +89,18 @@ if command -v timeout >/dev/null 2>&1; then
     mkdir "$scratch/stop"
     stop INT 130 0
     stop TERM 143 "$(rows)" # and goes on where it was
+
+    # predict without --out: the lines that are finished come out. The first signals may come before the first line.
+    expect 0 '' run --quiet --model $qwen --train "$list" --test "$list" --out "$scratch/heads" --heads 2
+    i=0
+    while [ $i -lt 8 ]; do cat "$scratch/long.jsonl"; i=$((i + 1)); done >"$scratch/longer.jsonl"
+    for seconds in 1 4 16; do
+        timeout --foreground -s INT -k 60 $seconds "$savs" predict --quiet --model $qwen --sav "$scratch/heads/sav.safetensors" \
+            --input "$scratch/longer.jsonl" >"$scratch/out" 2>"$scratch/err" </dev/null
+        [ ! -s "$scratch/out" ] || break
+    done
+    check 'stopped predict: whole lines' [ "$(tail -n 1 "$scratch/out" | cut -c 1,2)" = '{"' ]
+    check 'stopped predict: says so' grep -q 'Ctrl-C.*predictions are on standard output' "$scratch/err"
 else
     skip 'no timeout(1): Ctrl-C'
 fi
