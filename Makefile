@@ -57,8 +57,8 @@ SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
 $(BUILD)/src/kernels/exact/matmul_%.o: CFLAGS += -ffp-contract=fast
 # Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
-$(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma -mf16c
-$(BUILD)/%_avx512.o: CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
+$(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma
+$(BUILD)/%_avx512.o: CFLAGS += -mavx512f -mfma
 endif
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)

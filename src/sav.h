@@ -30,7 +30,7 @@ typedef enum sav_status {
     SAV_UNSUPPORTED, /* well formed, but nothing here can run it */
     SAV_NO_MEMORY,
     SAV_IO_ERROR, /* the system refused: open, map, read, write, disk full */
-    SAV_STOPPED   /* the caller's sink or stop flag asked for it */
+    SAV_STOPPED   /* the caller's sink asked for it */
 } sav_status;
 
 /* Filled by every function that returns a sav_status other than SAV_OK. `message` is one line:
@@ -77,7 +77,7 @@ typedef struct sav_session sav_session; /* engine, scratch memory: one thread at
 
 typedef struct sav_model_info {
     const char *folder;
-    const char *family;        /* "llava_onevision", "qwen2" (text alone) */
+    const char *family;        /* "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen2" (text alone) */
     const char *layout;        /* the chat layout in use */
     const char *layout_note;   /* why this one, when the folder's own template is not known; else NULL */
     char sha256[65];           /* the model's identity: config, tokenizer, shard headers and the head of every tensor */

@@ -30,6 +30,9 @@ void sav_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 /* Puts "prefix: " in front of a message already there: the list's line in front of the image's complaint. */
 void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
+/* More than any machine wants; a number from a user above it is an error. */
+enum { SAV_MAX_THREADS = 256 };
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by sav_free.

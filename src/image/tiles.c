@@ -109,6 +109,8 @@ sav_status sav_anyres_plan(sav_anyres *out, size_t h, size_t w, const sav_anyres
     out->full_w = out->g * out->columns;
     unpad(out);
     shrink(out, grid->max_tiles);
+    if (out->shrunk && (out->map_h == 0 || out->map_w == 0)) /* the library's resize fails there too */
+        return sav_fail(err, SAV_BAD_INPUT, "a picture of %zu x %zu pixels: its feature map shrinks to nothing under these pinpoints", w, h);
     out->tokens = out->g * out->g + out->map_h * out->map_w + out->map_h;
     return SAV_OK;
 }

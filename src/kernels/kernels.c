@@ -13,14 +13,14 @@
 #define EXACT(isa_name)                                                                                                   \
     static void linear_##isa_name(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T,           \
                                   const sav_run *run) {                                                                   \
-        exact_linear(out, x, W, bias, T, run, &exact_isa_##isa_name);                                                     \
+        sav_exact_linear(out, x, W, bias, T, run, &sav_exact_isa_##isa_name);                                                     \
     }                                                                                                                     \
     static void attention_##isa_name(float *out, const float *q, const float *k, const float *v, const sav_attention *at, \
                                      const sav_run *run) {                                                                \
-        exact_attention(out, q, k, v, at, run, &exact_isa_##isa_name);                                                    \
+        sav_exact_attention(out, q, k, v, at, run, &sav_exact_isa_##isa_name);                                                    \
     }                                                                                                                     \
     static const sav_kernels kernels_##isa_name = {"exact",          #isa_name,        linear_##isa_name, attention_##isa_name, \
-                                                   exact_activation, exact_scratch};
+                                                   sav_exact_activation, sav_exact_scratch,   NULL};
 
 EXACT(c)
 #if defined(__x86_64__)

@@ -38,7 +38,9 @@ typedef struct sav_attention {
     size_t queries, keys;
     size_t heads, kv_heads, d; /* head h reads key/value head h / (heads / kv_heads) */
     size_t q_stride, kv_stride; /* floats from one token to the next; a head's d floats lie together */
-    bool causal;
+    const size_t *segments; /* [segment_count + 1] rows that attend to each other alone: [0] = 0, last = queries = keys. NULL: one */
+    size_t segment_count;
+    bool causal; /* not with segments */
     size_t window; /* keys at distance >= window are masked; 0: none. Only with causal */
     double scale;  /* scores are multiplied by it … */
     bool divide;   /* … or divided */
@@ -59,6 +61,8 @@ typedef struct sav_kernels {
     void (*activation)(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
     /* Bytes of scratch for linears of at most T rows and K columns and attention over at most `keys` keys of head size d. */
     bool (*scratch)(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+    /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL: nothing to try. */
+    bool (*sound)(const char **what);
 } sav_kernels;
 
 /* engine and isa by name; NULL: the default engine, the best ISA of this CPU. NULL result: not built, or not on this CPU;

@@ -13,6 +13,16 @@ static inline bool sav_team(const sav_run *run, size_t work) {
     return work >= run->team_work;
 }
 
+/* Without OpenMP there is one thread, whatever was asked for. */
+static inline int sav_threads(int wanted) {
+#ifdef _OPENMP
+    return wanted < SAV_MAX_THREADS ? wanted : SAV_MAX_THREADS;
+#else
+    (void)wanted;
+    return 1;
+#endif
+}
+
 static inline int sav_thread(void) {
 #ifdef _OPENMP
     return omp_get_thread_num();

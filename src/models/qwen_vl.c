@@ -121,6 +121,8 @@ static sav_status read_tower_2_5(sav_qwen_vit_config *c, sav_model *model, const
     c->window = pixels / side;
     if (c->layers > 1u << 10) return sav_fail(err, SAV_BAD_INPUT, "%s: vision \"depth\": found %zu", name, c->layers);
     if (!(full = sav_model_own(model, c->layers, sizeof *full))) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
+    if (list && list->kind != SAV_JSON_ARRAY)
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"fullatt_block_indexes\": expected a list of whole numbers", name, list->line);
     for (size_t i = 0; !list && i < 4; i++)
         if ((size_t)usual[i] < c->layers) full[usual[i]] = true;
     for (const sav_json *node = list ? list->child : NULL; node; node = node->next) {

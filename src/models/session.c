@@ -10,9 +10,7 @@
 #include "kernels/elementary.h"
 #include "kernels/elementwise.h"
 #include "models/model.h"
-#ifdef SAV_BLAS
-#include "kernels/blas/blas.h"
-#endif
+#include "kernels/parallel.h"
 
 struct sav_session {
     const sav_model *model;
@@ -37,14 +35,12 @@ static sav_status check_options(const sav_options *o, const sav_kernels *kernels
                         kernels->engine);
     if (!sav_float_mode_ok())
         return sav_fail(err, SAV_UNSUPPORTED, "this process flushes subnormal numbers to zero or does not round to nearest; expected IEEE arithmetic");
-#ifdef SAV_BLAS
     const char *what;
-    if (strcmp(kernels->engine, "blas") == 0 && !sav_blas_check(&what)) {
+    if (kernels->sound && !kernels->sound(&what)) {
         sav_fail(err, SAV_UNSUPPORTED, "OpenBLAS gives a wrong product on this CPU (%s)", what);
         sav_hint(err, "choose another of its kernels by OPENBLAS_CORETYPE, or --engine exact");
         return SAV_UNSUPPORTED;
     }
-#endif
     return SAV_OK;
 }
 
@@ -62,10 +58,7 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
     if (status) return status;
     sav_session *s = sav_alloc(1, sizeof *s);
     if (!s) return sav_fail(err, SAV_NO_MEMORY, "no memory for a session");
-    int threads = 1;
-#ifdef _OPENMP
-    threads = o->threads > 0 ? o->threads : sav_os_cores();
-#endif
+    const int threads = sav_threads(o->threads > 0 ? o->threads : sav_os_cores());
     s->model = model;
     s->kernels = kernels;
     s->pictures = pictures;

@@ -4,9 +4,7 @@
 #include "base/os.h"
 #include "models/model.h"
 #include "tasks/inspect.h"
-#ifdef SAV_BLAS
-#include "kernels/blas/blas.h"
-#endif
+#include "kernels/kernels.h"
 
 /* Exponent bits all set: infinity or NaN. Counted on the stored bits. */
 static uint64_t count_not_finite(const sav_tensor *t) {
@@ -90,10 +88,11 @@ static sav_status digest_folder(const char *folder, const sav_verify_hooks *hook
 
 sav_status sav_inspect_verify(const sav_model *model, const sav_verify_hooks *hooks, sav_error *err) {
     sav_status status = digest_folder(model->folder, hooks, err);
-#ifdef SAV_BLAS
+    const sav_kernels *kernels;
     const char *what;
-    if (!status && !sav_blas_check(&what))
-        status = sav_fail(err, SAV_UNSUPPORTED, "OpenBLAS gives a wrong product on this CPU (%s); expected what plain loops give", what);
-#endif
+    for (size_t i = 0; !status && (kernels = sav_kernels_at(i)) != NULL; i++)
+        if (kernels->sound && !kernels->sound(&what))
+            status = sav_fail(err, SAV_UNSUPPORTED, "engine %s gives a wrong product on this CPU (%s); expected what plain loops give",
+                              kernels->engine, what);
     return status ? status : verify_weights(model, hooks, err);
 }

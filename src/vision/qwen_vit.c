@@ -126,13 +126,10 @@ static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
      * of q and of k lie side by side. */
     sav_rope(s->qkv, 3 * E, s->cos, s->sin, P, 2 * c->heads, d, &wide);
     sav_narrow_rows(s->qkv, 3 * E, P, 2 * E, run);
-    for (size_t j = 0; j < count; j++) {
-        size_t first = segments[j], rows = segments[j + 1] - first;
-        const sav_attention shape = {.queries = rows, .keys = rows, .heads = c->heads, .kv_heads = c->heads, .d = d,
-                                     .q_stride = 3 * E, .kv_stride = 3 * E, .scale = sqrt((double)d), .divide = true};
-        const float *q = s->qkv + first * 3 * E;
-        kernels->attention(s->mixed + first * E, q, q + E, q + 2 * E, &shape, run);
-    }
+    const sav_attention shape = {.queries = P, .keys = P, .heads = c->heads, .kv_heads = c->heads, .d = d,
+                                 .q_stride = 3 * E, .kv_stride = 3 * E, .segments = segments, .segment_count = count,
+                                 .scale = sqrt((double)d), .divide = true};
+    kernels->attention(s->mixed, s->qkv, s->qkv + E, s->qkv + 2 * E, &shape, run);
     sav_show_rows(trace, s->mixed, P, E, "visual.blocks.%zu.attn.proj.input", i);
     kernels->linear(s->added, s->mixed, &block->proj, block->proj_bias, P, run);
     sav_show_rows(trace, s->added, P, E, "visual.blocks.%zu.attn.proj.output", i);

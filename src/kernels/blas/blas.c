@@ -12,6 +12,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/attention.h"
 #include "kernels/exact/exact.h"
 #include "kernels/parallel.h"
 
@@ -127,29 +128,29 @@ static void softmax_row(float *s, size_t keys, size_t first, size_t last, double
 
 static void attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
                       const sav_run *run) {
-    const size_t d = at->d, blocks = (at->queries + QUERY_ROWS - 1) / QUERY_ROWS, ahead = at->keys - at->queries;
-    const size_t own = round_up(at->keys, 16) * QUERY_ROWS;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, at->queries * at->keys * at->heads * d * 2))
-    for (size_t task = 0; task < blocks * at->heads; task++) {
-        size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
-        size_t row = (blocks - 1 - task / at->heads) * QUERY_ROWS, rows = min(at->queries - row, QUERY_ROWS);
-        size_t last = at->causal ? ahead + row + rows : at->keys;
-        float *scores = (float *)run->scratch + (size_t)sav_thread() * own;
-        gemm(scores, q + row * at->q_stride + head * d, k + kv * d, rows, last, d, last, at->q_stride, at->kv_stride, false,
+    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), own = round_up(at->keys, 16) * QUERY_ROWS;
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
+    for (size_t task = 0; task < tasks; task++) {
+        sav_attention_block b;
+        if (!sav_attention_block_at(&b, at, task, QUERY_ROWS)) continue;
+        const float *keys = k + b.first_key * at->kv_stride + b.kv * d, *values = v + b.first_key * at->kv_stride + b.kv * d;
+        float *scores = (float *)run->scratch + (size_t)sav_thread() * own, *to = out + b.row * at->heads * d + b.head * d;
+        gemm(scores, q + b.row * at->q_stride + b.head * d, keys, b.rows, b.keys, d, b.keys, at->q_stride, at->kv_stride, false,
              false);
-        for (size_t r = 0; r < rows; r++) {
-            size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
-            size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
-            softmax_row(scores + r * last, last, begin, end, at->divide ? 1 / at->scale : at->scale);
+        for (size_t r = 0; r < b.rows; r++) {
+            size_t begin, end;
+            sav_attention_visible(&begin, &end, at, &b, r);
+            softmax_row(scores + r * b.keys, b.keys, begin, end, at->divide ? 1 / at->scale : at->scale);
         }
-        gemm(out + row * at->heads * d + head * d, scores, v + kv * d, rows, d, last, at->heads * d, last, at->kv_stride,
-             true, false);
+        for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
+            gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, min(b.keys - k0, DEPTH), at->heads * d, b.keys,
+                 at->kv_stride, true, k0 > 0);
     }
 }
 
 static void activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
     if (f == SAV_GELU_ERF) { /* the projector's only: too little of it to want another erf */
-        exact_activation(out, x, n, f, run);
+        sav_exact_activation(out, x, n, f, run);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))
@@ -161,8 +162,6 @@ static void activation(float *out, const float *x, size_t n, sav_activation f, c
         out[i] = x[i] / (1.0f + fast_exp(-y));
     }
 }
-
-const sav_kernels sav_kernels_blas = {"blas", "openblas", linear, attention, activation, scratch};
 
 /* ---- self-test --------------------------------------------------------------------------------------------------- */
 
@@ -191,7 +190,8 @@ static bool gemm_sound(size_t m, size_t n, size_t k, bool sideways) {
     return true;
 }
 
-bool sav_blas_check(const char **what) {
+/* OpenBLAS once for each shape class: wrong kernels are on record for some CPUs. Takes milliseconds. */
+static bool sound(const char **what) {
     static const struct {
         size_t m, n, k;
         bool sideways;
@@ -209,3 +209,5 @@ bool sav_blas_check(const char **what) {
         }
     return true;
 }
+
+const sav_kernels sav_kernels_blas = {"blas", "openblas", linear, attention, activation, scratch, sound};

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/attention.h"
 #include "kernels/elementary.h"
 #include "kernels/parallel.h"
 
@@ -31,7 +32,7 @@ static bool thread_doubles(size_t *out, size_t keys, size_t d) {
     return sav_add(out, rows, (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
 }
 
-bool exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
+bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
     size_t own, shared;
     return thread_doubles(&own, keys, d) && sav_mul(&own, own, (size_t)threads) &&
            sav_mul(&shared, round_up(K, EXACT_DEPTH), min(round_up(T, 8), EXACT_ROWS)) && sav_add(&own, own, shared) &&
@@ -68,7 +69,7 @@ static void round_tile(float *out, size_t stride, const double *sums, const floa
         }
 }
 
-void exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
+void sav_exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
                   const exact_isa *isa) {
     const size_t N = W->rows, K = W->cols;
     const exact_operand from = {x, SAV_F32, run->R, K, 1}, weights = {W->data, W->dtype, run->R, K, 1};
@@ -128,57 +129,54 @@ static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t l
     memset(s + last, 0, (keys - last) * sizeof *s);
 }
 
-typedef struct head_block { /* query rows row .. row + rows - 1 of one head, and the keys that any of them may see */
-    size_t row, rows, first, keys;
-    exact_operand q, k, v; /* v sideways: row = element of the head, k = key */
-} head_block;
+typedef struct operands { /* of one block; v sideways: row = element of the head, k = key */
+    exact_operand q, k, v;
+} operands;
 
-static void scores_block(float *scores, double *a, double *panel, double *sums, const head_block *b, size_t d,
-                         const sav_run *run, const exact_isa *isa) {
-    for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * d, &b->q, isa->mr, i, b->rows, 0, d);
+/* a is packed q, then packed scores. */
+static void scores_block(float *scores, double *a, double *panel, double *sums, const operands *from,
+                         const sav_attention_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
+    for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * d, &from->q, isa->mr, i, b->rows, 0, d);
     for (size_t n0 = 0; n0 < b->keys; n0 += EXACT_COLS) {
         size_t cols = min(b->keys - n0, EXACT_COLS);
-        sum_tile(sums, panel, a, b->rows, &b->k, n0, cols, b->keys, d, isa);
+        sum_tile(sums, panel, a, b->rows, &from->k, n0, cols, b->keys, d, isa);
         round_tile(scores + n0, b->keys, sums, NULL, b->rows, cols, run->R, isa);
     }
 }
 
 static void values_block(float *out, size_t out_stride, const float *scores, double *a, double *panel, double *sums,
-                         const head_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
+                         const operands *from, const sav_attention_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
     const exact_operand p = {scores, SAV_F32, SAV_F32, b->keys, 1};
     for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * b->keys, &p, isa->mr, i, b->rows, 0, b->keys);
     for (size_t n0 = 0; n0 < d; n0 += EXACT_COLS) {
         size_t cols = min(d - n0, EXACT_COLS);
-        sum_tile(sums, panel, a, b->rows, &b->v, n0, cols, d, b->keys, isa);
+        sum_tile(sums, panel, a, b->rows, &from->v, n0, cols, d, b->keys, isa);
         round_tile(out + n0, out_stride, sums, NULL, b->rows, cols, run->R, isa);
     }
 }
 
-void exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
+void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
                      const sav_run *run, const exact_isa *isa) {
-    const size_t d = at->d, blocks = (at->queries + QUERY_ROWS - 1) / QUERY_ROWS, ahead = at->keys - at->queries;
+    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS);
     const size_t deep = round_up(at->keys > d ? at->keys : d, EXACT_DEPTH);
     const size_t own = deep * (QUERY_ROWS + QUERY_ROWS / 2) + (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, at->queries * at->keys * at->heads * d * 2))
-    for (size_t task = 0; task < blocks * at->heads; task++) {
-        /* the longest rows first, so that threads end together */
-        size_t head = task % at->heads, kv = head / (at->heads / at->kv_heads);
-        size_t row = (blocks - 1 - task / at->heads) * QUERY_ROWS, rows = min(at->queries - row, QUERY_ROWS);
-        size_t last = at->causal && !at->inf_to_zero ? ahead + row + rows : at->keys;
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
+    for (size_t task = 0; task < tasks; task++) {
+        sav_attention_block b;
+        if (!sav_attention_block_at(&b, at, task, QUERY_ROWS)) continue;
         double *panel = (double *)run->scratch + (size_t)sav_thread() * own;
         double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH, *a = sums + (size_t)EXACT_ROWS * EXACT_COLS;
         float *scores = (float *)(a + deep * QUERY_ROWS);
-        const head_block b = {row, rows, 0, last,
-                              {q + row * at->q_stride + head * d, SAV_F32, SAV_F32, at->q_stride, 1},
-                              {k + kv * d, SAV_F32, SAV_F32, at->kv_stride, 1},
-                              {v + kv * d, SAV_F32, SAV_F32, 1, at->kv_stride}};
-        scores_block(scores, a, panel, sums, &b, d, run, isa);
-        for (size_t r = 0; r < rows; r++) {
-            size_t here = ahead + row + r, end = at->causal ? here + 1 : last;
-            size_t begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;
-            softmax_row(scores + r * last, a, last, begin, end, at, run->R);
+        const operands from = {{q + b.row * at->q_stride + b.head * d, SAV_F32, SAV_F32, at->q_stride, 1},
+                               {k + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, at->kv_stride, 1},
+                               {v + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, 1, at->kv_stride}};
+        scores_block(scores, a, panel, sums, &from, &b, d, run, isa);
+        for (size_t r = 0; r < b.rows; r++) {
+            size_t begin, end;
+            sav_attention_visible(&begin, &end, at, &b, r);
+            softmax_row(scores + r * b.keys, a, b.keys, begin, end, at, run->R);
         }
-        values_block(out + row * at->heads * d + head * d, at->heads * d, scores, a, panel, sums, &b, d, run, isa);
+        values_block(out + b.row * at->heads * d + b.head * d, at->heads * d, scores, a, panel, sums, &from, &b, d, run, isa);
     }
 }
 
@@ -207,7 +205,7 @@ static void quick_gelu(float *out, const float *x, size_t n, const sav_run *run)
     }
 }
 
-void exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
+void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
     if (f == SAV_QUICK_GELU) {
         quick_gelu(out, x, n, run);
         return;

@@ -26,16 +26,16 @@ typedef struct exact_isa {
 
 enum { EXACT_ROWS = 256, EXACT_COLS = 96, EXACT_DEPTH = 256 }; /* multiples of every mr and nr; a block of k */
 
-extern const exact_isa exact_isa_c;
+extern const exact_isa sav_exact_isa_c;
 #if defined(__x86_64__)
-extern const exact_isa exact_isa_avx2, exact_isa_avx512;
+extern const exact_isa sav_exact_isa_avx2, sav_exact_isa_avx512;
 #endif
 
-void exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
+void sav_exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
                   const exact_isa *isa);
-void exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
+void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
                      const sav_run *run, const exact_isa *isa);
-void exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
-bool exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
+bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
 
 #endif

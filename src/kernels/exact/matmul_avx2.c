@@ -3,6 +3,6 @@ typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not
 #if defined(__AVX2__) && defined(__FMA__)
 #define LANES 4
 #define ROWS 4
-#define ISA exact_isa_avx2
+#define ISA sav_exact_isa_avx2
 #include "kernels/exact/tile.h"
 #endif

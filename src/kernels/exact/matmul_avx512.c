@@ -3,6 +3,6 @@ typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not
 #if defined(__AVX512F__)
 #define LANES 8
 #define ROWS 8
-#define ISA exact_isa_avx512
+#define ISA sav_exact_isa_avx512
 #include "kernels/exact/tile.h"
 #endif
