@@ -1,9 +1,9 @@
 /* inspect_pictures.c: a picture as the model sees it, and the memory that a forward takes. See inspect.h. */
 #include <string.h>
 
+#include "image/image.h"
 #include "models/model.h"
 #include "tasks/inspect.h"
-#include "tasks/png_write.h"
 
 /* ---- one picture ------------------------------------------------------------------------------------------------- */
 
@@ -13,8 +13,8 @@ static sav_status write_tiles(const sav_look *look, const char *folder, const ch
         sav_text path = {0};
         sav_text_printf(&path, "%s/%s-%zu.png", folder, name, i);
         status = path.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder)
-                             : sav_png_write(path.bytes, look->rgb + i * look->tile_h * look->tile_w * 3, look->tile_h,
-                                             look->tile_w, err);
+                             : sav_image_write_png(path.bytes, look->rgb + i * look->tile_h * look->tile_w * 3, look->tile_h,
+                                                   look->tile_w, err);
         sav_text_free(&path);
     }
     return status;
