@@ -44,7 +44,7 @@ static const option OPTIONS[] = {
     {"model", TEXT, AT(model), "DIR", "a Hugging Face model folder, as downloaded"},
     {"engine", CHOICE, AT(engine), ENGINES, "how numbers are computed; the first is the default"},
     {"dtype", CHOICE, AT(dtype), "f32|bf16|f16", "storage type of the exact engine"},
-    {"isa", CHOICE, AT(isa), "c|avx2|avx512|neon", "force a kernel variant"},
+    {"isa", CHOICE, AT(isa), "c|avx2|avx512", "force a kernel variant"},
     {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
     {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
     {"min-pixels", COUNT, AT(min_pixels), "N", "least pixels of a resized picture (Qwen-VL families)"},
