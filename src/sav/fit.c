@@ -194,6 +194,7 @@ sav_status sav_fit(sav_heads **out, const float *features, const char *const *la
     sav_heads *heads = NULL;
     sav_stage_cut cut;
     sav_stage_report report;
+    *out = NULL;
     if (!options) options = &defaults;
     sav_status status = check_options(options, shape, &selected, err);
     if (status) return status;

@@ -181,6 +181,7 @@ static sav_status read_file(sav_heads *heads, const sav_safetensors *file, sav_e
 
 sav_status sav_heads_open(sav_heads **out, const char *path, sav_error *err) {
     sav_safetensors *file;
+    *out = NULL;
     sav_status status = sav_safetensors_open(&file, path, err);
     if (status) return status;
     sav_heads *heads = sav_alloc(1, sizeof *heads);

@@ -368,6 +368,7 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
 }
 
 sav_status sav_store_append_to(sav_store **out, const char *folder, const sav_store_info *info, sav_error *err) {
+    *out = NULL;
     sav_store *store = new_store(folder);
     if (!store) return fail_memory(folder, err);
     sav_status status = sav_os_make_folder(folder, err);
@@ -381,6 +382,7 @@ sav_status sav_store_append_to(sav_store **out, const char *folder, const sav_st
 }
 
 sav_status sav_store_open(sav_store **out, const char *folder, sav_error *err) {
+    *out = NULL;
     sav_store *store = new_store(folder);
     if (!store) return fail_memory(folder, err);
     sav_status status = read_info(store, err);

@@ -351,6 +351,7 @@ sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, cons
                           const sav_list_options *options, sav_error *err) {
     sav_error own;
     reader in;
+    *out = NULL;
     sav_status status = start(&in, name, folder, options, err ? err : &own);
     return status ? status : end(out, &in, read_bytes(&in, bytes, length));
 }
@@ -358,6 +359,7 @@ sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, cons
 sav_status sav_list_read(sav_list **out, const char *path, const sav_list_options *options, sav_error *err) {
     sav_error own;
     reader in;
+    *out = NULL;
     if (!err) err = &own;
     if (*path && sav_os_is_folder(path)) {
         sav_status status = start(&in, path, "", options, err);

@@ -83,6 +83,7 @@ sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, 
                               sav_error *err) {
     reader in = {NULL, name, folder, err};
     sav_json_doc *doc;
+    *out = NULL;
     if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
         bytes += 3;
         length -= 3;
@@ -110,6 +111,7 @@ sav_status sav_messages_read(sav_chat **out, const char *path, sav_error *err) {
     const char *slash = piped ? NULL : strrchr(path, '/');
     char *bytes = NULL, *folder = sav_strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
     size_t length = 0;
+    *out = NULL;
     if (!folder) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
     sav_status status = piped ? sav_os_read_stdin(&bytes, &length, LARGEST_FILE, err)
                               : sav_os_read_file(&bytes, &length, path, LARGEST_FILE, err);

@@ -140,10 +140,11 @@ static void test_validation(void) {
 
 static void test_errors(void) {
     float x[N * HEADS * D];
-    sav_heads *heads;
     sav_error err;
+    sav_heads *heads = (sav_heads *)(void *)&err; /* a failure leaves NULL, whatever was there */
     make_features(x);
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, NULL, &err), &err, SAV_BAD_INPUT, "--heads 20; this model has 6 heads");
+    CHECK(heads == NULL);
     sav_fit_options options = {.heads = 7};
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT, "6 heads (2 layers of 3)");
     options = (sav_fit_options){.heads = 1, .dtype = SAV_I64};

@@ -189,10 +189,11 @@ static void test_torn(void) {
 }
 
 static void check_index(const char *text, const char *part) {
-    sav_store *store;
     sav_error err;
+    sav_store *store = (sav_store *)(void *)&err; /* a failure leaves NULL, whatever was there */
     write_bytes("index.jsonl", "wb", text, strlen(text));
     CHECK_FAILS(sav_store_open(&store, folder, &err), &err, SAV_BAD_INPUT, part);
+    CHECK(store == NULL);
     CHECK_FAILS(sav_store_append_to(&store, folder, &info, &err), &err, SAV_BAD_INPUT, part);
 }
 
