@@ -416,6 +416,25 @@ static void test_windows(void) {
     sav_json_free(doc);
 }
 
+/* More patches than a block of the MLP's rows, 616: the short forward takes blocks, the dump all rows at once, the tap is one. */
+static void test_blocks(void) {
+    for (int f = 0; f < 2; f++) {
+        const char *folder = f ? "golden/models/" V25 : "golden/models/" V2;
+        watch want = stage_of(folder, "sav.tap", MARK "What?", IMAGES "300x400.jpg", NULL);
+        sav_model *model = open_or_end(folder);
+        sav_session *session = session_or_end(model, (sav_options){.threads = 2});
+        float *tap = calloc(want.count, sizeof *tap);
+        sav_message turn;
+        sav_part parts[2];
+        const sav_prompt prompt = prompt_of(&turn, parts, MARK "What?", IMAGES "300x400.jpg", NULL);
+        if (CHECK_OK(sav_forward(session, &prompt, tap, 0, &err), &err)) check_bits(tap, want.data, want.count, "the tap of a large picture");
+        sav_session_close(session);
+        sav_model_close(model);
+        free(tap);
+        free(want.data);
+    }
+}
+
 /* ---- the same weights in other files ------------------------------------------------------------------------------------------ */
 
 static const folder_edit TO_4_52[] = {{"visual.*", TENSOR_RENAME, "model.visual."}, {"model.*", TENSOR_RENAME, "model.language_model."}};
@@ -474,21 +493,42 @@ static void test_defaults(void) {
         folder_remove();
         free(want.data);
     }
-    const char *folder = folder_copy(V25); /* 7, 15, 23, 31: none of three blocks; window everywhere, another tap */
-    watch want = stage_of("golden/models/" V25, "sav.tap", MARK "What?", IMAGES "140x196.png", NULL);
-    folder_replace("config.json", "\"fullatt_block_indexes\"", "\"full\"");
-    watch got = stage_of(folder, "sav.tap", MARK "What?", IMAGES "140x196.png", NULL);
-    size_t first;
-    CHECK(check_differ(got.data, want.data, want.count, &first) > 0);
-    folder_remove();
-    free(want.data);
-    free(got.data);
-    folder = folder_copy(V2);
+    const char *folder = folder_copy(V2);
     folder_replace("config.json", "\"sliding_window\": null,", "");
     sav_model *model = open_or_end(folder);
     CHECK_SIZE(sav_model_describe(model)->window, 4096);
     sav_model_close(model);
     folder_remove();
+}
+
+/* qwen2.5-vl with eight blocks, the new ones copies of the first: where the config lists no blocks of full attention, the last
+ * one is (7, 15, 23, 31). */
+static void test_full_blocks(void) {
+    static const char *const tensors[] = {"norm1.weight", "norm2.weight", "attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight",
+                                          "attn.proj.bias", "mlp.gate_proj.weight", "mlp.gate_proj.bias", "mlp.up_proj.weight",
+                                          "mlp.up_proj.bias", "mlp.down_proj.weight", "mlp.down_proj.bias"};
+    enum { EACH = sizeof tensors / sizeof *tensors, BLOCKS = 8, HAD = 3, NEW = (BLOCKS - HAD) * EACH };
+    static char from[NEW][60], to[NEW][60];
+    static folder_edit edits[NEW];
+    for (size_t i = 0; i < NEW; i++) {
+        snprintf(from[i], sizeof from[i], "visual.blocks.0.%s", tensors[i % EACH]);
+        snprintf(to[i], sizeof to[i], "visual.blocks.%zu.%s", HAD + i / EACH, tensors[i % EACH]);
+        edits[i] = (folder_edit){from[i], TENSOR_COPY, to[i]};
+    }
+    static const char *const lists[] = {"\"fullatt_block_indexes\": [7, 15, 23, 31]", "\"other\": [1]", "\"fullatt_block_indexes\": []"};
+    watch taps[3];
+    for (size_t i = 0; i < 3; i++) {
+        const char *folder = folder_copy(V25);
+        folder_tensors(edits, NEW);
+        folder_replace("config.json", "\"depth\": 3", "\"depth\": 8");
+        folder_replace("config.json", "\"fullatt_block_indexes\": [\n   1\n  ]", lists[i]);
+        taps[i] = stage_of(folder, "sav.tap", MARK "What?", IMAGES "140x196.png", NULL);
+        folder_remove();
+    }
+    size_t first;
+    check_bits(taps[1].data, taps[0].data, taps[0].count, "no list of blocks");
+    CHECK(check_differ(taps[2].data, taps[0].data, taps[0].count, &first) > 0);
+    for (size_t i = 0; i < 3; i++) free(taps[i].data);
 }
 
 /* qwen2-vl is tied and stores no head. A stored one is read only where the flag does not tie. */
@@ -517,8 +557,10 @@ int main(void) {
     test_measure();
     test_exif();
     test_windows();
+    test_blocks();
     test_layouts();
     test_defaults();
+    test_full_blocks();
     test_tied();
     return check_report("qwen_vl");
 }
