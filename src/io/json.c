@@ -7,6 +7,7 @@
 #include "io/json.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -394,6 +395,21 @@ static bool absent_node(const sav_json *node) {
     return !node || node->kind == SAV_JSON_NULL;
 }
 
+/* strtod reads the locale's decimal point, and a program that embeds this library may have set one. */
+double sav_json_number(const char *text, size_t length) {
+    char copy[400];
+    const char *point = localeconv()->decimal_point, *dot = memchr(text, '.', length);
+    size_t whole = dot ? (size_t)(dot - text) : length, rest = dot ? length - whole - 1 : 0, n = strlen(point);
+    if (length + n >= sizeof copy) return HUGE_VAL; /* 400 digits are no number of a config */
+    memcpy(copy, text, whole);
+    if (dot) {
+        memcpy(copy + whole, point, n);
+        memcpy(copy + whole + n, dot + 1, rest);
+    }
+    copy[whole + (dot ? n : 0) + rest] = '\0';
+    return strtod(copy, NULL);
+}
+
 static sav_status wrong(const sav_json *node, const char *key, const char *expected, const char *name, sav_error *err) {
     sav_text found = {0};
     sav_json_put(&found, node);
@@ -429,7 +445,7 @@ sav_status sav_json_double(double *out, const sav_json *object, const char *key,
     const sav_json *node = sav_json_get(object, key);
     *out = absent;
     if (absent_node(node)) return SAV_OK;
-    double v = node->kind == SAV_JSON_NUMBER ? strtod(node->text, NULL) : HUGE_VAL;
+    double v = node->kind == SAV_JSON_NUMBER ? sav_json_number(node->text, node->length) : HUGE_VAL;
     if (!isfinite(v)) return wrong(node, key, "a number", name, err);
     *out = v;
     return SAV_OK;

@@ -59,6 +59,9 @@ sav_status sav_json_bool(bool *out, const sav_json *object, const char *key, boo
 sav_status sav_json_string(const char **out, const sav_json *object, const char *key, const char *absent, const char *name,
                            sav_error *err);
 
+/* A JSON number's value, whatever decimal point the host program's locale has. */
+double sav_json_number(const char *text, size_t length);
+
 bool sav_json_is(const sav_json *node, const char *string); /* a string equal to it */
 /* A whole number that fits; false otherwise (also for 1.0 and 1e3, which are no integers as written). */
 bool sav_json_integer(int64_t *out, const sav_json *node);

@@ -1,6 +1,7 @@
 /* json_write.c: strings, numbers and whole trees out as compact JSON, in the bytes that Python's json.dumps writes with
  * ensure_ascii=False and separators=(",", ":").
  */
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,16 +29,23 @@ void sav_json_put_string(sav_text *out, const char *bytes, size_t length) {
 }
 
 void sav_json_put_double(sav_text *out, double value) {
-    char text[40];
+    char text[48];
     if (!isfinite(value)) {
         sav_text_string(out, "null");
         return;
     }
     for (int precision = 1; precision <= 17; precision++) {
         snprintf(text, sizeof text, "%.*g", precision, value);
-        if (strtod(text, NULL) == value) break;
+        if (strtod(text, NULL) == value) break; /* both in the host's locale */
     }
-    sav_text_string(out, text);
+    const char *point = localeconv()->decimal_point, *at = strstr(text, point);
+    if (!at) {
+        sav_text_string(out, text);
+        return;
+    }
+    sav_text_bytes(out, text, (size_t)(at - text));
+    sav_text_string(out, ".");
+    sav_text_string(out, at + strlen(point));
 }
 
 void sav_json_put(sav_text *out, const sav_json *node) {

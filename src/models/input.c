@@ -1,6 +1,5 @@
 /* input.c: what families share on the way from a prompt to sav_input: a picture read, placeholders expanded, the pixel table.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "models/model.h"
@@ -62,7 +61,7 @@ static sav_status read_triple(double out[3], const sav_json *node, const double 
     for (int i = 0; i < 3; i++, v = v->next) {
         if (!v || v->kind != SAV_JSON_NUMBER)
             return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\": expected three numbers", name, node->line, key);
-        out[i] = strtod(v->text, NULL);
+        out[i] = sav_json_number(v->text, v->length);
     }
     return SAV_OK;
 }

@@ -1,5 +1,7 @@
 /* JSON in and out, safetensors written, read and damaged. */
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../check.h"
@@ -82,6 +84,30 @@ static void test_numbers(void) {
     }
 }
 
+/* A program that embeds the library may have set a locale with a decimal comma. */
+static void test_comma_locale(void) {
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "nl_NL.UTF-8", "ru_RU.UTF-8"};
+    size_t i = 0;
+    while (i < 6 && !setlocale(LC_NUMERIC, names[i])) i++;
+    if (i == 6) { /* none installed: make one, where the system has the sources */
+        char command[500];
+        snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", check_folder());
+        setenv("LOCPATH", check_folder(), 1);
+        if (system(command) == 0 && setlocale(LC_NUMERIC, "de_DE.UTF-8")) i = 0;
+    }
+    if (i == 6) {
+        check_skip("no locale with a decimal comma is installed");
+        return;
+    }
+    sav_text out = {0};
+    sav_json_put_double(&out, -1234.5);
+    CHECK_STR(out.bytes, "-1234.5");
+    CHECK(sav_json_number("0.25e1", 6) == 2.5);
+    CHECK(sav_json_number("3", 1) == 3);
+    sav_text_free(&out);
+    setlocale(LC_NUMERIC, "C");
+}
+
 static const float DATA[6] = {1, 2, 3, 4, 5, -0.0f};
 static const int64_t WIDE[2] = {-1, INT64_MAX};
 
@@ -148,6 +174,7 @@ int main(void) {
     test_json_refuses();
     test_json_many_keys();
     test_numbers();
+    test_comma_locale();
     test_safetensors_round_trip();
     test_safetensors_refuses();
     return check_report("io");
