@@ -61,6 +61,22 @@ void sav_error_prefix(sav_error *err, const char *format, ...) {
     copy_escaped(err->message, sizeof err->message, raw);
 }
 
+/* ---- storage types ----------------------------------------------------------------------------------------------- */
+
+const char *sav_storage_name(sav_dtype dtype) {
+    return dtype == SAV_BF16 ? "bf16" : dtype == SAV_F16 ? "f16" : "f32";
+}
+
+bool sav_storage_find(sav_dtype *out, const char *name) {
+    static const sav_dtype all[] = {SAV_F32, SAV_BF16, SAV_F16};
+    for (size_t i = 0; name && i < sizeof all / sizeof *all; i++)
+        if (strcmp(name, sav_storage_name(all[i])) == 0) {
+            *out = all[i];
+            return true;
+        }
+    return false;
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 char *sav_strndup(const char *text, size_t length) {

@@ -33,6 +33,13 @@ void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 /* More than any machine wants; a number from a user above it is an error. */
 enum { SAV_MAX_THREADS = 256 };
 
+/* ---- storage types ----------------------------------------------------------------------------------------------- */
+
+/* F32, BF16, F16 by the names that options and files use: "f32", "bf16", "f16". find: false, *out untouched, for NULL and
+ * other names. */
+const char *sav_storage_name(sav_dtype dtype);
+bool sav_storage_find(sav_dtype *out, const char *name);
+
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by sav_free.

@@ -63,7 +63,6 @@ void sav_cli_close_session(sav_model *model, sav_session *session);
 /* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
 sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);
 sav_dtype sav_cli_dtype(const sav_cli *cli);
-const char *sav_cli_dtype_name(sav_dtype dtype);
 /* One warning that counts the pictures with an EXIF orientation. */
 void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session);
 /* Can a file be written there? Asked before the long work. */

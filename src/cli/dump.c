@@ -42,7 +42,7 @@ static sav_status dump(sav_cli *cli, const sav_chat *chat, sav_dump_file *file, 
     const sav_session_info *info = sav_session_describe(session);
     char pillow[16];
     snprintf(pillow, sizeof pillow, "%d", info->pillow);
-    const sav_dump_origin origin = {info->engine, sav_cli_dtype_name(info->dtype), pillow, sav_model_describe(model)->sha256};
+    const sav_dump_origin origin = {info->engine, sav_storage_name(info->dtype), pillow, sav_model_describe(model)->sha256};
     if (!status) status = sav_dump_file_write(file, cli->out, &origin, err);
     if (!status) sav_cli_tell_turned(cli, session);
     if (!status) sav_console_say(cli->console, "%s: %zu stages of %zu tokens", cli->out, sav_dump_file_count(file), info->tokens);

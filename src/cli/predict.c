@@ -164,7 +164,7 @@ sav_status sav_cli_predict(sav_cli *cli, sav_error *err) {
     if (!status) status = sav_heads_open(&heads, cli->sav, err);
     if (status) return status;
     const sav_heads_view *v = sav_heads_describe(heads);
-    if (!cli->dtype && v->dtype != SAV_F32) cli->dtype = sav_cli_dtype_name(v->dtype); /* features as in the fit */
+    if (!cli->dtype && v->dtype != SAV_F32) cli->dtype = sav_storage_name(v->dtype); /* features as in the fit */
     status = cli->store ? from_store(cli, heads, err) : from_list(cli, heads, err);
     sav_heads_free(heads);
     return status;

@@ -135,7 +135,7 @@ static void put_circumstances(sav_text *out, const job *j) {
     sav_text_string(out, "],\"model\":");
     sav_json_put_string(out, model->folder, strlen(model->folder));
     sav_text_printf(out, ",\"model_sha256\":\"%s\",\"engine\":\"%s\",\"isa\":\"%s\",\"dtype\":\"%s\",\"pillow\":%d", model->sha256,
-                    session->engine, session->isa, sav_cli_dtype_name(session->dtype), session->pillow);
+                    session->engine, session->isa, sav_storage_name(session->dtype), session->pillow);
     if (j->cli->min_pixels) sav_text_printf(out, ",\"min_pixels\":%zu", j->cli->min_pixels);
     if (j->cli->max_pixels) sav_text_printf(out, ",\"max_pixels\":%zu", j->cli->max_pixels);
     sav_text_printf(out, ",\"timings\":{\"train_seconds\":%.3f,\"test_seconds\":%.3f,\"threads\":%d}", j->train_seconds,

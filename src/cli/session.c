@@ -6,12 +6,9 @@
 #include "tasks/engines.h"
 
 sav_dtype sav_cli_dtype(const sav_cli *cli) {
-    if (cli->dtype && strcmp(cli->dtype, "bf16") == 0) return SAV_BF16;
-    return cli->dtype && strcmp(cli->dtype, "f16") == 0 ? SAV_F16 : SAV_F32;
-}
-
-const char *sav_cli_dtype_name(sav_dtype dtype) {
-    return dtype == SAV_BF16 ? "bf16" : dtype == SAV_F16 ? "f16" : "f32";
+    sav_dtype dtype = SAV_F32;
+    (void)sav_storage_find(&dtype, cli->dtype);
+    return dtype;
 }
 
 /* What the command line alone tells to be impossible. */

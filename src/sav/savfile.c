@@ -14,13 +14,6 @@
 
 #define FORMAT_VERSION "1"
 
-static const struct {
-    sav_dtype dtype;
-    const char *name;
-} stage_types[] = {{SAV_F32, "f32"}, {SAV_BF16, "bf16"}, {SAV_F16, "f16"}};
-
-enum { STAGE_TYPES = 3 };
-
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void put_labels(sav_text *out, const sav_labels *labels) {
@@ -42,9 +35,7 @@ sav_status sav_heads_save(const sav_heads *heads, const char *path, const sav_or
         {"head_scores", SAV_F32, 2, {L, H}, L * H, v->head_scores},
         {"class_counts", SAV_I32, 1, {C}, C, v->class_counts},
     };
-    const char *dtype = stage_types[0].name;
-    for (size_t i = 0; i < STAGE_TYPES; i++)
-        if (stage_types[i].dtype == v->dtype) dtype = stage_types[i].name;
+    const char *dtype = sav_storage_name(v->dtype);
     if (!origin) origin = &v->origin;
     sav_text labels = {0};
     put_labels(&labels, &heads->labels);
@@ -140,13 +131,8 @@ static sav_status read_metadata(sav_heads *heads, const sav_safetensors *file, s
     if (!labels) return sav_fail(err, SAV_BAD_INPUT, "%s: found no int_to_str in its metadata", path);
     if (version && strcmp(version, FORMAT_VERSION) != 0)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found format_version %s; expected %s", path, version, FORMAT_VERSION);
-    bool known = !dtype; /* absent: f32 */
-    for (size_t i = 0; dtype && i < STAGE_TYPES; i++) {
-        if (strcmp(dtype, stage_types[i].name) != 0) continue;
-        heads->view.dtype = stage_types[i].dtype;
-        known = true;
-    }
-    if (!known) return sav_fail(err, SAV_BAD_INPUT, "%s: found dtype %s; expected f32, bf16 or f16", path, dtype);
+    if (dtype && !sav_storage_find(&heads->view.dtype, dtype)) /* absent: f32 */
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found dtype %s; expected f32, bf16 or f16", path, dtype);
     static const char *const keys[] = {"model", "model_sha256", "engine"};
     char **const copies[] = {&heads->model, &heads->model_sha256, &heads->engine};
     for (size_t i = 0; i < 3; i++) {

@@ -150,10 +150,6 @@ static sav_status take_stored(void *context, const sav_sample *sample, const flo
     return status;
 }
 
-static const char *dtype_name(sav_dtype dtype) {
-    return dtype == SAV_BF16 ? "bf16" : dtype == SAV_F16 ? "f16" : "f32";
-}
-
 sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list, const char *pixel_options,
                             const sav_encoder *encoder, sav_error *err) {
     const sav_model_info *model = sav_model_describe(encoder->model);
@@ -165,7 +161,7 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
                           .model = model->folder,
                           .model_sha256 = model->sha256,
                           .engine = session->engine,
-                          .dtype = dtype_name(session->dtype)},
+                          .dtype = sav_storage_name(session->dtype)},
                  .pixel_options = pixel_options,
                  .report = report};
     *report = (sav_encode_report){0};
@@ -187,11 +183,6 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
 
 /* ---- out of a store ---------------------------------------------------------------------------------------------- */
 
-static sav_dtype stage_dtype(const char *name) {
-    if (name && strcmp(name, "bf16") == 0) return SAV_BF16;
-    return name && strcmp(name, "f16") == 0 ? SAV_F16 : SAV_F32;
-}
-
 sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err) {
     *out = (sav_feature_set){0};
     sav_status status = sav_store_open(&out->store, folder, err);
@@ -199,7 +190,7 @@ sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_er
     const sav_store_info *info = sav_store_describe(out->store);
     out->count = sav_store_count(out->store);
     out->layers = info->layers, out->heads = info->heads, out->head_size = info->head_size;
-    out->dtype = stage_dtype(info->dtype);
+    if (!sav_storage_find(&out->dtype, info->dtype)) out->dtype = SAV_F32;
     out->features = sav_store_features(out->store);
     out->origin = (sav_origin){info->model, info->model_sha256, info->engine};
     out->labels = sav_alloc(out->count, sizeof *out->labels);
