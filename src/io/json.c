@@ -14,12 +14,14 @@
 
 #include "base/os.h"
 
-enum { MAX_DEPTH = 64, BLOCK_NODES = 1024 };
+enum { MAX_DEPTH = 64, FIRST_NODES = 16, MOST_NODES = 1024 };
 
+/* Nodes stay where they are, so room grows by further blocks, each twice the one before: a record of a list is one small
+ * block, a tokenizer.json a few hundred large ones. */
 typedef struct block {
     struct block *older;
-    size_t used;
-    sav_json nodes[BLOCK_NODES];
+    size_t used, room;
+    sav_json nodes[];
 } block;
 
 struct sav_json_doc {
@@ -49,9 +51,11 @@ static sav_status fail_memory(parser *in) {
 
 static sav_json *new_node(parser *in) {
     block *b = in->doc->blocks;
-    if (!b || b->used == BLOCK_NODES) {
-        b = sav_alloc(1, sizeof *b);
+    if (!b || b->used == b->room) {
+        const size_t room = !b ? FIRST_NODES : b->room < MOST_NODES ? 2 * b->room : MOST_NODES;
+        b = sav_alloc(1, sizeof *b + room * sizeof *b->nodes);
         if (!b) return NULL;
+        b->room = room;
         b->older = in->doc->blocks;
         in->doc->blocks = b;
     }

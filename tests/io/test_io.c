@@ -73,6 +73,27 @@ static void test_json_many_keys(void) {
     sav_text_free(&text);
 }
 
+/* Nodes fill blocks of 16, 32, … 1024: all of them are still there, in order, at every length around the first borders. */
+static void test_json_many_nodes(void) {
+    static const size_t counts[] = {14, 15, 16, 46, 47, 48, 49, 5000};
+    for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
+        sav_text text = {0};
+        sav_json_doc *doc;
+        sav_error err;
+        for (size_t i = 0; i < counts[c]; i++) sav_text_printf(&text, "%s%zu", i ? "," : "[", i);
+        sav_text_string(&text, "]");
+        if (CHECK_OK(sav_json_parse(&doc, text.bytes, text.length, "t", 1, NULL, &err), &err)) {
+            int64_t v, n = 0;
+            CHECK_SIZE(sav_json_root(doc)->count, counts[c]);
+            for (const sav_json *at = sav_json_root(doc)->child; at; at = at->next, n++)
+                if (!sav_json_integer(&v, at) || v != n) break;
+            CHECK_SIZE((size_t)n, counts[c]);
+            sav_json_free(doc);
+        }
+        sav_text_free(&text);
+    }
+}
+
 static void test_numbers(void) {
     static const double values[] = {0.1, 1, 1e300, 5e-324, 1.0 / 3, -0.0};
     static const char *const texts[] = {"0.1", "1", "1e+300", "5e-324", "0.3333333333333333", "-0"};
@@ -173,6 +194,7 @@ int main(void) {
     test_json_round_trip();
     test_json_refuses();
     test_json_many_keys();
+    test_json_many_nodes();
     test_numbers();
     test_comma_locale();
     test_safetensors_round_trip();
