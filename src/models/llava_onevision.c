@@ -311,7 +311,17 @@ static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, const ll
     return status;
 }
 
-/* Pictures -> plans, and pixels [images, most, 3, s, s] with zero tiles behind a picture's own. */
+/* The tiles that `pixels` holds before picture i's own: the processor pads each picture to the most that one has; without
+ * anybody to show them to, the zero tiles are left out. */
+static size_t tiles_before(const sav_input *in, size_t i) {
+    const sav_anyres *plans = in->plans;
+    size_t n = 0;
+    if (in->whole) return i * in->most;
+    while (i--) n += plans[i].tiles;
+    return n;
+}
+
+/* Pictures -> plans, and pixels: [images, most, 3, s, s] with zero tiles behind a picture's own, or [units, 3, s, s]. */
 static sav_status read_pictures(sav_input *in, const llava *v, const sav_part *const *parts, size_t pictures, sav_pictures *how,
                                 sav_error *err) {
     const size_t s = v->grid.tile, one = 3 * s * s;
@@ -328,11 +338,10 @@ static sav_status read_pictures(sav_input *in, const llava *v, const sav_part *c
         in->units += plans[i].tiles;
         if (plans[i].tiles > in->most) in->most = plans[i].tiles;
     }
-    if (!status && (!sav_mul(&floats, in->most, one) || !sav_mul(&floats, floats, pictures) ||
-                    !(in->pixels = sav_alloc(floats, sizeof *in->pixels))))
+    if (!status && (!sav_mul(&floats, tiles_before(in, pictures), one) || !(in->pixels = sav_alloc(floats, sizeof *in->pixels))))
         status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tiles of %zu pixels", in->units, s * s);
     for (size_t i = 0; i < pictures && !status; i++)
-        sav_tiles_normalise(in->pixels + i * in->most * one, tiles[i], plans[i].tiles, s, &v->pixel_table);
+        sav_tiles_normalise(in->pixels + tiles_before(in, i) * one, tiles[i], plans[i].tiles, s, &v->pixel_table);
     for (size_t i = 0; i < pictures && tiles; i++) sav_free(tiles[i]);
     sav_free(tiles);
     return status;
@@ -428,7 +437,7 @@ static void embed(float *x, const sav_model *model, const sav_input *in, void *s
     const float *features = s->features;
     size_t n = 0;
     for (size_t i = 0; i < in->images; i++)
-        for (size_t j = 0; j < plans[i].tiles; j++) s->tiles[n++] = in->pixels + (i * in->most + j) * one;
+        for (size_t j = 0; j < plans[i].tiles; j++) s->tiles[n++] = in->pixels + (tiles_before(in, i) + j) * one;
     sav_siglip_forward(s->features, s->tiles, n, &v->tower, &v->projector, &s->tower, kernels, run, trace);
     for (size_t i = 0; i < in->images; i++) {
         pack(x + in->starts[i] * D, features, s->map, &plans[i], v->image_newline, D, run);

@@ -47,7 +47,8 @@ typedef struct sav_input {
     size_t images;
     size_t *starts, *tokens; /* [images] a picture's first token, and how many it has */
     int64_t *sizes;          /* [images, up to 3] height and width, or the grid: time, height, width in patches */
-    float *pixels;           /* what the processor returns; its shape is the family's */
+    bool whole;              /* stages will be shown: pixels must be as the processor returns them, padding included */
+    float *pixels;           /* its shape is the family's */
     void *plans;             /* [images] the family's own; from sav_alloc */
     size_t units, most;      /* tiles or patches of all pictures; the most that one has */
 } sav_input;

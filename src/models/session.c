@@ -172,7 +172,7 @@ sav_status sav_session_prepare(sav_session *s, const sav_prompt *prompt, bool wh
     sav_error own;
     err = err ? err : &own;
     sav_input_free(&s->input);
-    s->whole = whole;
+    s->whole = s->input.whole = whole;
     sav_status status = read_prompt(s, prompt, err);
     if (!status) status = check_input(s, err);
     if (!status) {
