@@ -191,6 +191,42 @@ static void test_attention(const sav_kernels *kernels) {
         for (int R = 0; R < TYPE_COUNT; R++) check_attention(kernels, &rows[i], TYPES[R], i % 2 ? 3 : 1);
 }
 
+static double distance(const float *got, const float *want, size_t count) {
+    double error = 0, size = 0;
+    for (size_t i = 0; i < count; i++) {
+        error += ((double)got[i] - (double)want[i]) * ((double)got[i] - (double)want[i]);
+        size += (double)want[i] * (double)want[i];
+    }
+    return sqrt(error / size);
+}
+
+/* Segments in one call are the segments called one by one, in every engine; and more keys than a block of k are summed. */
+static void test_segments(const sav_kernels *kernels) {
+    enum { T = 700, HEADS = 3, D = 12, WIDTH = HEADS * D };
+    static const size_t bounds[] = {0, 1, 17, 81, 145, 145 + 540, T};
+    const sav_attention whole = {.queries = T, .keys = T, .heads = HEADS, .kv_heads = HEADS, .d = D, .q_stride = WIDTH, .kv_stride = WIDTH,
+                                 .segments = bounds, .segment_count = sizeof bounds / sizeof *bounds - 1, .scale = sqrt(12.0), .divide = true};
+    float *q = values(T * WIDTH, SAV_F32), *k = values(T * WIDTH, SAV_F32), *v = values(T * WIDTH, SAV_F32);
+    float *got = floats(T * WIDTH), *want = floats(T * WIDTH), *plain = floats(T * WIDTH);
+    for (int threads = 1; threads <= 3; threads++) {
+        sav_arena arena = scratch_of(kernels, 1, 1, T, D, threads);
+        const sav_run run = {SAV_F32, threads, 0, arena.base};
+        for (size_t i = 0; i < whole.segment_count; i++) {
+            sav_attention one = whole;
+            size_t at = bounds[i] * WIDTH;
+            one.segments = NULL;
+            one.queries = one.keys = bounds[i + 1] - bounds[i];
+            kernels->attention(want + at, q + at, k + at, v + at, &one, &run);
+            plain_attention(plain + at, q + at, k + at, v + at, &one, SAV_F32);
+        }
+        kernels->attention(got, q, k, v, &whole, &run);
+        check_bits(got, want, T * WIDTH, "attention over segments");
+        if (!CHECK(distance(got, plain, T * WIDTH) < 1e-6)) printf("%s %s: %g\n", kernels->engine, kernels->isa, distance(got, plain, T * WIDTH));
+        sav_arena_free(&arena);
+    }
+    sav_free(q), sav_free(k), sav_free(v), sav_free(got), sav_free(want), sav_free(plain);
+}
+
 /* ---- activations --------------------------------------------------------------------------------------------------- */
 
 static void test_activation(const sav_kernels *kernels) {
@@ -450,6 +486,7 @@ int main(void) {
     size_t tested = 0;
     test_compare();
     for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
+        test_segments(kernels);
         if (strcmp(kernels->engine, "exact") != 0) continue;
         test_linear(kernels);
         test_attention(kernels);
