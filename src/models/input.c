@@ -33,7 +33,9 @@ sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how
     if (status) return status;
     how->read++;
     how->turned += out->orientation != 1;
-    return how->rotate ? sav_image_rotate(out, out->orientation, err) : SAV_OK;
+    if (how->rotate) status = sav_image_rotate(out, out->orientation, err);
+    if (status) sav_error_prefix(err, "%s", path);
+    return status;
 }
 
 sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *places, sav_error *err) {

@@ -301,6 +301,7 @@ static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const 
     unsigned char *once = NULL;
     size_t first[2], last[2];
     sav_status status = sav_pictures_read(&image, path, how, err);
+    const bool named = status != SAV_OK; /* reading says which file; what follows knows sizes alone */
     if (!status) sav_image_on_white(&image);
     if (!status) status = fit(first, last, v, image.h, image.w, how, err);
     if (!status) status = resize(&once, image.rgb, first[0], first[1], image.h, image.w, SAV_BICUBIC, how->pillow, err);
@@ -308,7 +309,7 @@ static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const 
     if (!status) *H = last[0], *W = last[1];
     sav_image_free(&image);
     sav_free(once);
-    if (status && !strstr(err->message, path)) sav_error_prefix(err, "%s", path);
+    if (status && !named) sav_error_prefix(err, "%s", path);
     return status;
 }
 

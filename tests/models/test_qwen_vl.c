@@ -240,6 +240,8 @@ static void test_prompts(void) {
         refuse(model, none, MARK "What?", small, small, "1 placeholder <|image_pad|> for 2 pictures");
         refuse(model, none, "What?", small, NULL, "0 placeholders <|image_pad|> for 1 picture");
         refuse(model, none, NULL, small, IMAGES "none.png", "none.png");
+        refuse(model, none, MARK, "no\nsuch.png", NULL, "such.png"); /* escaped in the message, and there once */
+        CHECK(strstr(strstr(err.message, "such.png") + 1, "such.png") == NULL);
         refuse(model, none, MARK, write_picture("long.ppm", 1, 201), NULL, "long.ppm: found 201 x 1 pixels (width x height); sides may differ 200 times");
         refuse(model, none, MARK, write_picture("longer.ppm", 67, 11415), NULL, "longer.ppm: found 11424 x 56 pixels");
         refuse(model, (sav_options){.max_pixels = 100352}, MARK, write_picture("thin.ppm", 28, 5600), NULL, "shrink to nothing under a bound of 100352 pixels");
