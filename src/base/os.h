@@ -52,6 +52,5 @@ bool sav_os_is_terminal(int descriptor);
 
 double sav_os_seconds(void);         /* monotonic */
 int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
-uint64_t sav_os_resident_peak(void); /* bytes, 0 where unknown */
 
 #endif
