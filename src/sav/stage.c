@@ -10,10 +10,12 @@
 #include "base/round.h"
 #include "kernels/parallel.h"
 
+#ifdef _OPENMP
 /* 0: OpenMP's own choice would be the machine's, not this process's. */
 static inline int team(int threads) {
     return sav_threads(threads > 0 ? threads : sav_os_cores());
 }
+#endif
 
 /* A feature as the stage sees it.
  * PARITY: the reference takes the mean over one copy of each activation. It changes nothing but -0, since a sum starts at
