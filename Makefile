@@ -68,7 +68,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all help demo test tests asan lint fuzz portability exhaustive golden parity bench install clean
+.PHONY: all always help demo test tests asan lint fuzz portability exhaustive golden parity bench install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -76,7 +76,13 @@ help:
 
 $(BUILD)/src/cli/%.o: CPPFLAGS += -DSAV_VERSION='"$(VERSION)"'
 
-$(BUILD)/%.o: %.c
+# What was built with other variables is built again.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+$(BUILD)/flags: always
+	@mkdir -p $(@D)
+	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
+
+$(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(SAY) $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
