@@ -45,6 +45,12 @@ if mount -t tmpfs -o size=64k savs-test "$scratch/small" 2>/dev/null; then
     dump 1 'No space' "$scratch/small/old.safetensors"
     check 'the old file is whole' [ "$(cat "$scratch/small/old.safetensors")" = old ]
     check 'no temporary file' no_leftovers "$scratch/small"
+    # A store on that disk: said, and gone on with when there is room again
+    dd if=/dev/zero of="$scratch/small/filler" bs=1024 2>/dev/null
+    expect 1 'No space' encode --quiet --model $qwen --input "$list" --store "$scratch/small/store"
+    rm "$scratch/small/filler"
+    expect 0 '' encode --quiet --model $qwen --input "$list" --store "$scratch/small/store"
+    check 'both rows are there in the end' [ "$(wc -l <"$scratch/small/store/index.jsonl")" -eq 2 ]
 else
     skip 'no file system may be mounted here: a full disk'
 fi
