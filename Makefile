@@ -34,6 +34,9 @@ ifeq ($(BLAS),1)
 CPPFLAGS += -DSAV_BLAS
 LDLIBS  += -lopenblas
 endif
+ifdef TEAM_WORK # multiply-adds from which an operation gets a team of threads; 0 lets the small cases of portability have them
+CPPFLAGS += -DSAV_TEAM_WORK=$(TEAM_WORK)
+endif
 ifeq ($(IMAGES),1)
 CPPFLAGS += -DSAV_IMAGES
 LDLIBS  += -lpng -ljpeg -lz

@@ -23,7 +23,9 @@ typedef struct sav_matrix {
 
 /* Below some hundred microseconds the barriers of a team of threads cost more than it saves, and on a busy machine a hundred
  * times more, since a thread that waits may wait for one that is not scheduled. In multiply-adds. */
+#ifndef SAV_TEAM_WORK /* make portability builds with 0 */
 #define SAV_TEAM_WORK ((size_t)1 << 24)
+#endif
 
 /* How to run: the storage type, the threads, and the scratch that the plan sized. */
 typedef struct sav_run {
