@@ -24,7 +24,10 @@ CPPFLAGS = -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
 CFLAGS   = -std=c99 $(OPT) -g $(WARN) -ffp-contract=off -fPIC $(EXTRA)
 LDLIBS   =
 
-ifeq ($(OMP),1)
+ifeq ($(OMP)$(shell uname -s),1Darwin)
+CFLAGS  += -Xpreprocessor -fopenmp
+LDLIBS  += -lomp
+else ifeq ($(OMP),1)
 CFLAGS  += -fopenmp
 LDFLAGS += -fopenmp
 else
