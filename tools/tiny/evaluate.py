@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the demo's tasks in Python: the numbers of data/README.md.
 
-    python tools/tiny/evaluate.py --data data [--demo data/demo] [--questions]
+    python tools/tiny/evaluate.py [--family llava-onevision] --data data [--demo data/demo] [--questions]
 
     picture, question -> decoder -> o_proj's input at the last token [L, H, d] -> class means, heads, votes
 
@@ -25,20 +25,20 @@ import numpy as np
 import torch
 from PIL import Image
 from tokenizers import Tokenizer
-from transformers import LlavaOnevisionForConditionalGeneration
 
-from tiny import anyres, train
-from tiny import model as tiny
+import tiny
+from tiny import train
+from tiny.model import D, HEADS, LAYERS
 
-FOLDERS = {"trained": "tiny-llava-onevision", "random": "tiny-llava-onevision-random", "untrained decoder": "tiny-llava-onevision-untrained-decoder"}
+FOLDERS = {"trained": "tiny-{}", "random": "tiny-{}-random", "untrained decoder": "tiny-{}-untrained-decoder"}
 WORDINGS = ["What do you see?", "Describe the picture.", "How many shapes are there?", "What shape is it?", "What is the pattern?", "What is drawn?", "What color is it?"]
 
 
 # ---- features ----------------------------------------------------------------------------------------------------
 
-def load(folder):
-    model = LlavaOnevisionForConditionalGeneration.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="eager").eval()
-    return model, Tokenizer.from_file(f"{folder}/tokenizer.json")
+def load(family, folder):
+    model = family.model_class.from_pretrained(folder, torch_dtype=torch.float32, attn_implementation="eager").eval()
+    return family, model, Tokenizer.from_file(f"{folder}/tokenizer.json")
 
 
 def read_list(path):
@@ -46,24 +46,24 @@ def read_list(path):
         return [json.loads(line) for line in f]
 
 
-def taps(model, tok, folder, items, question=None, batch=16):
+def taps(family, model, tok, folder, items, question=None, batch=16):
     """[N, L, H, d]: what enters each layer's o_proj at the last token of the prompt."""
-    chat, groups = train.Chat(tok), collections.defaultdict(list)
+    chat, groups = train.Chat(family, tok), collections.defaultdict(list)
     images = [Image.open(f"{folder}/{it['image']}").convert("RGB") for it in items]
     for i, img in enumerate(images):
         groups[(img.height, img.width, question or items[i]["question"])].append(i)
     kept, hooks = {}, []
-    for k, layer in enumerate(model.language_model.model.layers):
+    for k, layer in enumerate(family.layers(model)):
         hooks.append(layer.self_attn.o_proj.register_forward_pre_hook(lambda _, x, k=k: kept.__setitem__(k, x[0][:, -1].clone())))
-    out = np.zeros((len(items), tiny.LAYERS, tiny.HEADS, tiny.D // tiny.HEADS), np.float32)
+    out = np.zeros((len(items), LAYERS, HEADS, D // HEADS), np.float32)
     for (h, w, text), index in groups.items():
-        order = anyres.token_order(h, w)
+        order = family.token_order(h, w)
         ids = chat.encode([(text, "")], len(order))[0][:-1]  # without the answer's <|im_end|>
         for at in range(0, len(index), batch):
             part = index[at : at + batch]
             with torch.no_grad():
-                tiny.hidden(model, np.stack([anyres.tiles(images[i]) for i in part]), order, torch.tensor([ids] * len(part)))
-            out[part] = torch.stack([kept[k] for k in range(tiny.LAYERS)], 1).numpy().reshape(len(part), *out.shape[1:])
+                family.hidden(model, np.stack([family.tiles(images[i]) for i in part]), order, torch.tensor([ids] * len(part)))
+            out[part] = torch.stack([kept[k] for k in range(LAYERS)], 1).numpy().reshape(len(part), *out.shape[1:])
     for hook in hooks:
         hook.remove()
     return out
@@ -131,7 +131,7 @@ def stage(train_x, train_y, test_x, test_y, classes, heads=20):
     last = votes(class_means(last_a, train_y, classes), last_b)[:, 0]
     score = lambda winners: float((winners == test_y).mean())
     return {"single": score(v[:, 0]), "savs": score(elect(v[:, :heads], classes)), "all": score(elect(v, classes)), "last layer": score(last),
-            "heads": [(int(f) // tiny.HEADS, int(f) % tiny.HEADS) for f in order[:heads]]}
+            "heads": [(int(f) // HEADS, int(f) % HEADS) for f in order[:heads]]}
 
 
 def raw_pixels(folder, items):
@@ -187,6 +187,7 @@ def show(t):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--family", choices=tiny.FAMILIES, default="llava-onevision")
     p.add_argument("--data", default="data", help="holds the three model folders")
     p.add_argument("--demo", default="data/demo")
     p.add_argument("--tasks", default="count_shape,textures,digits")
@@ -195,7 +196,9 @@ def main():
     p.add_argument("--questions", action="store_true")
     opts = p.parse_args()
     torch.set_num_threads(1)
-    models = {m: load(f"{opts.data}/{f}") for m, f in FOLDERS.items() if os.path.isdir(f"{opts.data}/{f}")}
+    family = tiny.family(opts.family)
+    folders = {m: f"{opts.data}/{f.format(family.NAME)}" for m, f in FOLDERS.items()}
+    models = {m: load(family, f) for m, f in folders.items() if os.path.isdir(f)}
     for task in opts.tasks.split(","):
         for question in WORDINGS if opts.questions else [None]:
             show(task_table(task, f"{opts.demo}/{task}", models, opts.shots, range(opts.draws), question))

@@ -2,6 +2,8 @@
 
     (seed, size, index) -> scene, tiles [n, 56, 56, 3], patch labels [n, 16, 3], picture labels [8]
 
+Those are LLaVA-OneVision's shapes; a Qwen-VL picture is one tile of its own size, with as many patches as the tower makes of it.
+
 Every picture has its own random generator, seeded by (seed, size, index): the set does not depend on how many processes
 make it. A third of the pictures pass through JPEG, as the demo's pictures partly do.
 """
@@ -11,8 +13,9 @@ import os
 import pickle
 
 import numpy as np
+from PIL import Image
 
-from . import anyres, questions, world
+from . import family, questions, world
 
 # (height, width): how many at --scale 1. The first four are the pinpoints; the others are fitted, padded and unpadded.
 SIZES = {
@@ -33,29 +36,31 @@ def make_one(seed, size, index):
 
 
 def _make_chunk(job):
-    folder, seed, size, start, stop = job
-    centres = anyres.patch_centres(*size)
+    name, folder, seed, size, start, stop = job
+    model = family(name)
+    centres = model.patch_centres(*size)
     mem = {k: np.load(f"{folder}/{size[0]}x{size[1]}.{k}.npy", mmap_mode="r+") for k in ("tiles", "patch", "picture")}
     scenes = []
     for i in range(start, stop):
         scene, img, masks = make_one(seed, size, i)
         scenes.append(scene)
-        mem["tiles"][i] = anyres.tiles(img)[: mem["tiles"].shape[1]]
+        mem["tiles"][i] = model.tiles(img)[: mem["tiles"].shape[1]]
         mem["patch"][i] = questions.patch_labels(scene, masks, centres)[: mem["tiles"].shape[1]]
         mem["picture"][i] = questions.picture_labels(scene)
     return size, start, scenes
 
 
-def make(folder, seed, scale=1.0, processes=2, sizes=SIZES):
-    """Writes the sets to `folder`; at exactly 56 x 56 the base tile is the grid tile too and is kept once."""
+def make(model, folder, seed, scale=1.0, processes=2, sizes=SIZES):
+    """Writes the sets to `folder`, as this family needs them."""
     os.makedirs(folder, exist_ok=True)
     jobs, scenes = [], {}
     for size, count in sizes.items():
         count = max(32, int(count * scale))
-        n = 1 if size == (56, 56) else len(anyres.patch_centres(*size))
-        for name, shape in (("tiles", (n, 56, 56, 3)), ("patch", (n, 16, 3)), ("picture", (2 + len(world.STROKES),))):
+        n, patches = model.kept(*size)[0], model.patch_centres(*size).shape[1]
+        tile = model.tiles(Image.new("RGB", (size[1], size[0]))).shape[1:]
+        for name, shape in (("tiles", (n, *tile)), ("patch", (n, patches, 3)), ("picture", (2 + len(world.STROKES),))):
             np.lib.format.open_memmap(f"{folder}/{size[0]}x{size[1]}.{name}.npy", "w+", np.uint8, (count, *shape)).flush()
-        jobs += [(folder, seed, size, a, min(a + CHUNK, count)) for a in range(0, count, CHUNK)]
+        jobs += [(model.NAME, folder, seed, size, a, min(a + CHUNK, count)) for a in range(0, count, CHUNK)]
         scenes[size] = [None] * count
     with multiprocessing.Pool(processes) as pool:
         for size, start, part in pool.imap_unordered(_make_chunk, jobs):
@@ -67,16 +72,13 @@ def make(folder, seed, scale=1.0, processes=2, sizes=SIZES):
 class Set:
     """The pictures of one size, mapped."""
 
-    def __init__(self, folder, size, scenes):
+    def __init__(self, model, folder, size, scenes):
         self.size, self.scenes = size, scenes
         self.tiles, self.patch, self.picture = (np.load(f"{folder}/{size[0]}x{size[1]}.{k}.npy", mmap_mode="r") for k in ("tiles", "patch", "picture"))
-        order = np.array(anyres.token_order(*size))
-        if size == (56, 56):  # tile 1 is tile 0, and the newline follows the one tile
-            order = np.where(order >= 32, 16, order % 16)
-        self.order = order
+        self.order = model.kept(*size)[1]
 
 
-def load(folder):
+def load(model, folder):
     with open(f"{folder}/scenes.pickle", "rb") as f:
         scenes = pickle.load(f)
-    return {size: Set(folder, size, s) for size, s in scenes.items()}
+    return {size: Set(model, folder, size, s) for size, s in scenes.items()}

@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import nn
 
-from . import model as tiny
-from . import pictures, questions, world
+from . import family, pictures, questions, world
 
 
 def _average(params):
@@ -59,10 +58,10 @@ class Probes(nn.Module):
         return self.shape(x), self.color(x), self.fill(x), self.count(m), self.texture(m), self.stroke(m)
 
 
-def _tower_batch(rng, sets, names, weights, batch):
-    """Tiles [B, 56, 56, 3], patch labels, picture labels: base tiles, and for larger pictures one time in four a grid tile."""
+def _tower_batch(rng, sets, names, weights, batch, mixed):
+    """Tiles [B, h, w, 3], patch labels, picture labels: base tiles, and for pictures of several one time in four a grid tile."""
     tiles, patch, picture = [], [], []
-    for k in rng.choice(len(names), batch, p=weights):
+    for k in rng.choice(len(names), batch, p=weights) if mixed else [rng.choice(len(names), p=weights)] * batch:
         s = sets[names[k]]
         i = int(rng.integers(len(s.scenes)))
         t = 0 if s.tiles.shape[1] == 1 or rng.random() < 0.75 else int(rng.integers(1, s.tiles.shape[1]))
@@ -76,10 +75,10 @@ def _tower_batch(rng, sets, names, weights, batch):
     return np.stack(tiles), torch.from_numpy(np.stack(patch)), torch.from_numpy(np.stack(picture)), torch.from_numpy(grid)
 
 
-def train_tower(model, sets, steps, batch, seed, rank, log):
+def train_tower(tiny, model, sets, steps, batch, seed, rank, log):
     torch.manual_seed(seed)
     probes = Probes(tiny.VC)
-    params = list(model.vision_tower.parameters()) + list(probes.parameters())
+    params = [p for n, p in model.named_parameters() if tiny.in_tower(n)] + list(probes.parameters())
     opt = torch.optim.AdamW(params, lr=2e-3, betas=(0.9, 0.98), weight_decay=0.02)
     names = list(sets)
     weights = np.array([len(sets[n].scenes) for n in names], float)
@@ -90,13 +89,15 @@ def train_tower(model, sets, steps, batch, seed, rank, log):
         lr = 2e-3 * min(1, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
         for g in opt.param_groups:
             g["lr"] = lr
-        tiles, patch, picture, grid = _tower_batch(rng, sets, names, weights, batch)
+        tiles, patch, picture, grid = _tower_batch(rng, sets, names, weights, batch, tiny.MIXED)
         shape, color, fill, count, texture, stroke = probes(tiny.tower(model, tiny.pixels(tiles)))
         has = (picture[:, 0] == 255) & (picture[:, 2:].sum(1) > 0)  # pictures of strokes, seen whole or in part
         loss = 2 * _masked_ce(shape, patch[..., 0]) + _masked_ce(color, patch[..., 1]) + _masked_ce(fill, patch[..., 2])
         loss = loss + _masked_ce(count, picture[:, 0]) + _masked_ce(texture, picture[:, 1])
         if has.any():
             loss = loss + F.binary_cross_entropy_with_logits(stroke[has], picture[has, 2:].float())
+        else:
+            loss = loss + 0 * stroke.sum()  # a gradient all the same: the two processes average equally many
         opt.zero_grad()
         loss.backward()
         _average(params)
@@ -117,10 +118,9 @@ def train_tower(model, sets, steps, batch, seed, rank, log):
 class Chat:
     """Turns to ids, with the pieces that repeat encoded once."""
 
-    def __init__(self, tok):
-        self.tok, self.known = tok, {}
-        self.start, self.end, self.image = (tok.token_to_id(s) for s in ("<|im_start|>", "<|im_end|>", "<image>"))
-        self.pad = tok.token_to_id("<|endoftext|>")
+    def __init__(self, tiny, tok):
+        self.tok, self.layout, self.known = tok, (tiny.FIRST, tiny.LATER), {}
+        self.pad, self.end, self.image = (tok.token_to_id(s) for s in ("<|endoftext|>", "<|im_end|>", tiny.IMAGE))
 
     def piece(self, text):
         if text not in self.known:
@@ -136,14 +136,8 @@ class Chat:
             learn.extend([wanted] * len(part))
 
         for k, (question, answer) in enumerate(turns):
-            put([self.start, *self.piece("user ")])
-            if k == 0:
-                put([self.image] * image_tokens)
-                put(self.piece(f"\n{question}"))
-            else:  # with no image between, "user " and the newline are one stretch of text
-                del ids[-len(self.piece("user ")) :], learn[-len(self.piece("user ")) :]
-                put(self.piece(f"user \n{question}"))
-            put([self.end, self.start, *self.piece("assistant\n")])
+            for token in self.piece(self.layout[k > 0].format(question)):
+                put([token] * (image_tokens if token == self.image else 1))
             put([*self.piece(answer), self.end], True)
         return ids, [ids[t + 1] if t + 1 < len(ids) and learn[t + 1] else -100 for t in range(len(ids))]
 
@@ -181,17 +175,17 @@ def _agreed_steps(work, steps, rank):
     return int(n)
 
 
-def train_decoder(model, tok, sets, steps, batch, seed, rank, work, again=0):
+def train_decoder(tiny, model, tok, sets, steps, batch, seed, rank, work, again=0):
     """Rate 1.5e-3 after a warm-up, and a cosine to nearly nothing over the last DECAY of the steps.
 
     again: 0 for the first round; 1 for the second, which starts warm and leaves out the time of mostly small pictures.
     """
     log = f"{work}/train.log"
-    vision = {id(p) for p in model.vision_tower.parameters()}
+    vision = {id(p) for n, p in model.named_parameters() if tiny.in_tower(n)}
     params = [p for p in model.parameters() if p.requires_grad]
     groups = [{"params": [p for p in params if id(p) not in vision], "scale": 1.0}, {"params": [p for p in params if id(p) in vision], "scale": 0.3}]
     opt = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), weight_decay=0.05)
-    chat = Chat(tok)
+    chat = Chat(tiny, tok)
     names = list(sets)
     count = np.array([len(sets[n].scenes) for n in names], float)
     small = np.array([n == (56, 56) for n in names], float)
@@ -213,7 +207,7 @@ def train_decoder(model, tok, sets, steps, batch, seed, rank, work, again=0):
         tiles, ids, target = next(ready)
         h = tiny.hidden(model, tiles, s.order, ids)
         wanted = target >= 0
-        loss = F.cross_entropy(model.language_model.lm_head(h[wanted]), target[wanted])
+        loss = F.cross_entropy(model.get_output_embeddings()(h[wanted]), target[wanted])
         opt.zero_grad()
         loss.backward()
         _average(params)
@@ -235,25 +229,25 @@ def process(rank, world_size, opts):
     os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(opts.port))
     dist.init_process_group("gloo", rank=rank, world_size=world_size)
     work, log = opts.work, f"{opts.work}/train.log"
-    sets = pictures.load(f"{work}/pictures")
+    tiny = family(opts.family)
+    sets = pictures.load(tiny, f"{work}/pictures")
     tok = Tokenizer.from_file(f"{work}/tokenizer.json")
     model = tiny.build(tok, opts.seed)
-    for p in model.vision_tower.vision_model.post_layernorm.parameters():
-        p.requires_grad_(False)  # computed by the module, read by nobody
     if os.path.exists(f"{work}/tower.pt"):
-        model.vision_tower.load_state_dict(torch.load(f"{work}/tower.pt"))
+        unknown = model.load_state_dict(torch.load(f"{work}/tower.pt"), strict=False).unexpected_keys
+        assert not unknown, f"{work}/tower.pt is of another family: {unknown[0]}"
     else:
-        train_tower(model, sets, opts.tower_steps, 64, opts.seed, rank, log)
+        train_tower(tiny, model, sets, opts.tower_steps, tiny.TOWER_BATCH, opts.seed, rank, log)
         if rank == 0:
-            torch.save(model.vision_tower.state_dict(), f"{work}/tower.pt")
+            torch.save({k: v for k, v in model.state_dict().items() if tiny.in_tower(k)}, f"{work}/tower.pt")
     if not opts.tower_only:
         if os.path.exists(f"{work}/round1.pt"):
             model.load_state_dict(torch.load(f"{work}/round1.pt"))
         else:
-            train_decoder(model, tok, sets, opts.steps, 8, opts.seed, rank, work)
+            train_decoder(tiny, model, tok, sets, opts.steps, 8, opts.seed, rank, work)
             if rank == 0:
                 torch.save(model.state_dict(), f"{work}/round1.pt")
-        train_decoder(model, tok, sets, opts.more_steps, 8, opts.seed, rank, work, again=1)
+        train_decoder(tiny, model, tok, sets, opts.more_steps, 8, opts.seed, rank, work, again=1)
         if rank == 0:
             torch.save(model.state_dict(), f"{work}/model.pt")
     dist.destroy_process_group()
