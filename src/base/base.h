@@ -54,6 +54,14 @@ char *sav_strndup(const char *text, size_t length);
 bool sav_mul(size_t *out, size_t a, size_t b);
 bool sav_add(size_t *out, size_t a, size_t b);
 
+static inline size_t sav_min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static inline size_t sav_round_up(size_t n, size_t unit) { /* to a multiple of unit */
+    return (n + unit - 1) / unit * unit;
+}
+
 /* One block, handed out front to back and given back all at once: the forward's scratch. Every piece is 64-byte aligned.
  * A plan pass measures with base == NULL (take returns NULL and only counts), then the block is made and the same calls
  * run again: the two passes cannot disagree, since they are one function. */

@@ -59,7 +59,8 @@ sav_status sav_weights_open(sav_weights **out, const char *folder, sav_error *er
 void sav_weights_close(sav_weights *weights);
 size_t sav_weights_count(const sav_weights *weights);
 const sav_tensor *sav_weights_at(const sav_weights *weights, size_t i); /* sorted by name */
-const sav_tensor *sav_weights_find(const sav_weights *weights, const char *name);
+size_t sav_weights_index(const sav_weights *weights, const char *name); /* into that list; the count when absent */
+const sav_tensor *sav_weights_find(const sav_weights *weights, const char *name); /* NULL when absent */
 const char *sav_weights_file_of(const sav_weights *weights, const sav_tensor *tensor); /* the shard's path */
 size_t sav_weights_shards(const sav_weights *weights);
 const sav_safetensors *sav_weights_shard(const sav_weights *weights, size_t i); /* in order of file name */

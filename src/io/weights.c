@@ -151,12 +151,16 @@ const sav_tensor *sav_weights_at(const sav_weights *w, size_t i) {
     return w->tensors[i];
 }
 
-const sav_tensor *sav_weights_find(const sav_weights *w, const char *name) {
+size_t sav_weights_index(const sav_weights *w, const char *name) {
     sav_tensor key = {.name = name};
-    const sav_tensor *k = &key;
-    if (w->count == 0) return NULL;
-    const sav_tensor *const *found = bsearch(&k, w->tensors, w->count, sizeof *w->tensors, by_name);
-    return found ? *found : NULL;
+    const sav_tensor *k = &key, **found = NULL;
+    if (w->count) found = bsearch(&k, w->tensors, w->count, sizeof *w->tensors, by_name);
+    return found ? (size_t)(found - w->tensors) : w->count;
+}
+
+const sav_tensor *sav_weights_find(const sav_weights *w, const char *name) {
+    size_t i = sav_weights_index(w, name);
+    return i < w->count ? w->tensors[i] : NULL;
 }
 
 const char *sav_weights_file_of(const sav_weights *w, const sav_tensor *tensor) {

@@ -15,21 +15,6 @@ sav_status sav_binder_begin(sav_binder *b, sav_model *model, const sav_rename *r
     return b->status;
 }
 
-/* The index of a tensor in the folder's sorted list, by its name in the file; count when absent. */
-static size_t find(const sav_binder *b, const char *name) {
-    size_t low = 0, high = sav_weights_count(b->model->weights), n = high;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        int order = strcmp(sav_weights_at(b->model->weights, middle)->name, name);
-        if (order == 0) return middle;
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return n;
-}
-
 static const sav_tensor *look_up(sav_binder *b, char file_name[256], const char *format, va_list args) {
     char name[256];
     vsnprintf(name, sizeof name, format, args);
@@ -40,7 +25,7 @@ static const sav_tensor *look_up(sav_binder *b, char file_name[256], const char 
         snprintf(file_name, 256, "%s%s", r->to, name + n);
         break;
     }
-    size_t at = find(b, file_name);
+    size_t at = sav_weights_index(b->model->weights, file_name);
     if (at == sav_weights_count(b->model->weights)) return NULL;
     b->used[at] = true;
     return sav_weights_at(b->model->weights, at);

@@ -18,18 +18,10 @@
 
 enum { COLS = 128, DEPTH = 512, QUERY_ROWS = 64 };
 
-static size_t min(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t round_up(size_t n, size_t unit) {
-    return (n + unit - 1) / unit * unit;
-}
-
 static bool scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
     size_t own;
     (void)T, (void)K, (void)d;
-    return sav_mul(&own, round_up(keys, 16), QUERY_ROWS) && sav_add(&own, own, (size_t)COLS * DEPTH) &&
+    return sav_mul(&own, sav_round_up(keys, 16), QUERY_ROWS) && sav_add(&own, own, (size_t)COLS * DEPTH) &&
            sav_mul(&own, own, sizeof(float)) && sav_mul(bytes, own, (size_t)threads);
 }
 
@@ -75,9 +67,9 @@ static void linear(float *out, const float *x, const sav_matrix *W, const float 
 #pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, T * N * K))
     for (size_t n0 = 0; n0 < N; n0 += COLS) {
         float *tile = (float *)run->scratch + (size_t)sav_thread() * COLS * DEPTH;
-        size_t cols = min(N - n0, COLS);
+        size_t cols = sav_min(N - n0, COLS);
         for (size_t k0 = 0; k0 < K; k0 += DEPTH) {
-            size_t depth = min(K - k0, DEPTH), stride;
+            size_t depth = sav_min(K - k0, DEPTH), stride;
             const float *w = widen_tile(tile, &stride, W, n0, cols, k0, depth);
             gemm(out + n0, x + k0, w, T, cols, depth, N, K, stride, false, k0 > 0);
         }
@@ -128,7 +120,7 @@ static void softmax_row(float *s, size_t keys, size_t first, size_t last, double
 
 static void attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
                       const sav_run *run) {
-    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), own = round_up(at->keys, 16) * QUERY_ROWS;
+    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), own = sav_round_up(at->keys, 16) * QUERY_ROWS;
 #pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {
         sav_attention_block b;
@@ -143,7 +135,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
             softmax_row(scores + r * b.keys, b.keys, begin, end, at->divide ? 1 / at->scale : at->scale);
         }
         for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
-            gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, min(b.keys - k0, DEPTH), at->heads * d, b.keys,
+            gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, sav_min(b.keys - k0, DEPTH), at->heads * d, b.keys,
                  at->kv_stride, true, k0 > 0);
     }
 }

@@ -16,18 +16,10 @@
 
 enum { QUERY_ROWS = 32 }; /* query rows of one head that one thread handles together; a multiple of every mr */
 
-static size_t min(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t round_up(size_t n, size_t unit) {
-    return (n + unit - 1) / unit * unit;
-}
-
 /* Doubles of one thread: column panels [EXACT_COLS * EXACT_DEPTH], sums [EXACT_ROWS * EXACT_COLS]; for attention the packed
  * queries [QUERY_ROWS * keys or d] and the scores [QUERY_ROWS, keys] as floats. */
 static bool thread_doubles(size_t *out, size_t keys, size_t d) {
-    size_t deep = round_up(keys > d ? keys : d, EXACT_DEPTH), rows;
+    size_t deep = sav_round_up(keys > d ? keys : d, EXACT_DEPTH), rows;
     if (!sav_mul(&rows, deep, QUERY_ROWS + QUERY_ROWS / 2)) return false;
     return sav_add(out, rows, (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
 }
@@ -35,7 +27,7 @@ static bool thread_doubles(size_t *out, size_t keys, size_t d) {
 bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
     size_t own, shared;
     return thread_doubles(&own, keys, d) && sav_mul(&own, own, (size_t)threads) &&
-           sav_mul(&shared, round_up(K, EXACT_DEPTH), min(round_up(T, 8), EXACT_ROWS)) && sav_add(&own, own, shared) &&
+           sav_mul(&shared, sav_round_up(K, EXACT_DEPTH), sav_min(sav_round_up(T, 8), EXACT_ROWS)) && sav_add(&own, own, shared) &&
            sav_mul(bytes, own, sizeof(double));
 }
 
@@ -43,11 +35,11 @@ bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d,
  * k runs in blocks, and inside them in order. */
 static void sum_tile(double *sums, double *panels, const double *a, size_t rows, const exact_operand *W, size_t col,
                      size_t cols, size_t N, size_t K, const exact_isa *isa) {
-    size_t down = round_up(rows, isa->mr) / isa->mr, across = round_up(cols, isa->nr) / isa->nr;
+    size_t down = sav_round_up(rows, isa->mr) / isa->mr, across = sav_round_up(cols, isa->nr) / isa->nr;
     size_t tile = isa->mr * isa->nr;
     memset(sums, 0, down * across * tile * sizeof *sums);
     for (size_t k0 = 0; k0 < K; k0 += EXACT_DEPTH) {
-        size_t depth = min(K - k0, EXACT_DEPTH);
+        size_t depth = sav_min(K - k0, EXACT_DEPTH);
         for (size_t j = 0; j < across; j++) {
             isa->pack(panels, W, isa->nr, col + j * isa->nr, N, k0, depth);
             for (size_t i = 0; i < down; i++)
@@ -59,12 +51,12 @@ static void sum_tile(double *sums, double *panels, const double *a, size_t rows,
 /* out[r * stride + c] = R(sum + bias[c]) of a tile that sum_tile filled; bias NULL: none. */
 static void round_tile(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols,
                        sav_dtype R, const exact_isa *isa) {
-    size_t down = round_up(rows, isa->mr) / isa->mr;
+    size_t down = sav_round_up(rows, isa->mr) / isa->mr;
     for (size_t c0 = 0; c0 < cols; c0 += isa->nr)
         for (size_t r = 0; r < rows; r++) {
             const double *sum = sums + ((c0 / isa->nr * down + r / isa->mr) * isa->mr + r % isa->mr) * isa->nr;
             float *to = out + r * stride + c0;
-            size_t n = min(cols - c0, isa->nr);
+            size_t n = sav_min(cols - c0, isa->nr);
             for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + (double)sav_round((double)bias[c0 + c], R) : sum[c], R);
         }
 }
@@ -73,9 +65,9 @@ void sav_exact_linear(float *out, const float *x, const sav_matrix *W, const flo
                   const exact_isa *isa) {
     const size_t N = W->rows, K = W->cols;
     const exact_operand from = {x, SAV_F32, run->R, K, 1}, weights = {W->data, W->dtype, run->R, K, 1};
-    double *a = run->scratch, *own = a + round_up(K, EXACT_DEPTH) * min(round_up(T, 8), EXACT_ROWS);
+    double *a = run->scratch, *own = a + sav_round_up(K, EXACT_DEPTH) * sav_min(sav_round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
-        size_t rows = min(T - t0, EXACT_ROWS), panels = round_up(rows, isa->mr) / isa->mr;
+        size_t rows = sav_min(T - t0, EXACT_ROWS), panels = sav_round_up(rows, isa->mr) / isa->mr;
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, rows * N * K))
         {
             double *panel = own + (size_t)sav_thread() * ((size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
@@ -84,7 +76,7 @@ void sav_exact_linear(float *out, const float *x, const sav_matrix *W, const flo
             for (size_t i = 0; i < panels; i++) isa->pack(a + i * K * isa->mr, &from, isa->mr, t0 + i * isa->mr, T, 0, K);
 #pragma omp for schedule(dynamic)
             for (size_t n0 = 0; n0 < N; n0 += EXACT_COLS) {
-                size_t cols = min(N - n0, EXACT_COLS);
+                size_t cols = sav_min(N - n0, EXACT_COLS);
                 sum_tile(sums, panel, a, rows, &weights, n0, cols, N, K, isa);
                 round_tile(out + t0 * N + n0, N, sums, bias ? bias + n0 : NULL, rows, cols, run->R, isa);
             }
@@ -138,7 +130,7 @@ static void scores_block(float *scores, double *a, double *panel, double *sums, 
                          const sav_attention_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
     for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * d, &from->q, isa->mr, i, b->rows, 0, d);
     for (size_t n0 = 0; n0 < b->keys; n0 += EXACT_COLS) {
-        size_t cols = min(b->keys - n0, EXACT_COLS);
+        size_t cols = sav_min(b->keys - n0, EXACT_COLS);
         sum_tile(sums, panel, a, b->rows, &from->k, n0, cols, b->keys, d, isa);
         round_tile(scores + n0, b->keys, sums, NULL, b->rows, cols, run->R, isa);
     }
@@ -149,7 +141,7 @@ static void values_block(float *out, size_t out_stride, const float *scores, dou
     const exact_operand p = {scores, SAV_F32, SAV_F32, b->keys, 1};
     for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * b->keys, &p, isa->mr, i, b->rows, 0, b->keys);
     for (size_t n0 = 0; n0 < d; n0 += EXACT_COLS) {
-        size_t cols = min(d - n0, EXACT_COLS);
+        size_t cols = sav_min(d - n0, EXACT_COLS);
         sum_tile(sums, panel, a, b->rows, &from->v, n0, cols, d, b->keys, isa);
         round_tile(out + n0, out_stride, sums, NULL, b->rows, cols, run->R, isa);
     }
@@ -158,7 +150,7 @@ static void values_block(float *out, size_t out_stride, const float *scores, dou
 void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
                      const sav_run *run, const exact_isa *isa) {
     const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS);
-    const size_t deep = round_up(at->keys > d ? at->keys : d, EXACT_DEPTH);
+    const size_t deep = sav_round_up(at->keys > d ? at->keys : d, EXACT_DEPTH);
     const size_t own = deep * (QUERY_ROWS + QUERY_ROWS / 2) + (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS;
 #pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {
