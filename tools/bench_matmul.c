@@ -85,10 +85,10 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     }
     const sav_matrix W = {w, SAV_BF16, N, K};
     const sav_run run = {.R = SAV_F32, .threads = 1, .team_work = SAV_TEAM_WORK, .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
-    kernels->linear(out, x, &W, NULL, T, &run);
+    sav_linear(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
         double top = peak(exact), start = seconds();
-        kernels->linear(out, x, &W, NULL, T, &run);
+        sav_linear(out, x, &W, NULL, T, kernels, &run);
         double rate = 2e-9 * (double)T * (double)N * (double)K / (seconds() - start);
         shares[r] = rate / top;
         if (rate > best) best = rate;

@@ -11,9 +11,8 @@
 
 /* One row of the exact engine: its matmul compiled for one ISA. */
 #define EXACT(isa_name)                                                                                                   \
-    static void linear_##isa_name(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T,           \
-                                  const sav_run *run) {                                                                   \
-        sav_exact_linear(out, x, W, bias, T, run, &sav_exact_isa_##isa_name);                                                     \
+    static void linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {    \
+        sav_exact_linear(to, count, x, T, run, &sav_exact_isa_##isa_name);                                                \
     }                                                                                                                     \
     static void attention_##isa_name(float *out, const float *q, const float *k, const float *v, const sav_attention *at, \
                                      const sav_run *run) {                                                                \

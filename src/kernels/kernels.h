@@ -21,6 +21,13 @@ typedef struct sav_matrix {
     size_t rows, cols; /* N, K */
 } sav_matrix;
 
+/* One of the matrices that the same rows x [T, K] go through: out[T, N] = x . W[N, K]^T + bias[N]; bias NULL: none. */
+typedef struct sav_product {
+    float *out; /* [T, N] */
+    const sav_matrix *W;
+    const float *bias; /* [N] */
+} sav_product;
+
 /* Below some hundred microseconds the barriers of a team of threads cost more than it saves, and on a busy machine a hundred
  * times more, since a thread that waits may wait for one that is not scheduled. In multiply-adds. */
 #ifndef SAV_TEAM_WORK /* make portability builds with 0 */
@@ -54,8 +61,9 @@ typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_G
 typedef struct sav_kernels {
     const char *engine; /* "exact", "blas" */
     const char *isa;    /* "c", "avx2", … */
-    /* out[T, N] = x[T, K] . W[N, K]^T + bias[N]; bias NULL: none. */
-    void (*linear)(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run);
+    /* x [T, K] through `count` matrices of K columns: one loop over all their outputs, so that small ones share the threads
+     * and x is prepared once. */
+    void (*linear)(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run);
     /* out[queries, heads * d] = softmax(q k^T * scale + mask) v. */
     void (*attention)(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
                       const sav_run *run);
@@ -66,6 +74,38 @@ typedef struct sav_kernels {
     /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL: nothing to try. */
     bool (*sound)(const char **what);
 } sav_kernels;
+
+/* One product alone. */
+static inline void sav_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T,
+                              const sav_kernels *kernels, const sav_run *run) {
+    const sav_product one = {out, W, bias};
+    kernels->linear(&one, 1, x, T, run);
+}
+
+/* The outputs of several products in tiles of at most `width` columns, counted through. */
+static inline size_t sav_product_tiles(const sav_product *to, size_t count, size_t width) {
+    size_t tiles = 0;
+    for (size_t i = 0; i < count; i++) tiles += (to[i].W->rows + width - 1) / width;
+    return tiles;
+}
+
+/* The tile-th of them: its product, and its first column there. */
+static inline const sav_product *sav_product_tile(size_t *column, const sav_product *to, size_t width, size_t tile) {
+    for (;; to++) {
+        const size_t tiles = (to->W->rows + width - 1) / width;
+        if (tile < tiles) break;
+        tile -= tiles;
+    }
+    *column = tile * width;
+    return to;
+}
+
+/* Multiply-adds. */
+static inline size_t sav_product_work(const sav_product *to, size_t count, size_t T) {
+    size_t work = 0;
+    for (size_t i = 0; i < count; i++) work += T * to[i].W->rows * to[i].W->cols;
+    return work;
+}
 
 /* engine and isa by name; NULL: the default engine, the best ISA of this CPU. NULL result: not built, or not on this CPU;
  * then err says which there are. */

@@ -48,9 +48,9 @@ static void attention(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, size_t
     const sav_qwen2_layer *layer = &m->layers[l];
     const size_t Q = c->H * c->d, KV = c->G * c->d, half = c->d / 2;
     float *q = s->q + first * Q;
-    kernels->linear(q, s->normed + first * c->D, &layer->q_proj, layer->q_bias, T - first, run);
-    kernels->linear(s->k, s->normed, &layer->k_proj, layer->k_bias, T, run);
-    kernels->linear(s->v, s->normed, &layer->v_proj, layer->v_bias, T, run);
+    const sav_product qkv[] = {{q, &layer->q_proj, layer->q_bias}, {s->k, &layer->k_proj, layer->k_bias}, {s->v, &layer->v_proj, layer->v_bias}};
+    if (first) sav_linear(q, s->normed + first * c->D, &layer->q_proj, layer->q_bias, T - first, kernels, run);
+    kernels->linear(first ? qkv + 1 : qkv, first ? 2 : 3, s->normed, T, run);
     sav_show_rows(trace, s->q, T, Q, "%slayers.%zu.self_attn.q_proj.output", m->prefix, l);
     sav_show_rows(trace, s->k, T, KV, "%slayers.%zu.self_attn.k_proj.output", m->prefix, l);
     sav_show_rows(trace, s->v, T, KV, "%slayers.%zu.self_attn.v_proj.output", m->prefix, l);
@@ -69,17 +69,17 @@ static void mlp(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, size_t T, co
                 const sav_run *run, sav_trace *trace) {
     const sav_qwen2_layer *layer = &m->layers[l];
     const size_t D = m->config.D, F = m->config.F;
+    const sav_product gate_up[] = {{s->gate, &layer->gate_proj, NULL}, {s->up, &layer->up_proj, NULL}};
     for (size_t t = 0; t < T; t += s->mlp_rows) {
         size_t rows = T - t < s->mlp_rows ? T - t : s->mlp_rows; /* T when stages are shown */
-        kernels->linear(s->gate, s->normed + t * D, &layer->gate_proj, NULL, rows, run);
+        kernels->linear(gate_up, 2, s->normed + t * D, rows, run);
         sav_show_rows(trace, s->gate, rows, F, "%slayers.%zu.mlp.gate_proj.output", m->prefix, l);
         kernels->activation(s->gate, s->gate, rows * F, SAV_SILU, run);
         sav_show_rows(trace, s->gate, rows, F, "%slayers.%zu.mlp.act_fn.output", m->prefix, l);
-        kernels->linear(s->up, s->normed + t * D, &layer->up_proj, NULL, rows, run);
         sav_show_rows(trace, s->up, rows, F, "%slayers.%zu.mlp.up_proj.output", m->prefix, l);
         sav_times(s->gate, s->gate, s->up, rows * F, run);
         sav_show_rows(trace, s->gate, rows, F, "%slayers.%zu.mlp.down_proj.input", m->prefix, l);
-        kernels->linear(s->added + t * D, s->gate, &layer->down_proj, NULL, rows, run);
+        sav_linear(s->added + t * D, s->gate, &layer->down_proj, NULL, rows, kernels, run);
     }
     sav_show_rows(trace, s->added, T, D, "%slayers.%zu.mlp.down_proj.output", m->prefix, l);
 }
@@ -98,7 +98,7 @@ void sav_qwen2_forward(float *tap, sav_qwen2_scratch *s, const int64_t *position
         attention(s, l, m, T, last ? T - 1 : 0, kernels, run, trace);
         memcpy(tap + l * Q, s->mixed + (T - 1) * Q, Q * sizeof *tap);
         if (last) return;
-        kernels->linear(s->added, s->mixed, &layer->o_proj, NULL, T, run);
+        sav_linear(s->added, s->mixed, &layer->o_proj, NULL, T, kernels, run);
         sav_show_rows(trace, s->added, T, D, "%slayers.%zu.self_attn.o_proj.output", m->prefix, l);
         sav_plus(s->x, s->x, s->added, T * D, run);
         sav_rms_norm(s->normed, s->x, layer->post_norm, T, D, c->norm_eps, run);
@@ -110,7 +110,7 @@ void sav_qwen2_forward(float *tap, sav_qwen2_scratch *s, const int64_t *position
     if (!whole || trace->status) return;
     sav_rms_norm(s->normed, s->x, m->norm, T, D, c->norm_eps, run);
     sav_show_rows(trace, s->normed, T, D, "%snorm.output", m->prefix);
-    kernels->linear(s->logits, s->normed + (T - 1) * D, &m->lm_head, NULL, 1, run);
+    sav_linear(s->logits, s->normed + (T - 1) * D, &m->lm_head, NULL, 1, kernels, run);
     sav_show_rows(trace, s->logits, 1, c->V, "%slm_head.output", m->head_prefix);
     const size_t shape[3] = {depth, c->H, c->d};
     sav_show(trace, tap, 3, shape, "sav.tap");

@@ -120,7 +120,7 @@ static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
     const bool windowed = c->window && !c->full[i];
     const size_t *segments = windowed ? s->windows : s->frames, count = windowed ? s->window_count : s->frame_count;
     const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
-    kernels->linear(s->qkv, s->normed, &block->qkv, block->qkv_bias, P, run);
+    sav_linear(s->qkv, s->normed, &block->qkv, block->qkv_bias, P, kernels, run);
     sav_show_rows(trace, s->qkv, P, 3 * E, "visual.blocks.%zu.attn.qkv.output", i);
     /* PARITY: q and k are rotated in float32 and narrowed afterwards, unlike the decoder's (golden/qwen_vl, bf16 cases). Heads
      * of q and of k lie side by side. */
@@ -131,7 +131,7 @@ static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
                                  .scale = sqrt((double)d), .divide = true};
     kernels->attention(s->mixed, s->qkv, s->qkv + E, s->qkv + 2 * E, &shape, run);
     sav_show_rows(trace, s->mixed, P, E, "visual.blocks.%zu.attn.proj.input", i);
-    kernels->linear(s->added, s->mixed, &block->proj, block->proj_bias, P, run);
+    sav_linear(s->added, s->mixed, &block->proj, block->proj_bias, P, kernels, run);
     sav_show_rows(trace, s->added, P, E, "visual.blocks.%zu.attn.proj.output", i);
 }
 
@@ -140,11 +140,11 @@ static void plain_mlp(sav_qwen_vit_scratch *s, size_t t, size_t rows, size_t i, 
                       const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_block *block = &m->blocks[i];
     const size_t E = m->config.E, M = m->config.M;
-    kernels->linear(s->wide, s->normed + t * E, &block->fc1, block->fc1_bias, rows, run);
+    sav_linear(s->wide, s->normed + t * E, &block->fc1, block->fc1_bias, rows, kernels, run);
     sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.fc1.output", i);
     kernels->activation(s->wide, s->wide, rows * M, SAV_QUICK_GELU, run);
     sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.act.output", i);
-    kernels->linear(s->added + t * E, s->wide, &block->fc2, block->fc2_bias, rows, run);
+    sav_linear(s->added + t * E, s->wide, &block->fc2, block->fc2_bias, rows, kernels, run);
     sav_show_rows(trace, s->added + t * E, rows, E, "visual.blocks.%zu.mlp.fc2.output", i);
 }
 
@@ -153,15 +153,15 @@ static void gated_mlp(sav_qwen_vit_scratch *s, size_t t, size_t rows, size_t i, 
                       const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_block *block = &m->blocks[i];
     const size_t E = m->config.E, M = m->config.M;
-    kernels->linear(s->wide, s->normed + t * E, &block->fc1, block->fc1_bias, rows, run);
+    const sav_product gate_up[] = {{s->wide, &block->fc1, block->fc1_bias}, {s->up, &block->up, block->up_bias}};
+    kernels->linear(gate_up, 2, s->normed + t * E, rows, run);
     sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.gate_proj.output", i);
     kernels->activation(s->wide, s->wide, rows * M, SAV_SILU, run);
     sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.act_fn.output", i);
-    kernels->linear(s->up, s->normed + t * E, &block->up, block->up_bias, rows, run);
     sav_show_rows(trace, s->up, rows, M, "visual.blocks.%zu.mlp.up_proj.output", i);
     sav_times(s->wide, s->wide, s->up, rows * M, run);
     sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.down_proj.input", i);
-    kernels->linear(s->added + t * E, s->wide, &block->fc2, block->fc2_bias, rows, run);
+    sav_linear(s->added + t * E, s->wide, &block->fc2, block->fc2_bias, rows, kernels, run);
     sav_show_rows(trace, s->added + t * E, rows, E, "visual.blocks.%zu.mlp.down_proj.output", i);
 }
 
@@ -193,11 +193,11 @@ static void merge(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, cons
     const size_t unit = c->grid.merge * c->grid.merge, rows = P / unit, wide = unit * c->E;
     norm(s->normed, s->x, m->ln_q, m->ln_q_bias, P, c->E, run);
     sav_show_rows(trace, s->normed, P, c->E, "visual.merger.ln_q.output");
-    kernels->linear(s->merged, s->normed, &m->mlp_0, m->mlp_0_bias, rows, run); /* [P, E] read as [P/4, 4E] */
+    sav_linear(s->merged, s->normed, &m->mlp_0, m->mlp_0_bias, rows, kernels, run); /* [P, E] read as [P/4, 4E] */
     sav_show_rows(trace, s->merged, rows, wide, "visual.merger.mlp.0.output");
     kernels->activation(s->merged, s->merged, rows * wide, SAV_GELU_ERF, run);
     sav_show_rows(trace, s->merged, rows, wide, "visual.merger.mlp.1.output");
-    kernels->linear(s->out, s->merged, &m->mlp_2, m->mlp_2_bias, rows, run);
+    sav_linear(s->out, s->merged, &m->mlp_2, m->mlp_2_bias, rows, kernels, run);
     sav_show_rows(trace, s->out, rows, c->D, "visual.merger.output");
 }
 
@@ -208,7 +208,7 @@ void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids,
     float *embedded = s->order ? s->normed : s->x;
     sav_qwen_vit_lay_out(s, grids, images, c);
     rotary(s, P, m, run);
-    kernels->linear(embedded, pixels, &m->patch_embed, NULL, P, run);
+    sav_linear(embedded, pixels, &m->patch_embed, NULL, P, kernels, run);
     sav_show_rows(trace, embedded, P, c->E, "visual.patch_embed.output");
     if (s->order) gather(s->x, embedded, s->order, P / unit, unit * c->E);
     for (size_t i = 0; i < c->layers && !trace->status; i++) run_block(s, P, i, m, kernels, run, trace);

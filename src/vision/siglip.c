@@ -54,7 +54,7 @@ static void embed(sav_siglip_scratch *s, const float *const *tiles, size_t n, co
     const sav_siglip_config *c = &m->config;
     const size_t P = c->g * c->g, C = c->C;
     for (size_t i = 0; i < n; i++) unfold(s->columns + i * P * 3 * c->patch * c->patch, tiles[i], c, run);
-    kernels->linear(s->x, s->columns, &m->patch_embedding, m->patch_bias, n * P, run);
+    sav_linear(s->x, s->columns, &m->patch_embedding, m->patch_bias, n * P, kernels, run);
     if (sav_watched(trace)) { /* the convolution's own layout: [n, C, g, g] */
         const size_t shape[4] = {n, C, c->g, c->g};
         for (size_t i = 0; i < n; i++)
@@ -71,9 +71,8 @@ static void attention(sav_siglip_scratch *s, size_t n, const sav_siglip *m, cons
     const size_t P = c->g * c->g, C = c->C, d = C / c->heads;
     const sav_attention shape = {.queries = P, .keys = P, .heads = c->heads, .kv_heads = c->heads, .d = d,
                                  .q_stride = C, .kv_stride = C, .scale = sav_head_scale(d)};
-    kernels->linear(s->q, s->normed, &layer->q_proj, layer->q_bias, n * P, run);
-    kernels->linear(s->k, s->normed, &layer->k_proj, layer->k_bias, n * P, run);
-    kernels->linear(s->v, s->normed, &layer->v_proj, layer->v_bias, n * P, run);
+    const sav_product qkv[] = {{s->q, &layer->q_proj, layer->q_bias}, {s->k, &layer->k_proj, layer->k_bias}, {s->v, &layer->v_proj, layer->v_bias}};
+    kernels->linear(qkv, 3, s->normed, n * P, run);
     for (size_t i = 0; i < n; i++) {
         size_t at = i * P * C;
         kernels->attention(s->mixed + at, s->q + at, s->k + at, s->v + at, &shape, run);
@@ -93,16 +92,16 @@ static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_s
     sav_show(trace, s->k, 3, shape, TOWER "encoder.layers.%zu.self_attn.k_proj.output", i);
     sav_show(trace, s->v, 3, shape, TOWER "encoder.layers.%zu.self_attn.v_proj.output", i);
     sav_show(trace, s->mixed, 3, shape, TOWER "encoder.layers.%zu.self_attn.out_proj.input", i);
-    kernels->linear(s->added, s->mixed, &layer->out_proj, layer->out_bias, rows, run);
+    sav_linear(s->added, s->mixed, &layer->out_proj, layer->out_bias, rows, kernels, run);
     sav_show(trace, s->added, 3, shape, TOWER "encoder.layers.%zu.self_attn.out_proj.output", i);
     sav_plus(s->x, s->x, s->added, rows * C, run);
     sav_layer_norm(s->normed, s->x, layer->norm2, layer->norm2_bias, rows, C, c->norm_eps, run);
     sav_show(trace, s->normed, 3, shape, TOWER "encoder.layers.%zu.layer_norm2.output", i);
-    kernels->linear(s->wide, s->normed, &layer->fc1, layer->fc1_bias, rows, run);
+    sav_linear(s->wide, s->normed, &layer->fc1, layer->fc1_bias, rows, kernels, run);
     sav_show(trace, s->wide, 3, wide, TOWER "encoder.layers.%zu.mlp.fc1.output", i);
     kernels->activation(s->wide, s->wide, rows * c->F, SAV_GELU_TANH, run);
     sav_show(trace, s->wide, 3, wide, TOWER "encoder.layers.%zu.mlp.activation_fn.output", i);
-    kernels->linear(s->added, s->wide, &layer->fc2, layer->fc2_bias, rows, run);
+    sav_linear(s->added, s->wide, &layer->fc2, layer->fc2_bias, rows, kernels, run);
     sav_show(trace, s->added, 3, shape, TOWER "encoder.layers.%zu.mlp.fc2.output", i);
     sav_plus(s->x, s->x, s->added, rows * C, run);
     sav_show(trace, s->x, 3, shape, TOWER "encoder.layers.%zu.output", i);
@@ -113,12 +112,12 @@ static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_s
 static void project(float *out, sav_siglip_scratch *s, size_t n, size_t P, const sav_projector *m,
                     const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const size_t D = m->linear_1.rows, shape[3] = {n, P, D};
-    kernels->linear(s->hidden, s->x, &m->linear_1, NULL, n * P, run);
+    sav_linear(s->hidden, s->x, &m->linear_1, NULL, n * P, kernels, run);
     sav_plus_row(s->hidden, s->hidden, m->bias_1, n * P, D, run);
     sav_show(trace, s->hidden, 3, shape, "multi_modal_projector.linear_1.output");
     kernels->activation(s->hidden, s->hidden, n * P * D, SAV_GELU_ERF, run);
     sav_show(trace, s->hidden, 3, shape, "multi_modal_projector.act.output");
-    kernels->linear(out, s->hidden, &m->linear_2, m->bias_2, n * P, run);
+    sav_linear(out, s->hidden, &m->linear_2, m->bias_2, n * P, kernels, run);
     sav_show(trace, out, 3, shape, "multi_modal_projector.linear_2.output");
 }
 

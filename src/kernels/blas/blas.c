@@ -62,19 +62,22 @@ static void gemm(float *c, const float *a, const float *b, size_t m, size_t n, s
                 (int)a_stride, b, (int)b_stride, add ? 1.0f : 0.0f, c, (int)c_stride);
 }
 
-static void linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run) {
-    const size_t N = W->rows, K = W->cols;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, T * N * K))
-    for (size_t n0 = 0; n0 < N; n0 += COLS) {
+static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {
+    const size_t tiles = sav_product_tiles(to, count, COLS);
+#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, T)))
+    for (size_t i = 0; i < tiles; i++) {
+        size_t n0;
+        const sav_product *p = sav_product_tile(&n0, to, COLS, i);
+        const sav_matrix *W = p->W;
+        const size_t N = W->rows, K = W->cols, cols = sav_min(N - n0, COLS);
         float *tile = (float *)run->scratch + (size_t)sav_thread() * COLS * DEPTH;
-        size_t cols = sav_min(N - n0, COLS);
         for (size_t k0 = 0; k0 < K; k0 += DEPTH) {
             size_t depth = sav_min(K - k0, DEPTH), stride;
             const float *w = widen_tile(tile, &stride, W, n0, cols, k0, depth);
-            gemm(out + n0, x + k0, w, T, cols, depth, N, K, stride, false, k0 > 0);
+            gemm(p->out + n0, x + k0, w, T, cols, depth, N, K, stride, false, k0 > 0);
         }
-        for (size_t t = 0; t < T && bias; t++)
-            for (size_t c = 0; c < cols; c++) out[t * N + n0 + c] += bias[n0 + c];
+        for (size_t t = 0; t < T && p->bias; t++)
+            for (size_t c = 0; c < cols; c++) p->out[t * N + n0 + c] += p->bias[n0 + c];
     }
 }
 

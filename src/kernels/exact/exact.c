@@ -61,24 +61,26 @@ static void round_tile(float *out, size_t stride, const double *sums, const floa
         }
 }
 
-void sav_exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
-                  const exact_isa *isa) {
-    const size_t N = W->rows, K = W->cols;
-    const exact_operand from = {x, SAV_F32, run->R, K, 1}, weights = {W->data, W->dtype, run->R, K, 1};
+void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const exact_isa *isa) {
+    const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, EXACT_COLS);
+    const exact_operand from = {x, SAV_F32, run->R, K, 1};
     double *a = run->scratch, *own = a + sav_round_up(K, EXACT_DEPTH) * sav_min(sav_round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
         size_t rows = sav_min(T - t0, EXACT_ROWS), panels = sav_round_up(rows, isa->mr) / isa->mr;
-#pragma omp parallel num_threads(run->threads) if (sav_team(run, rows * N * K))
+#pragma omp parallel num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, rows)))
         {
             double *panel = own + (size_t)sav_thread() * ((size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
             double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH;
 #pragma omp for schedule(static)
             for (size_t i = 0; i < panels; i++) isa->pack(a + i * K * isa->mr, &from, isa->mr, t0 + i * isa->mr, T, 0, K);
 #pragma omp for schedule(dynamic)
-            for (size_t n0 = 0; n0 < N; n0 += EXACT_COLS) {
-                size_t cols = sav_min(N - n0, EXACT_COLS);
+            for (size_t i = 0; i < tiles; i++) {
+                size_t n0;
+                const sav_product *p = sav_product_tile(&n0, to, EXACT_COLS, i);
+                const size_t N = p->W->rows, cols = sav_min(N - n0, EXACT_COLS);
+                const exact_operand weights = {p->W->data, p->W->dtype, run->R, K, 1};
                 sum_tile(sums, panel, a, rows, &weights, n0, cols, N, K, isa);
-                round_tile(out + t0 * N + n0, N, sums, bias ? bias + n0 : NULL, rows, cols, run->R, isa);
+                round_tile(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows, cols, run->R, isa);
             }
         }
     }

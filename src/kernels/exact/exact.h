@@ -31,8 +31,7 @@ extern const exact_isa sav_exact_isa_c;
 extern const exact_isa sav_exact_isa_avx2, sav_exact_isa_avx512;
 #endif
 
-void sav_exact_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T, const sav_run *run,
-                  const exact_isa *isa);
+void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const exact_isa *isa);
 void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
                      const sav_run *run, const exact_isa *isa);
 void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
