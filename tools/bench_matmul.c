@@ -83,7 +83,7 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
         memcpy(&bits, &v, sizeof bits);
         w[i] = (uint16_t)(bits >> 16); /* bf16, as checkpoints store */
     }
-    const sav_matrix W = {w, SAV_BF16, N, K};
+    const sav_matrix W = {.data = w, .dtype = SAV_BF16, .rows = N, .cols = K};
     const sav_run run = {.R = SAV_F32, .threads = 1, .team_work = SAV_TEAM_WORK, .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
     sav_linear(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {

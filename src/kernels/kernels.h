@@ -4,6 +4,7 @@
  * session; everything else is in elementwise.h and is the same for all engines, evaluated as the numeric contract says.
  *
  *   exact/  the contract: double sums in increasing k, one rounding to R an operation
+ *   int8/   matrices of a quantised folder: whole-number dot products; everything else by the best float32 engine
  *   blas/   float32: each tile's matmul by OpenBLAS, weights widened a tile at a time
  *
  * Values of every storage type R travel in floats, which hold all numbers of f32, bf16 and f16.
@@ -16,9 +17,11 @@
 
 /* A weight matrix as stored and mapped: W [N, K], row n gives output n. May be unaligned. */
 typedef struct sav_matrix {
-    const void *data; /* [rows, cols] of dtype */
-    sav_dtype dtype;  /* SAV_F32, SAV_BF16, SAV_F16 */
+    const void *data; /* [rows, cols] of dtype; SAV_U8: panels of 16 rows (kernels/int8/int8.h) */
+    sav_dtype dtype;  /* SAV_F32, SAV_BF16, SAV_F16; SAV_U8 in quantised folders, which only the int8 engine reads */
     size_t rows, cols; /* N, K */
+    const float *scales; /* SAV_U8: [panels, groups, 16] */
+    size_t group;        /* SAV_U8: columns that share a scale */
 } sav_matrix;
 
 /* One of the matrices that the same rows x [T, K] go through: out[T, N] = x . W[N, K]^T + bias[N]; bias NULL: none. */

@@ -83,7 +83,7 @@ sav_matrix sav_bind_matrix(sav_binder *b, size_t rows, size_t cols, const char *
     va_start(args, format);
     const sav_tensor *t = bind(b, 2, shape, format, args);
     va_end(args);
-    return t ? (sav_matrix){t->data, t->dtype, rows, cols} : (sav_matrix){0};
+    return t ? (sav_matrix){.data = t->data, .dtype = t->dtype, .rows = rows, .cols = cols} : (sav_matrix){0};
 }
 
 sav_matrix sav_bind_filters(sav_binder *b, int rank, const size_t *shape, const char *format, ...) {
@@ -91,7 +91,7 @@ sav_matrix sav_bind_filters(sav_binder *b, int rank, const size_t *shape, const 
     va_start(args, format);
     const sav_tensor *t = bind(b, rank, shape, format, args);
     va_end(args);
-    return t ? (sav_matrix){t->data, t->dtype, shape[0], t->count / shape[0]} : (sav_matrix){0};
+    return t ? (sav_matrix){.data = t->data, .dtype = t->dtype, .rows = shape[0], .cols = t->count / shape[0]} : (sav_matrix){0};
 }
 
 const float *sav_bind_vector(sav_binder *b, size_t n, const char *format, ...) {

@@ -57,7 +57,7 @@ static sav_matrix matrix(void **block, float *wide, size_t rows, size_t cols, sa
         uint16_t half = dtype == SAV_BF16 ? sav_narrow_bf16(wide[i]) : sav_narrow_f16(wide[i]);
         memcpy(bytes + shift + i * size, dtype == SAV_F32 ? (const void *)&wide[i] : &half, size);
     }
-    return (sav_matrix){bytes + shift, dtype, rows, cols};
+    return (sav_matrix){.data = bytes + shift, .dtype = dtype, .rows = rows, .cols = cols};
 }
 
 /* Scratch of just the size that the kernels ask for, so that a sanitizer sees a step beyond it. */
