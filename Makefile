@@ -61,6 +61,7 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
 # Products of floats are exact in double: only here may the compiler fuse them into the sums.
 $(BUILD)/src/kernels/exact/matmul_%.o: CFLAGS += -ffp-contract=fast
+$(BUILD)/src/kernels/peak%.o: CFLAGS += -ffp-contract=fast
 # Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
 $(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma
@@ -154,7 +155,6 @@ $(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary
 bench: $(BUILD)/tools/bench_matmul
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_matmul
 
-$(BUILD)/tools/bench_matmul.o: CFLAGS += -ffp-contract=fast
 $(BUILD)/tools/bench_matmul: $(BUILD)/tools/bench_matmul.o $(BUILD)/libsavs.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 

@@ -8,58 +8,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/os.h"
 #include "kernels/kernels.h"
-
-enum { SUMS = 12, STEPS = 4000000 };
-
-/* Twelve independent chains of fused multiply-adds hide their latency on every CPU of the last ten years. */
-#define PEAK(name, type, bytes, isa)                                                                       \
-    static isa double name(double x) {                                                                     \
-        typedef type vec __attribute__((vector_size(bytes)));                                              \
-        vec s[SUMS], a = (vec){0} + (type)x, b = (vec){0} + (type)1e-9;                                    \
-        for (int i = 0; i < SUMS; i++) s[i] = (vec){0} + (type)i;                                          \
-        for (long n = 0; n < STEPS; n++)                                                                   \
-            for (int i = 0; i < SUMS; i++) s[i] = s[i] * a + b;                                            \
-        double sum = 0;                                                                                    \
-        for (int i = 0; i < SUMS; i++) sum += (double)s[i][0];                                             \
-        return sum;                                                                                        \
-    }
-
-#if defined(__x86_64__)
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX512 __attribute__((target("avx512f")))
-PEAK(double_256, double, 32, AVX2)
-PEAK(float_256, float, 32, AVX2)
-PEAK(double_512, double, 64, AVX512)
-PEAK(float_512, float, 64, AVX512)
-#endif
-PEAK(double_128, double, 16, )
-PEAK(float_128, float, 16, )
-
-/* CPU seconds of this process: what other processes take is not counted. */
-static double seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Gflop/s; the multiply-add counts twice. */
-static double peak(bool in_double) {
-    double (*loop)(double) = in_double ? double_128 : float_128;
-    int lanes = in_double ? 2 : 4;
-#if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f"))
-        loop = in_double ? double_512 : float_512, lanes *= 4;
-    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        loop = in_double ? double_256 : float_256, lanes *= 2;
-#endif
-    double start = seconds();
-    volatile double keep = loop(0.999);
-    (void)keep;
-    return 2e-9 * SUMS * STEPS * lanes / (seconds() - start);
-}
+#include "kernels/peak.h"
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -87,9 +39,9 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     const sav_run run = {.R = SAV_F32, .threads = 1, .team_work = SAV_TEAM_WORK, .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
     sav_linear(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
-        double top = peak(exact), start = seconds();
+        double top = sav_peak(kernels->isa, exact), start = sav_os_cpu_seconds();
         sav_linear(out, x, &W, NULL, T, kernels, &run);
-        double rate = 2e-9 * (double)T * (double)N * (double)K / (seconds() - start);
+        double rate = 2e-9 * (double)T * (double)N * (double)K / (sav_os_cpu_seconds() - start);
         shares[r] = rate / top;
         if (rate > best) best = rate;
     }

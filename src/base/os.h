@@ -51,6 +51,8 @@ void sav_os_guard_streams(void);
 bool sav_os_is_terminal(int descriptor);
 
 double sav_os_seconds(void);         /* monotonic */
+double sav_os_cpu_seconds(void);     /* of this process, all threads: what other processes take is not counted */
+uint64_t sav_os_peak_bytes(void);    /* most memory this process had resident so far, mapped files included; 0: unknown */
 int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
 
 #endif
