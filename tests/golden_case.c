@@ -40,7 +40,7 @@ bool golden_case_open(golden_case *c, const sav_json *node, sav_options options)
         !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err), &err))
         return false;
     /* Small as the fixtures are, threads must show if they ever do; costly where other processes run beside, so not for all. */
-    if (strcmp(c->stored, "all") == 0) sav_session_team_work(c->session, 0);
+    if (strcmp(c->stored, "all") == 0 || sav_json_get(node, "truth")) sav_session_team_work(c->session, 0);
     if (literal->kind == SAV_JSON_STRING &&
         !CHECK_OK(sav_os_read_file(&c->literal, &length, golden_path(literal->text, ""), 1 << 20, &err), &err))
         return false;

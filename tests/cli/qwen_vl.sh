@@ -24,6 +24,9 @@ for family in v2:qwen2-vl v25:qwen2.5-vl; do
     expect 1 '' diff "golden/qwen_vl/$case-min.exact.safetensors" "$scratch/$case-min.safetensors"
     silent=
     holds input_ids
+    expect 0 '' dump --engine exact --quiet --model "$model" --messages "golden/qwen_vl/$case-20x30.messages.json" --out "$scratch/all.safetensors"
+    expect 0 '' diff "golden/qwen_vl/$case-20x30.exact.safetensors" "$scratch/all.safetensors"
+    holds 'stages, every bit'
     expect 0 '' info --model "$model"
     holds 'a picture of 640 x 480 and 64 tokens of text: 455 tokens'
 done
