@@ -125,6 +125,12 @@ const sav_session_info *sav_session_describe(const sav_session *session);
  * count, prompt longer than max_positions). */
 sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth, sav_error *err);
 
+/* The same for several prompts, taps [count, L, H, d]: each weight is read once for all of them, a picture that several show
+ * goes through the tower once, and what prompts begin with in common is computed once. The exact engine's taps are the same
+ * to the bit. A batch larger than memory wants is cut. An error's message begins with "prompt N: ". */
+sav_status sav_forward_batch(sav_session *session, const sav_prompt *prompts, size_t count, float *taps, size_t depth,
+                             sav_error *err);
+
 /* One stage of a forward under its PyTorch module path, "model.layers.3.self_attn.o_proj.input". */
 typedef struct sav_snapshot {
     const char *name;

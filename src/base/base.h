@@ -102,5 +102,6 @@ typedef struct sav_sha256 {
 void sav_sha256_init(sav_sha256 *hash);
 void sav_sha256_update(sav_sha256 *hash, const void *bytes, size_t length);
 void sav_sha256_hex(sav_sha256 *hash, char hex[65]); /* ends the hash */
+sav_status sav_sha256_file(char hex[65], const char *path, sav_error *err); /* of a whole file */
 
 #endif

@@ -1,7 +1,7 @@
 /* sha256.c: SHA-256 as FIPS 180-4 writes it: names models, samples and dumps. */
 #include <string.h>
 
-#include "base/base.h"
+#include "base/os.h"
 
 static const uint32_t K256[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
@@ -78,4 +78,16 @@ void sav_sha256_hex(sav_sha256 *hash, char hex[65]) {
         hex[2 * i + 1] = digits[byte & 15];
     }
     hex[64] = '\0';
+}
+
+sav_status sav_sha256_file(char hex[65], const char *path, sav_error *err) {
+    sav_map map;
+    sav_sha256 hash;
+    sav_status status = sav_os_map(&map, path, err);
+    if (status) return status;
+    sav_sha256_init(&hash);
+    sav_sha256_update(&hash, map.bytes, map.size);
+    sav_sha256_hex(&hash, hex);
+    sav_os_unmap(&map);
+    return SAV_OK;
 }

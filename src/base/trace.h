@@ -1,12 +1,18 @@
-/* trace.h: how a forward shows its stages. Costs one test a stage when nobody looks. */
+/* trace.h: how a forward shows its stages, and how it asks before each layer whether to go on. Costs one test a stage when
+ * nobody looks. */
 #ifndef SAV_TRACE_H
 #define SAV_TRACE_H
 
 #include "base/base.h"
 
-/* Travels through a forward that shows its stages. After a sink has failed, status stays and nothing more is sent. */
+typedef enum sav_half { SAV_IN_TOWER, SAV_IN_DECODER } sav_half;
+
+/* Travels through a forward. After a sink or `enter` has failed, status stays and nothing more is sent. */
 typedef struct sav_trace {
     const sav_sink *sink; /* NULL: nobody looks */
+    /* Before layer number `layer` of a half: the weights it reads are announced, and the run may end here. NULL: nobody asks. */
+    sav_status (*enter)(void *context, sav_half half, size_t layer, sav_error *err);
+    void *context;
     sav_dtype dtype;      /* storage type of the float stages */
     sav_status status;
     sav_error *err;
@@ -14,6 +20,12 @@ typedef struct sav_trace {
 
 static inline bool sav_watched(const sav_trace *trace) {
     return trace->sink != NULL;
+}
+
+/* False: the forward ends. */
+static inline bool sav_enter(sav_trace *trace, sav_half half, size_t layer) {
+    if (!trace->status && trace->enter) trace->status = trace->enter(trace->context, half, layer, trace->err);
+    return trace->status == SAV_OK;
 }
 
 /* Sends floats of shape [a, b, …] (rank numbers behind the data), named by a format. */

@@ -6,12 +6,10 @@
 
 void sav_input_free(sav_input *input) {
     sav_free(input->ids);
+    sav_free(input->content);
     sav_free(input->positions);
+    sav_free(input->pictures);
     sav_free(input->starts);
-    sav_free(input->tokens);
-    sav_free(input->sizes);
-    sav_free(input->pixels);
-    sav_free(input->plans);
     *input = (sav_input){0};
 }
 
@@ -38,19 +36,24 @@ sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how
     return status;
 }
 
-sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *places, sav_error *err) {
+sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *places, const sav_picture *const *pictures,
+                            sav_error *err) {
     size_t T = ids->count - places->count, t = 0, picture = 0;
     for (size_t i = 0; i < in->images; i++)
-        if (!sav_add(&T, T, in->tokens[i])) return sav_fail(err, SAV_BAD_INPUT, "too many visual tokens");
-    if (!(in->ids = sav_alloc(T, sizeof *in->ids))) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
+        if (!sav_add(&T, T, pictures[i]->tokens)) return sav_fail(err, SAV_BAD_INPUT, "too many visual tokens");
+    in->ids = sav_alloc(T, sizeof *in->ids);
+    in->content = sav_alloc(T, sizeof *in->content);
+    if (!in->ids || !in->content) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
     in->T = T;
     for (size_t i = 0; i < ids->count; i++) {
-        size_t times = 1;
-        if (picture < places->count && places->ids[picture] == i) {
-            in->starts[picture] = t;
-            times = in->tokens[picture++];
+        const bool visual = picture < places->count && places->ids[picture] == i;
+        const size_t times = visual ? pictures[picture]->tokens : 1;
+        if (visual) in->starts[picture] = t;
+        for (size_t n = 0; n < times; n++, t++) {
+            in->ids[t] = ids->ids[i];
+            in->content[t] = visual ? -1 - (int64_t)in->pictures[picture] : in->ids[t];
         }
-        while (times--) in->ids[t++] = ids->ids[i];
+        picture += visual;
     }
     return SAV_OK;
 }

@@ -311,46 +311,29 @@ static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, const ll
     return status;
 }
 
-/* The tiles that `pixels` holds before picture i's own: the processor pads each picture to the most that one has; without
- * anybody to show them to, the zero tiles are left out. */
-static size_t tiles_before(const sav_input *in, size_t i) {
-    const sav_anyres *plans = in->plans;
-    size_t n = 0;
-    if (in->whole) return i * in->most;
-    while (i--) n += plans[i].tiles;
-    return n;
+static void count_tiles(sav_picture *out) {
+    out->tokens = out->plan.tokens;
+    out->units = out->plan.tiles;
+    out->floats = out->units * 3 * out->plan.tile * out->plan.tile;
+    out->sizes[0] = (int64_t)out->plan.h;
+    out->sizes[1] = (int64_t)out->plan.w;
 }
 
-/* Pictures -> plans, and pixels: [images, most, 3, s, s] with zero tiles behind a picture's own, or [units, 3, s, s]. */
-static sav_status read_pictures(sav_input *in, const llava *v, const sav_part *const *parts, size_t pictures, sav_pictures *how,
-                                sav_error *err) {
-    const size_t s = v->grid.tile, one = 3 * s * s;
-    size_t floats;
-    sav_status status = SAV_OK;
-    sav_anyres *plans = in->plans = sav_alloc(pictures, sizeof *plans);
-    unsigned char **tiles = sav_alloc(pictures, sizeof *tiles);
-    if (!plans || !tiles) status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
-    for (size_t i = 0; i < pictures && !status; i++) {
-        status = read_picture(&tiles[i], &plans[i], v, parts[i]->text, how, err);
-        in->sizes[2 * i] = (int64_t)plans[i].h;
-        in->sizes[2 * i + 1] = (int64_t)plans[i].w;
-        in->tokens[i] = plans[i].tokens;
-        in->units += plans[i].tiles;
-        if (plans[i].tiles > in->most) in->most = plans[i].tiles;
+/* pixels: [tiles, 3, s, s]. */
+static sav_status bring(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+    const llava *v = model->vision;
+    unsigned char *tiles = NULL;
+    sav_status status = read_picture(&tiles, &out->plan, v, path, how, err);
+    if (!status) {
+        count_tiles(out);
+        out->pixels = sav_alloc(out->floats, sizeof *out->pixels);
+        if (out->pixels)
+            sav_tiles_normalise(out->pixels, tiles, out->units, v->grid.tile, &v->pixel_table);
+        else
+            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles of %zu pixels", path, out->units, v->grid.tile * v->grid.tile);
     }
-    if (!status && (!sav_mul(&floats, tiles_before(in, pictures), one) || !(in->pixels = sav_alloc(floats, sizeof *in->pixels))))
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tiles of %zu pixels", in->units, s * s);
-    for (size_t i = 0; i < pictures && !status; i++)
-        sav_tiles_normalise(in->pixels + tiles_before(in, i) * one, tiles[i], plans[i].tiles, s, &v->pixel_table);
-    for (size_t i = 0; i < pictures && tiles; i++) sav_free(tiles[i]);
     sav_free(tiles);
     return status;
-}
-
-static sav_status prepare(sav_input *in, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                          const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err) {
-    sav_status status = read_pictures(in, model->vision, parts, pictures, how, err);
-    return status ? status : sav_input_expand(in, ids, places, err);
 }
 
 static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
@@ -361,52 +344,63 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
     return status;
 }
 
-static sav_status suppose(sav_input *in, size_t *floats, const sav_model *model, size_t h, size_t w, const sav_pictures *how,
-                          sav_error *err) {
+static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w, const sav_pictures *how, sav_error *err) {
     const llava *v = model->vision;
-    sav_anyres *one = in->plans = sav_alloc(1, sizeof *one);
     (void)how;
-    if (!one) return sav_fail(err, SAV_NO_MEMORY, "no memory for a picture's plan");
-    sav_status status = sav_anyres_plan(one, h, w, &v->grid, err);
-    in->tokens[0] = one->tokens;
-    in->units = in->most = one->tiles;
-    *floats = one->tiles * 3 * v->grid.tile * v->grid.tile;
+    sav_status status = sav_anyres_plan(&out->plan, h, w, &v->grid, err);
+    if (!status) count_tiles(out);
     return status;
-}
-
-static void show(sav_trace *trace, const sav_model *model, const sav_input *in) {
-    const llava *v = model->vision;
-    const size_t s = v->grid.tile, sizes[2] = {in->images, 2}, pixels[5] = {in->images, in->most, 3, s, s};
-    sav_show_integers(trace, in->sizes, 2, sizes, "image_sizes");
-    sav_show_pixels(trace, in->pixels, 5, pixels, "pixel_values");
 }
 
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
 typedef struct llava_scratch {
     sav_siglip_scratch tower;
-    const float **tiles; /* [units] into pixels, the real ones */
+    const float **tiles; /* [units] into the pictures' pixels */
     float *features;     /* [units, g*g, D] the projector's output */
     float *map;          /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
+    int64_t *sizes;      /* [count, 2] and */
+    float *padded;       /* [count, most tiles, 3, s, s]: as the processor returns them; NULL when nobody will look */
+    size_t most;
 } llava_scratch;
 
-static void *plan(sav_arena *arena, const sav_model *model, const sav_input *in, bool whole) {
+static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole) {
     const llava *v = model->vision;
-    const sav_anyres *plans = in->plans;
-    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g;
-    size_t features = 0, map = 0, largest = 0;
+    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g, s2 = v->grid.tile * v->grid.tile;
+    size_t features = 0, map = 0, largest = 0, units = 0, padded = 0;
     llava_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
-    for (size_t i = 0; i < in->images; i++) {
-        size_t cells = plans[i].open_h * plans[i].open_w;
-        if (plans[i].shrunk && cells > largest) largest = cells;
+    for (size_t i = 0; i < count; i++) {
+        const sav_anyres *p = &pictures[i]->plan;
+        size_t cells = p->open_h * p->open_w;
+        if (p->shrunk && cells > largest) largest = cells;
+        if (p->tiles > s.most) s.most = p->tiles;
+        units += p->tiles;
     }
-    if (!sav_mul(&features, in->units, P) || !sav_mul(&features, features, D) || !sav_mul(&map, largest, D)) arena->overflow = true;
-    sav_siglip_plan(&s.tower, arena, &v->tower.config, D, in->units, whole);
-    s.tiles = sav_arena_take(arena, in->units, sizeof *s.tiles);
+    if (!sav_mul(&features, units, P) || !sav_mul(&features, features, D) || !sav_mul(&map, largest, D) ||
+        !sav_mul(&padded, count * s.most, 3 * s2))
+        arena->overflow = true;
+    sav_siglip_plan(&s.tower, arena, &v->tower.config, D, units, whole);
+    s.tiles = sav_arena_take(arena, units, sizeof *s.tiles);
     s.features = sav_arena_take(arena, features, sizeof *s.features);
     if (map) s.map = sav_arena_take(arena, map, sizeof *s.map);
+    if (whole) s.sizes = sav_arena_take(arena, count, 2 * sizeof *s.sizes);
+    if (whole) s.padded = sav_arena_take(arena, padded, sizeof *s.padded);
     if (kept) *kept = s;
     return kept;
+}
+
+/* The processor pads each picture with zero tiles to the most that one has. */
+static void show(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch) {
+    const llava_scratch *s = scratch;
+    const size_t side = ((const llava *)model->vision)->grid.tile, room = s->most * 3 * side * side;
+    const size_t sizes[2] = {count, 2}, pixels[5] = {count, s->most, 3, side, side};
+    for (size_t i = 0; i < count; i++) {
+        memcpy(s->sizes + 2 * i, pictures[i]->sizes, 2 * sizeof *s->sizes);
+        memset(s->padded + i * room, 0, room * sizeof *s->padded);
+        memcpy(s->padded + i * room, pictures[i]->pixels, pictures[i]->floats * sizeof *s->padded);
+    }
+    sav_show_integers(trace, s->sizes, 2, sizes, "image_sizes");
+    sav_show_pixels(trace, s->padded, 5, pixels, "pixel_values");
 }
 
 /* One picture's features [tiles, g*g, D] -> its tokens, out [tokens, D]. */
@@ -428,34 +422,37 @@ static void pack(float *out, const float *features, float *map, const sav_anyres
         for (size_t i = 0; i < D; i++) rows[y * stride + p->map_w * D + i] = sav_round((double)newline[i], run->R);
 }
 
-static void embed(float *x, const sav_model *model, const sav_input *in, void *scratch, const sav_kernels *kernels,
-                  const sav_run *run, sav_trace *trace) {
+static void embed(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch,
+                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const llava *v = model->vision;
     llava_scratch *s = scratch;
-    const sav_anyres *plans = in->plans;
     const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g, one = 3 * v->grid.tile * v->grid.tile;
     const float *features = s->features;
     size_t n = 0;
-    for (size_t i = 0; i < in->images; i++)
-        for (size_t j = 0; j < plans[i].tiles; j++) s->tiles[n++] = in->pixels + (tiles_before(in, i) + j) * one;
+    for (size_t i = 0; i < count; i++)
+        for (size_t j = 0; j < pictures[i]->units; j++) s->tiles[n++] = pictures[i]->pixels + j * one;
     sav_siglip_forward(s->features, s->tiles, n, &v->tower, &v->projector, &s->tower, kernels, run, trace);
-    for (size_t i = 0; i < in->images; i++) {
-        pack(x + in->starts[i] * D, features, s->map, &plans[i], v->image_newline, D, run);
-        features += plans[i].tiles * P * D;
+    for (size_t i = 0; i < count; i++) {
+        pack(to[i], features, s->map, &pictures[i]->plan, v->image_newline, D, run);
+        features += pictures[i]->units * P * D;
     }
 }
 
-static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *in) {
+static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
+                   size_t count) {
     const sav_siglip_config *c = &((const llava *)model->vision)->tower.config;
     const size_t P = c->g * c->g, D = model->llm.config.D, patch = 3 * c->patch * c->patch;
     *K = c->F > D ? c->F : D;
     if (c->C > *K) *K = c->C;
     if (patch > *K) *K = patch;
-    *rows = in->units * P;
+    *rows = 0;
+    for (size_t i = 0; i < count; i++) *rows += pictures[i]->units * P;
     *keys = P;
     *d = c->C / c->heads;
 }
 
 static const char *const NAMES[] = {"LlavaOnevisionForConditionalGeneration", "LlavaQwenForCausalLM", NULL};
 
-const sav_family sav_family_llava_onevision = {"llava_onevision", NAMES, SAV_LAYOUT_QWEN_1_5, open_model, prepare, show, plan, embed, limits, look, suppose, false};
+const sav_family sav_family_llava_onevision = {.name = "llava_onevision", .architectures = NAMES, .fallback = SAV_LAYOUT_QWEN_1_5,
+                                               .open = open_model, .read = bring, .suppose = suppose, .plan = plan, .show = show,
+                                               .embed = embed, .limits = limits, .look = look};

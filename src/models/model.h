@@ -1,8 +1,9 @@
-/* model.h: a model folder opened, a prompt prepared, and what a family must bring.
+/* model.h: a model folder opened, a picture and a prompt prepared, and what a family must bring.
  *
  *   folder -> config.json names the architecture -> row of the family table -> tensors bound by name -> sav_model
- *   prompt -> layout -> ids with placeholders -> pictures -> expanded ids, pixels: sav_input
- *   sav_input -> family->embed -> inputs_embeds [T, D] -> llm/qwen2.c -> tap [L, H, d]
+ *   picture -> family->read -> pixels and what the decoder will see of them: sav_picture
+ *   prompt -> layout -> ids with placeholders -> expanded ids, positions: sav_input
+ *   inputs and pictures of a batch (batch.h) -> family->embed -> inputs_embeds [N, D] -> llm/qwen2.c -> taps [L, H, d]
  *
  * A family owns what differs: how a picture becomes patches and how many tokens, which tower runs, what positions tokens
  * get. To add one: a file with a sav_family in it, and its row in families.c.
@@ -39,18 +40,26 @@ void *sav_model_own(sav_model *model, size_t count, size_t size);
 
 /* ---- a prompt, ready to run -------------------------------------------------------------------------------------- */
 
+/* A picture, read and cut to what the tower takes. The prompts of a batch that hold the same picture share one. */
+typedef struct sav_picture {
+    char key[65];     /* SHA-256 of its file */
+    size_t tokens;    /* rows of the decoder that it becomes */
+    size_t units;     /* tiles or patches */
+    size_t floats;    /* of pixels */
+    int64_t sizes[3]; /* height and width, or the grid: time, height, width in patches */
+    sav_anyres plan;  /* in families with tiles */
+    float *pixels;    /* [units, …] the family's shape */
+    bool waited;      /* spare since the batch before (batch.h) */
+} sav_picture;
+
 typedef struct sav_input {
     size_t T;
     int64_t *ids;       /* [T], one placeholder id for each visual token */
+    int64_t *content;   /* [T] the same, but for a visual token -1 - the batch's number of its picture: what makes two samples equal */
     int64_t *positions; /* [axes, T] */
-    size_t axes;        /* 1, or 3 with M-RoPE: time, height, width */
     size_t images;
-    size_t *starts, *tokens; /* [images] a picture's first token, and how many it has */
-    int64_t *sizes;          /* [images, up to 3] height and width, or the grid: time, height, width in patches */
-    bool whole;              /* stages will be shown: pixels must be as the processor returns them, padding included */
-    float *pixels;           /* its shape is the family's */
-    void *plans;             /* [images] the family's own; from sav_alloc */
-    size_t units, most;      /* tiles or patches of all pictures; the most that one has */
+    size_t *pictures; /* [images] which of the batch's pictures */
+    size_t *starts;   /* [images] its first token */
 } sav_input;
 
 void sav_input_free(sav_input *input);
@@ -70,8 +79,9 @@ sav_status sav_pictures_choose(sav_pictures *out, const sav_model *model, const 
 /* One picture from its file, turned when asked for. */
 sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how, sav_error *err);
 
-/* ids with one placeholder a picture (at `places`) -> input->ids with tokens[i] of each; fills starts. */
-sav_status sav_input_expand(sav_input *input, const sav_ids *ids, const sav_ids *places, sav_error *err);
+/* ids with one placeholder a picture (at `places`) -> input->ids with pictures[i]->tokens of each; fills starts. */
+sav_status sav_input_expand(sav_input *input, const sav_ids *ids, const sav_ids *places, const sav_picture *const *pictures,
+                            sav_error *err);
 
 /* preprocessor_config.json's mean, std and rescale_factor as a table, and its filter; `absent_*` where it says nothing. */
 sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, const sav_json *root, const char *name,
@@ -92,24 +102,26 @@ struct sav_family {
     sav_layout fallback;              /* chat layout of a folder without a template */
     /* Reads the config and binds the tensors; fills the vision fields of model->info. */
     sav_status (*open)(sav_model *model, const sav_json *config, const char *name, sav_error *err);
-    /* ids with one placeholder a picture -> input: pixels, expanded ids, positions. parts: pictures in placeholder order. */
-    sav_status (*prepare)(sav_input *input, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                          const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err);
-    /* The rest is for families with a tower, and only called when there are pictures. */
+    /* Positions of an expanded input, [3, T]; NULL: 0 … T - 1. pictures [input->images]. */
+    sav_status (*place)(sav_input *input, const sav_model *model, const sav_picture *const *pictures, sav_error *err);
+    /* The rest is for families with a tower; a text model has none of it. */
+    /* A picture from its file: all of *out but the key. */
+    sav_status (*read)(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err);
+    /* The same for one of h x w pixels that nobody has read: without pixels. */
+    sav_status (*suppose)(sav_picture *out, const sav_model *model, size_t h, size_t w, const sav_pictures *how, sav_error *err);
+    /* Scratch of the tower for these pictures, taken from an arena that may only be measuring (then NULL). whole: stages will be
+     * shown. */
+    void *(*plan)(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole);
     /* Shows sizes and pixels, as the processor returns them. */
-    void (*show)(sav_trace *trace, const sav_model *model, const sav_input *input);
-    /* Scratch of the tower, taken from an arena that may only be measuring (then NULL). */
-    void *(*plan)(sav_arena *arena, const sav_model *model, const sav_input *input, bool whole);
-    /* Overwrites the visual rows of x [T, D]. */
-    void (*embed)(float *x, const sav_model *model, const sav_input *input, void *scratch, const sav_kernels *kernels,
-                  const sav_run *run, sav_trace *trace);
+    void (*show)(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch);
+    /* Picture i -> to[i] [tokens, D]. */
+    void (*embed)(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch,
+                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
     /* Deepest matmul, most rows, longest attention and its head size in the tower, for the engine's scratch. */
-    void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *input);
+    void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
+                   size_t count);
     /* One picture, cut and resized; `show pixels` asks. */
     sav_status (*look)(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err);
-    /* input of one picture of h x w pixels that nobody has read, as `plan` and `limits` need it; floats: those of its pixels. */
-    sav_status (*suppose)(sav_input *input, size_t *floats, const sav_model *model, size_t h, size_t w, const sav_pictures *how,
-                          sav_error *err);
     bool bounded; /* knows min_pixels and max_pixels */
 };
 
@@ -162,8 +174,22 @@ void sav_session_team_work(sav_session *session, size_t work);
  * bytes: scratch and pixels. Measures with the forward's own plan; the session's latest prompt is forgotten. */
 sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *session, size_t text, size_t h, size_t w, sav_error *err);
 
-/* A prompt's forward in two steps, for tests that watch the second: it allocates nothing. */
+/* A batch in steps: begun, prompts added, packed, run. What does not fit in rows or memory is not added, and is asked for again
+ * first in the next batch; the first prompt of a batch fits, or there is too little memory: SAV_NO_MEMORY. A prompt that fails
+ * leaves the batch as it was. */
+void sav_session_begin(sav_session *session, bool whole);
+sav_status sav_session_add(sav_session *session, bool *fits, const sav_prompt *prompt, sav_error *err);
+sav_status sav_session_pack(sav_session *session, sav_error *err);
+size_t sav_session_rows(const sav_session *session); /* of the batch so far */
+/* taps [prompts added, L, H, d]; allocates nothing. */
+sav_status sav_session_run(sav_session *session, float *taps, size_t depth, const sav_sink *sink, sav_error *err);
+
+/* begin, add, pack for one prompt. whole: for a dump. */
 sav_status sav_session_prepare(sav_session *session, const sav_prompt *prompt, bool whole, sav_error *err);
-sav_status sav_session_run(sav_session *session, float *tap, size_t depth, const sav_sink *sink, sav_error *err);
+
+/* For comparison: false makes prompts of a batch share nothing. */
+void sav_session_share(sav_session *session, bool share);
+/* Most rows of a batch; a single prompt may have more. 0: the default. */
+void sav_session_limit(sav_session *session, size_t rows);
 
 #endif

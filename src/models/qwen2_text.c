@@ -110,16 +110,6 @@ static sav_status open_text(sav_model *model, const sav_json *config, const char
     return sav_binder_end(&binder);
 }
 
-static sav_status prepare_text(sav_input *input, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                               const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err) {
-    (void)how;
-    if (pictures)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: %s is a text model; expected a prompt without pictures", parts[0]->text,
-                        model->folder);
-    return sav_input_expand(input, ids, places, err);
-}
-
 static const char *const TEXT[] = {"Qwen2ForCausalLM", NULL};
 
-const sav_family sav_family_qwen2 = {.name = "qwen2", .architectures = TEXT, .fallback = SAV_LAYOUT_QWEN_1_5,
-                                     .open = open_text, .prepare = prepare_text};
+const sav_family sav_family_qwen2 = {.name = "qwen2", .architectures = TEXT, .fallback = SAV_LAYOUT_QWEN_1_5, .open = open_text};

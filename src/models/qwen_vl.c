@@ -313,37 +313,32 @@ static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const 
     return status;
 }
 
-/* A picture of H x W pixels among the prompt's: its grid, tokens, patches. */
-static void count_picture(sav_input *in, size_t i, size_t H, size_t W, const sav_patch_grid *grid) {
+/* A picture of H x W pixels: its grid, tokens, patches. */
+static void count_patches(sav_picture *out, size_t H, size_t W, const sav_patch_grid *grid) {
     const size_t gh = H / grid->patch, gw = W / grid->patch;
-    in->sizes[3 * i] = 1;
-    in->sizes[3 * i + 1] = (int64_t)gh;
-    in->sizes[3 * i + 2] = (int64_t)gw;
-    in->units += gh * gw;
-    in->tokens[i] = gh * gw / (grid->merge * grid->merge);
+    out->sizes[0] = 1;
+    out->sizes[1] = (int64_t)gh;
+    out->sizes[2] = (int64_t)gw;
+    out->units = gh * gw;
+    out->tokens = gh * gw / (grid->merge * grid->merge);
+    out->floats = out->units * 3 * grid->temporal * grid->patch * grid->patch;
 }
 
-static sav_status read_pictures(sav_input *in, const qwen_vl *v, const sav_part *const *parts, size_t pictures, sav_pictures *how,
-                                sav_error *err) {
+/* pixels: [P, 1176]. */
+static sav_status bring(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+    const qwen_vl *v = model->vision;
     const sav_patch_grid *grid = &v->tower.config.grid;
-    const size_t columns = 3 * grid->temporal * grid->patch * grid->patch;
-    size_t floats = 0, p = 0;
-    sav_status status = SAV_OK;
-    unsigned char **rgb = sav_alloc(pictures, sizeof *rgb);
-    if (!rgb) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
-    for (size_t i = 0; i < pictures && !status; i++) {
-        size_t H = 0, W = 0;
-        status = read_picture(&rgb[i], &H, &W, v, parts[i]->text, how, err);
-        count_picture(in, i, H, W, grid);
+    unsigned char *rgb = NULL;
+    size_t H = 0, W = 0;
+    sav_status status = read_picture(&rgb, &H, &W, v, path, how, err);
+    if (!status) {
+        count_patches(out, H, W, grid);
+        out->pixels = sav_alloc(out->floats, sizeof *out->pixels);
+        if (out->pixels)
+            sav_patches_fill(out->pixels, rgb, (size_t)out->sizes[1], (size_t)out->sizes[2], grid, &v->pixel_table);
+        else
+            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu patches", path, out->units);
     }
-    if (!status && (!sav_mul(&floats, in->units, columns) || !(in->pixels = sav_alloc(floats, sizeof *in->pixels))))
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu patches", in->units);
-    for (size_t i = 0; i < pictures && !status; i++) {
-        size_t gh = (size_t)in->sizes[3 * i + 1], gw = (size_t)in->sizes[3 * i + 2];
-        sav_patches_fill(in->pixels + p * columns, rgb[i], gh, gw, grid, &v->pixel_table);
-        p += gh * gw;
-    }
-    for (size_t i = 0; i < pictures; i++) sav_free(rgb[i]);
     sav_free(rgb);
     return status;
 }
@@ -368,24 +363,20 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
     return SAV_OK;
 }
 
-static sav_status suppose(sav_input *in, size_t *floats, const sav_model *model, size_t h, size_t w, const sav_pictures *how,
-                          sav_error *err) {
+static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w, const sav_pictures *how, sav_error *err) {
     const qwen_vl *v = model->vision;
-    const sav_patch_grid *grid = &v->tower.config.grid;
     size_t first[2], last[2];
     sav_status status = fit(first, last, v, h, w, how, err);
-    if (status) return status;
-    count_picture(in, 0, last[0], last[1], grid);
-    *floats = in->units * 3 * grid->temporal * grid->patch * grid->patch;
-    return SAV_OK;
+    if (!status) count_patches(out, last[0], last[1], &v->tower.config.grid);
+    return status;
 }
 
 /* M-RoPE: a counter n walks the tokens; behind a picture it goes on at 1 + the largest coordinate in it. */
-static sav_status place_tokens(sav_input *in, size_t merge, sav_error *err) {
+static sav_status place(sav_input *in, const sav_model *model, const sav_picture *const *pictures, sav_error *err) {
+    const int64_t merge = (int64_t)((const qwen_vl *)model->vision)->tower.config.grid.merge;
     const size_t T = in->T;
     int64_t n = 0;
     size_t picture = 0;
-    in->axes = 3;
     if (!(in->positions = sav_alloc(T, 3 * sizeof *in->positions))) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
     for (size_t t = 0; t < T;) {
         if (picture == in->images || t != in->starts[picture]) {
@@ -394,7 +385,7 @@ static sav_status place_tokens(sav_input *in, size_t merge, sav_error *err) {
             n++;
             continue;
         }
-        const int64_t rows = in->sizes[3 * picture + 1] / (int64_t)merge, cols = in->sizes[3 * picture + 2] / (int64_t)merge;
+        const int64_t rows = pictures[picture]->sizes[1] / merge, cols = pictures[picture]->sizes[2] / merge;
         for (int64_t y = 0; y < rows; y++)
             for (int64_t x = 0; x < cols; x++, t++) {
                 in->positions[t] = n;
@@ -407,62 +398,77 @@ static sav_status place_tokens(sav_input *in, size_t merge, sav_error *err) {
     return SAV_OK;
 }
 
-static sav_status prepare(sav_input *in, const sav_model *model, const sav_ids *ids, const sav_ids *places,
-                          const sav_part *const *parts, size_t pictures, sav_pictures *how, sav_error *err) {
-    const qwen_vl *v = model->vision;
-    sav_status status = read_pictures(in, v, parts, pictures, how, err);
-    if (!status) status = sav_input_expand(in, ids, places, err);
-    return status ? status : place_tokens(in, v->tower.config.grid.merge, err);
-}
-
-static void show(sav_trace *trace, const sav_model *model, const sav_input *in) {
-    const sav_patch_grid *grid = &((const qwen_vl *)model->vision)->tower.config.grid;
-    const size_t sizes[2] = {in->images, 3}, pixels[2] = {in->units, 3 * grid->temporal * grid->patch * grid->patch};
-    sav_show_integers(trace, in->sizes, 2, sizes, "image_grid_thw");
-    sav_show_pixels(trace, in->pixels, 2, pixels, "pixel_values");
-}
-
 /* ---- embedding --------------------------------------------------------------------------------------------------- */
 
 typedef struct qwen_scratch {
     sav_qwen_vit_scratch tower;
-    float *rows; /* [P/4, D] */
+    int64_t *grids; /* [count, 3] */
+    float *pixels;  /* [P, 1176] of all pictures; NULL: there is one, and its own are used */
+    float *rows;    /* [P/4, D] */
+    size_t P;
 } qwen_scratch;
 
-static void *plan(sav_arena *arena, const sav_model *model, const sav_input *in, bool whole) {
+static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole) {
     const sav_qwen_vit_config *c = &((const qwen_vl *)model->vision)->tower.config;
-    size_t rows = 0;
+    size_t rows = 0, floats = 0;
     qwen_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
-    if (!sav_mul(&rows, in->units / (c->grid.merge * c->grid.merge), c->D)) arena->overflow = true;
-    sav_qwen_vit_plan(&s.tower, arena, c, in->sizes, in->images, whole);
+    for (size_t i = 0; i < count; i++) {
+        s.P += pictures[i]->units;
+        floats += pictures[i]->floats;
+    }
+    if (!sav_mul(&rows, s.P / (c->grid.merge * c->grid.merge), c->D)) arena->overflow = true;
+    s.grids = sav_arena_take(arena, count, 3 * sizeof *s.grids);
+    if (count > 1) s.pixels = sav_arena_take(arena, floats, sizeof *s.pixels);
+    sav_qwen_vit_plan(&s.tower, arena, c, s.P, count, whole); /* a picture is one frame */
     s.rows = sav_arena_take(arena, rows, sizeof *s.rows);
     if (kept) *kept = s;
     return kept;
 }
 
-static void embed(float *x, const sav_model *model, const sav_input *in, void *scratch, const sav_kernels *kernels,
-                  const sav_run *run, sav_trace *trace) {
+/* The pictures' grids and pixels, one behind the other. */
+static const float *join(qwen_scratch *s, const sav_picture *const *pictures, size_t count) {
+    float *to = s->pixels;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(s->grids + 3 * i, pictures[i]->sizes, 3 * sizeof *s->grids);
+        if (count == 1) return pictures[0]->pixels;
+        memcpy(to, pictures[i]->pixels, pictures[i]->floats * sizeof *to);
+        to += pictures[i]->floats;
+    }
+    return s->pixels;
+}
+
+static void show(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch) {
+    const sav_patch_grid *grid = &((const qwen_vl *)model->vision)->tower.config.grid;
+    qwen_scratch *s = scratch;
+    const size_t sizes[2] = {count, 3}, pixels[2] = {s->P, 3 * grid->temporal * grid->patch * grid->patch};
+    const float *all = join(s, pictures, count);
+    sav_show_integers(trace, s->grids, 2, sizes, "image_grid_thw");
+    sav_show_pixels(trace, all, 2, pixels, "pixel_values");
+}
+
+static void embed(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch,
+                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const qwen_vl *v = model->vision;
     qwen_scratch *s = scratch;
     const size_t D = v->tower.config.D;
-    const float *rows = s->rows;
-    sav_qwen_vit_forward(s->rows, in->pixels, in->sizes, in->images, &v->tower, &s->tower, kernels, run, trace);
-    for (size_t i = 0; i < in->images; i++) {
-        memcpy(x + in->starts[i] * D, rows, in->tokens[i] * D * sizeof *x);
-        rows += in->tokens[i] * D;
+    const float *rows = s->rows, *pixels = join(s, pictures, count);
+    sav_qwen_vit_forward(s->rows, pixels, s->grids, count, &v->tower, &s->tower, kernels, run, trace);
+    for (size_t i = 0; i < count; i++) {
+        memcpy(to[i], rows, pictures[i]->tokens * D * sizeof *rows);
+        rows += pictures[i]->tokens * D;
     }
 }
 
-static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_input *in) {
+static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
+                   size_t count) {
     const sav_qwen_vit_config *c = &((const qwen_vl *)model->vision)->tower.config;
     const size_t wide = c->grid.merge * c->grid.merge * c->E, columns = 3 * c->grid.temporal * c->grid.patch * c->grid.patch;
     *K = wide > c->M ? wide : c->M;
     if (columns > *K) *K = columns;
-    *rows = in->units;
-    *keys = 0;
-    for (size_t i = 0; i < in->images; i++) {
-        size_t frame = (size_t)(in->sizes[3 * i + 1] * in->sizes[3 * i + 2]);
-        if (frame > *keys) *keys = frame;
+    *rows = *keys = 0;
+    for (size_t i = 0; i < count; i++) {
+        *rows += pictures[i]->units;
+        if (pictures[i]->units > *keys) *keys = pictures[i]->units; /* a frame; a picture has one */
     }
     *d = c->E / c->heads;
 }
@@ -470,7 +476,9 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 static const char *const NAMES_2[] = {"Qwen2VLForConditionalGeneration", NULL};
 static const char *const NAMES_2_5[] = {"Qwen2_5_VLForConditionalGeneration", NULL};
 
-const sav_family sav_family_qwen2_vl = {"qwen2_vl", NAMES_2, SAV_LAYOUT_QWEN_VL, open_2, prepare, show, plan, embed, limits, look,
-                                        suppose, true};
-const sav_family sav_family_qwen2_5_vl = {"qwen2_5_vl", NAMES_2_5, SAV_LAYOUT_QWEN_VL, open_2_5, prepare, show, plan, embed, limits, look,
-                                          suppose, true};
+#define FAMILY(title, names, opens)                                                                                             \
+    {.name = title, .architectures = names, .fallback = SAV_LAYOUT_QWEN_VL, .open = opens, .place = place, .read = bring,       \
+     .suppose = suppose, .plan = plan, .show = show, .embed = embed, .limits = limits, .look = look, .bounded = true}
+
+const sav_family sav_family_qwen2_vl = FAMILY("qwen2_vl", NAMES_2, open_2);
+const sav_family sav_family_qwen2_5_vl = FAMILY("qwen2_5_vl", NAMES_2_5, open_2_5);

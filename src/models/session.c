@@ -1,7 +1,7 @@
-/* session.c: a prompt through a model: prepare (text, pictures, memory), then run (arithmetic alone).
+/* session.c: prompts through a model: a batch is gathered (text, pictures), planned (memory), run (arithmetic alone).
  *
- *   sav_prompt -> rendered bytes -> ids -> pictures -> sav_input, scratch sized and taken     sav_session_prepare
- *   sav_input -> inputs_embeds [T, D] -> decoder -> tap [L, H, d]                              sav_session_run
+ *   prompts -> batch.h: inputs, pictures, packed rows -> scratch sized and taken      sav_session_begin, add, pack
+ *   inputs_embeds [N, D] -> decoder -> taps [count, L, H, d]                           sav_session_run
  *
  * The second step allocates nothing.
  */
@@ -9,20 +9,27 @@
 
 #include "kernels/elementary.h"
 #include "kernels/elementwise.h"
-#include "models/model.h"
 #include "kernels/parallel.h"
+#include "models/batch.h"
+
+/* Rows of a batch, and patches that go through the tower together. More rows make better use of a weight that was read once, but
+ * take more memory: at a width of 3584 this many take 0.4 GB. */
+enum { BATCH_ROWS = 4096, TOWER_ROWS = 4096 };
 
 struct sav_session {
     const sav_model *model;
     const sav_kernels *kernels;
     sav_session_info info;
     sav_pictures pictures;
-    sav_input input;
-    bool whole; /* prepared for a dump */
+    sav_batch batch;
+    size_t most_rows;
+    size_t first; /* tokens of the batch's first prompt */
+    bool whole; /* for a dump */
     sav_arena arena;
+    size_t tower; /* where the tower's scratch begins in the arena: it is over before the decoder's is used */
     sav_run run;
     sav_qwen2_scratch decoder;
-    void *embedding; /* the family's scratch, in the arena */
+    float **to; /* [pictures] where their rows go */
     float *tap; /* [L, H, d] of a dump */
 };
 
@@ -64,7 +71,9 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
     s->pictures = pictures;
     s->info = (sav_session_info){.engine = kernels->engine, .isa = kernels->isa, .dtype = o->dtype, .threads = threads,
                                  .pillow = (int)s->pictures.pillow};
+    s->most_rows = BATCH_ROWS;
     s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
+    sav_session_share(s, true);
     *out = s;
     return SAV_OK;
 }
@@ -73,9 +82,19 @@ void sav_session_team_work(sav_session *session, size_t work) {
     session->run.team_work = work;
 }
 
+/* PARITY: in f16 the Qwen-VL modules let a query see masked keys whose scores overflow (kernels.h, inf_to_zero): there a row
+ * depends on tokens behind it, and nothing can be shared (test_batch.c). */
+void sav_session_share(sav_session *session, bool share) {
+    session->batch.apart = !share || (session->model->llm.config.divides && session->run.R == SAV_F16);
+}
+
+void sav_session_limit(sav_session *session, size_t rows) {
+    session->most_rows = rows ? rows : BATCH_ROWS;
+}
+
 void sav_session_close(sav_session *session) {
     if (!session) return;
-    sav_input_free(&session->input);
+    sav_batch_free(&session->batch);
     sav_arena_free(&session->arena);
     sav_free(session);
 }
@@ -84,173 +103,207 @@ const sav_session_info *sav_session_describe(const sav_session *session) {
     return &session->info;
 }
 
-/* ---- prepare ----------------------------------------------------------------------------------------------------- */
-
-/* The prompt's bytes -> ids and where placeholders fell. A text model knows no placeholder: `<image>` is text there. */
-static sav_status read_ids(sav_ids *ids, sav_ids *places, const sav_session *s, const sav_prompt *prompt, sav_error *err) {
-    const sav_model *model = s->model;
-    sav_text text = {0};
-    sav_status status = sav_layout_render(&text, model->layout, prompt, err);
-    const char *bytes = text.bytes ? text.bytes : "";
-    if (!status && !model->vision)
-        status = sav_tokenizer_encode(ids, model->tokenizer, bytes, text.length, err);
-    else if (!status)
-        status = sav_tokenizer_encode_media(ids, places, model->tokenizer, bytes, text.length,
-                                            sav_layout_placeholder(model->layout), model->image_token, err);
-    if (!status && ids->count == 0) status = sav_fail(err, SAV_BAD_INPUT, "the prompt has no tokens");
-    sav_text_free(&text);
-    return status;
-}
-
-/* Ids, then the family's share: pictures read, ids expanded. Pictures must be as many as placeholders. */
-static sav_status read_prompt(sav_session *s, const sav_prompt *prompt, sav_error *err) {
-    const sav_model *model = s->model;
-    sav_ids ids = {0}, places = {0};
-    size_t pictures = sav_layout_pictures(NULL, 0, model->layout, prompt);
-    const sav_part **parts = sav_alloc(pictures, sizeof *parts);
-    sav_status status = parts ? read_ids(&ids, &places, s, prompt, err)
-                              : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
-    if (!status && model->vision && places.count != pictures)
-        status = sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu placeholder%s %s for %zu picture%s", places.count,
-                          places.count == 1 ? "" : "s", sav_layout_placeholder(model->layout), pictures,
-                          pictures == 1 ? "" : "s");
-    sav_input *in = &s->input;
-    in->images = pictures;
-    in->sizes = sav_alloc(pictures, 3 * sizeof *in->sizes);
-    in->starts = sav_alloc(pictures, sizeof *in->starts);
-    in->tokens = sav_alloc(pictures, sizeof *in->tokens);
-    if (!status && (!in->sizes || !in->starts || !in->tokens))
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", pictures);
-    if (!status) {
-        sav_layout_pictures(parts, pictures, model->layout, prompt);
-        status = model->family->prepare(&s->input, model, &ids, &places, parts, pictures, &s->pictures, err);
-    }
-    sav_free(parts);
-    sav_ids_free(&ids);
-    sav_ids_free(&places);
-    return status;
-}
-
-static sav_status check_input(sav_session *s, sav_error *err) {
-    const sav_qwen2_config *c = &s->model->llm.config;
-    sav_input *in = &s->input;
-    if (in->T > c->max_positions)
-        return sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu tokens; the model takes %zu (max_position_embeddings)", in->T,
-                        c->max_positions);
-    for (size_t t = 0; t < in->T; t++)
-        if ((size_t)in->ids[t] >= c->V && !(in->images && in->ids[t] == (int64_t)s->model->image_token))
-            return sav_fail(err, SAV_BAD_INPUT, "token id %lld at place %zu; the model's vocabulary has %zu", (long long)in->ids[t], t, c->V);
-    if (in->axes) return SAV_OK; /* the family gave its own positions */
-    in->axes = 1;
-    if (!(in->positions = sav_alloc(in->T, sizeof *in->positions)))
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", in->T);
-    for (size_t t = 0; t < in->T; t++) in->positions[t] = (int64_t)t;
-    return SAV_OK;
-}
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* All scratch of the forward, taken from an arena that may only be measuring. */
-static void plan(sav_session *s, sav_arena *arena) {
-    const sav_model *model = s->model;
-    const sav_qwen2_config *c = &model->llm.config;
-    size_t K = 0, keys = 0, d = 0, rows = 0, bytes;
-    if (s->input.images) model->family->limits(&K, &rows, &keys, &d, model, &s->input);
-    K = larger(K, larger(larger(c->D, c->F), c->H * c->d));
-    if (!s->kernels->scratch(&bytes, larger(rows, s->input.T), K, larger(keys, s->input.T), larger(d, c->d), s->run.threads))
-        arena->overflow = true;
-    else
-        s->run.scratch = sav_arena_take(arena, bytes, 1);
-    sav_qwen2_plan(&s->decoder, arena, c, s->input.T, s->whole);
-    s->embedding = s->input.images ? model->family->plan(arena, model, &s->input, s->whole) : NULL;
-    s->tap = s->whole ? sav_arena_take(arena, model->info.features, sizeof *s->tap) : NULL;
+/* Pictures that go through the tower together, from the first one on: some thousand patches, at least one picture. */
+static size_t group_of(const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole) {
+    size_t n = 1, K, rows, keys, d;
+    if (whole) return count;
+    for (; n < count; n++) {
+        model->family->limits(&K, &rows, &keys, &d, model, pictures, n + 1);
+        if (rows > TOWER_ROWS) break;
+    }
+    return n;
 }
 
-sav_status sav_session_prepare(sav_session *s, const sav_prompt *prompt, bool whole, sav_error *err) {
-    sav_error own;
-    err = err ? err : &own;
-    sav_input_free(&s->input);
-    s->whole = s->input.whole = whole;
-    sav_status status = read_prompt(s, prompt, err);
-    if (!status) status = check_input(s, err);
-    if (!status) {
-        sav_arena measure = {0};
-        plan(s, &measure);
-        if (measure.used > s->arena.size || measure.overflow) {
-            sav_arena_free(&s->arena);
-            status = sav_arena_make(&measure, err);
-            if (!status) s->arena = measure;
-        }
-        if (!status) {
-            s->arena.used = 0;
-            plan(s, &s->arena);
-        }
+/* All scratch of a forward of these rows and pictures, taken from an arena that may only be measuring. */
+static void plan(sav_session *s, sav_arena *arena, const sav_rows *rows, const sav_picture *const *pictures, size_t count) {
+    const sav_model *model = s->model;
+    const sav_qwen2_config *c = &model->llm.config;
+    size_t K = larger(larger(c->D, c->F), c->H * c->d), most_rows = rows->N, most_keys = rows->most_keys, most_d = c->d, bytes, stream;
+    for (size_t i = 0, n; i < count; i += n) {
+        size_t k = 0, T = 0, keys = 0, d = 0;
+        n = group_of(model, pictures + i, count - i, s->whole);
+        model->family->limits(&k, &T, &keys, &d, model, pictures + i, n);
+        K = larger(K, k), most_rows = larger(most_rows, T), most_keys = larger(most_keys, keys), most_d = larger(most_d, d);
     }
-    s->info.tokens = s->input.T;
+    if (!s->kernels->scratch(&bytes, most_rows, K, most_keys, most_d, s->run.threads) || !sav_mul(&stream, rows->N, c->D)) {
+        arena->overflow = true;
+        return;
+    }
+    s->run.scratch = sav_arena_take(arena, bytes, 1);
+    s->decoder.x = sav_arena_take(arena, stream, sizeof *s->decoder.x);
+    s->to = sav_arena_take(arena, count, sizeof *s->to);
+    s->tap = s->whole ? sav_arena_take(arena, model->info.features, sizeof *s->tap) : NULL;
+    size_t end = s->tower = arena->used;
+    for (size_t i = 0, n; i < count; i += n, arena->used = s->tower) {
+        n = group_of(model, pictures + i, count - i, s->whole);
+        model->family->plan(arena, model, pictures + i, n, s->whole);
+        end = larger(end, arena->used);
+    }
+    sav_qwen2_plan(&s->decoder, arena, c, rows, s->whole);
+    arena->used = larger(end, arena->used);
+}
+
+/* A batch's pictures, as families want them. */
+static const sav_picture *const *pictures_of(const sav_batch *b) {
+    return (const sav_picture *const *)b->pictures;
+}
+
+/* ---- a batch is gathered ----------------------------------------------------------------------------------------- */
+
+void sav_session_begin(sav_session *s, bool whole) {
+    sav_batch_begin(&s->batch);
+    s->whole = whole;
+}
+
+size_t sav_session_rows(const sav_session *s) {
+    return s->batch.N;
+}
+
+/* The first prompt may have any length; those that share most of theirs with it go on a little beyond. */
+static bool has_room(const sav_session *s) {
+    return s->batch.count == 1 || s->batch.N <= larger(s->most_rows, s->first + s->most_rows / 4);
+}
+
+sav_status sav_session_add(sav_session *s, bool *fits, const sav_prompt *prompt, sav_error *err) {
+    sav_error own;
+    sav_batch *b = &s->batch;
+    const size_t N = b->N, most_keys = b->most_keys, pictures = b->picture_count;
+    sav_status status = sav_batch_add(b, s->model, prompt, &s->pictures, err ? err : &own);
     s->info.pictures = s->pictures.read;
     s->info.turned = s->pictures.turned;
+    *fits = false;
+    if (status) return status;
+    s->info.tokens = b->inputs[b->count - 1].T;
+    if (b->count == 1) s->first = s->info.tokens;
+    *fits = has_room(s);
+    if (!*fits) sav_batch_drop(b, N, most_keys, pictures);
+    return SAV_OK;
+}
+
+sav_status sav_session_pack(sav_session *s, sav_error *err) {
+    sav_error own;
+    sav_arena measure = {0};
+    err = err ? err : &own;
+    sav_status status = sav_batch_pack(&s->batch, s->model, err);
+    if (status) return status;
+    const sav_rows *rows = &s->batch.rows;
+    plan(s, &measure, rows, pictures_of(&s->batch), s->batch.picture_count);
+    if (measure.used > s->arena.size || measure.overflow) {
+        sav_arena_free(&s->arena);
+        status = sav_arena_make(&measure, err);
+        if (!status) s->arena = measure;
+    }
+    if (!status) {
+        s->arena.used = 0;
+        plan(s, &s->arena, rows, pictures_of(&s->batch), s->batch.picture_count);
+    }
     s->info.scratch_bytes = s->arena.size;
     return status;
 }
 
+sav_status sav_session_prepare(sav_session *s, const sav_prompt *prompt, bool whole, sav_error *err) {
+    bool fits;
+    sav_session_begin(s, whole);
+    sav_status status = sav_session_add(s, &fits, prompt, err);
+    return status ? status : sav_session_pack(s, err);
+}
+
 sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *s, size_t text, size_t h, size_t w, sav_error *err) {
     const sav_family *family = s->model->family;
-    sav_input *in = &s->input;
     sav_arena arena = {0};
+    sav_picture picture = {0};
+    const sav_picture *one = &picture;
     sav_status status = SAV_OK;
     size_t floats = 0;
-    sav_input_free(in);
-    s->whole = false;
-    in->T = text;
+    sav_session_begin(s, false);
     if (h && w) {
         if (!family->suppose) return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures", s->model->folder);
-        in->images = 1;
-        in->sizes = sav_alloc(3, sizeof *in->sizes);
-        in->tokens = sav_alloc(1, sizeof *in->tokens);
-        status = in->sizes && in->tokens ? family->suppose(in, &floats, s->model, h, w, &s->pictures, err)
-                                         : sav_fail(err, SAV_NO_MEMORY, "no memory for a picture's size");
-        if (!status) in->T += in->tokens[0];
+        status = family->suppose(&picture, s->model, h, w, &s->pictures, err);
     }
-    if (!status) plan(s, &arena);
-    if (!status && (arena.overflow || !sav_mul(&floats, floats, sizeof(float)) || !sav_add(bytes, arena.used, floats)))
+    const size_t T = text + picture.tokens;
+    const sav_rows rows = {.N = T, .most_keys = T};
+    if (!status) plan(s, &arena, &rows, &one, h && w);
+    if (!status && (arena.overflow || !sav_mul(&floats, picture.floats, sizeof(float)) || !sav_add(bytes, arena.used, floats)))
         status = sav_fail(err, SAV_NO_MEMORY, "%s: a forward's memory does not fit this machine's addresses", s->model->folder);
-    *tokens = in->T;
-    sav_input_free(in);
+    *tokens = T;
     return status;
 }
 
 /* ---- run --------------------------------------------------------------------------------------------------------- */
 
+/* ids and positions of a dump's only sample. */
 static void show_inputs(const sav_session *s, sav_trace *trace) {
-    const sav_input *in = &s->input;
-    const size_t T[1] = {in->T}, axes[2] = {in->axes, in->T};
+    const sav_input *in = &s->batch.inputs[0];
+    const size_t T[1] = {in->T}, axes[2] = {3, in->T};
     sav_show_integers(trace, in->ids, 1, T, "input_ids");
-    if (in->axes == 1)
-        sav_show_integers(trace, in->positions, 1, T, "position_ids");
-    else
+    if (s->model->llm.axis)
         sav_show_integers(trace, in->positions, 2, axes, "position_ids");
-    if (in->images) s->model->family->show(trace, s->model, in);
+    else
+        sav_show_integers(trace, in->positions, 1, T, "position_ids");
 }
 
-sav_status sav_session_run(sav_session *s, float *tap, size_t depth, const sav_sink *sink, sav_error *err) {
+/* The batch's pictures through the tower, a group at a time, to the rows where they stand first. */
+static void embed_pictures(sav_session *s, sav_trace *trace) {
+    const sav_family *family = s->model->family;
+    const sav_batch *b = &s->batch;
+    const size_t D = s->model->llm.config.D;
+    for (size_t i = 0, n; i < b->picture_count && !trace->status; i += n) {
+        const sav_picture *const *pictures = pictures_of(b) + i;
+        sav_arena arena = s->arena; /* the same pieces that the plan counted */
+        arena.used = s->tower;
+        n = group_of(s->model, pictures, b->picture_count - i, s->whole);
+        void *scratch = family->plan(&arena, s->model, pictures, n, s->whole);
+        for (size_t j = 0; j < n; j++) s->to[j] = s->decoder.x + b->places[i + j] * D;
+        if (sav_watched(trace)) family->show(trace, s->model, pictures, n, scratch);
+        family->embed(s->to, s->model, pictures, n, scratch, s->kernels, &s->run, trace);
+    }
+    sav_batch_repeat(s->decoder.x, b, D);
+}
+
+sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_sink *sink, sav_error *err) {
+    sav_error own;
     const sav_model *model = s->model;
     const sav_qwen2_config *c = &model->llm.config;
-    sav_trace trace = {.sink = sink, .dtype = s->run.R, .err = err};
+    const sav_batch *b = &s->batch;
+    const size_t features = model->info.features;
+    sav_trace trace = {.sink = sink, .dtype = s->run.R, .err = err ? err : &own};
     if (depth == 0 || depth > c->L) depth = c->L;
-    show_inputs(s, &trace);
-    for (size_t t = 0; t < s->input.T; t++)
-        if ((size_t)s->input.ids[t] < c->V) sav_embed_row(s->decoder.x + t * c->D, &model->llm.embed_tokens, (size_t)s->input.ids[t], &s->run);
-    if (s->input.images) model->family->embed(s->decoder.x, model, &s->input, s->embedding, s->kernels, &s->run, &trace);
-    sav_show_rows(&trace, s->decoder.x, s->input.T, c->D, "inputs_embeds");
-    sav_qwen2_forward(tap, &s->decoder, s->input.positions, &model->llm, s->input.T, depth, s->kernels, &s->run, &trace);
+    if (sink) show_inputs(s, &trace);
+    sav_batch_embed(s->decoder.x, b, model, &s->run);
+    embed_pictures(s, &trace);
+    sav_show_rows(&trace, s->decoder.x, b->rows.N, c->D, "inputs_embeds");
+    sav_qwen2_forward(taps, features, &s->decoder, &b->rows, &model->llm, depth, s->kernels, &s->run, &trace);
+    for (size_t i = 0; i < b->count && !trace.status; i++)
+        if (b->same_as[i] != i) memcpy(taps + i * features, taps + b->same_as[i] * features, depth * c->H * c->d * sizeof *taps);
     return trace.status;
 }
 
 sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth, sav_error *err) {
     sav_status status = sav_session_prepare(session, prompt, false, err);
     return status ? status : sav_session_run(session, tap, depth, NULL, err);
+}
+
+sav_status sav_forward_batch(sav_session *session, const sav_prompt *prompts, size_t count, float *taps, size_t depth,
+                             sav_error *err) {
+    const size_t features = session->model->info.features;
+    sav_status status = SAV_OK;
+    for (size_t i = 0, n; i < count && !status; i += n) {
+        bool fits = true;
+        sav_session_begin(session, false);
+        for (n = 0; i + n < count && fits && !status; n += fits) {
+            status = sav_session_add(session, &fits, &prompts[i + n], err);
+            if (status) sav_error_prefix(err, "prompt %zu", i + n);
+        }
+        if (!status) status = sav_session_pack(session, err);
+        if (!status) status = sav_session_run(session, taps + i * features, depth, NULL, err);
+    }
+    return status;
 }
 
 sav_status sav_dump(sav_session *session, const sav_prompt *prompt, const sav_sink *sink, sav_error *err) {

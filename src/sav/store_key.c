@@ -1,7 +1,6 @@
 /* store_key.c: what a stored row is known by: the SHA-256 of its sample, the CRC of its bytes. See store.h. */
 #include <string.h>
 
-#include "base/os.h"
 #include "sav/store.h"
 
 /* CRC-32 as zlib has it (polynomial 0xedb88320, reflected), four bits at a time: remainders of the sixteen nibbles. */
@@ -32,17 +31,10 @@ static void add_string(sav_sha256 *hash, const char *string) {
 }
 
 static sav_status add_file(sav_sha256 *hash, const char *path, sav_error *err) {
-    sav_map map;
-    sav_sha256 own;
     char hex[65];
-    sav_status status = sav_os_map(&map, path, err);
-    if (status) return status;
-    sav_sha256_init(&own);
-    sav_sha256_update(&own, map.bytes, map.size);
-    sav_sha256_hex(&own, hex);
-    sav_os_unmap(&map);
-    add_string(hash, hex);
-    return SAV_OK;
+    sav_status status = sav_sha256_file(hex, path, err);
+    if (!status) add_string(hash, hex);
+    return status;
 }
 
 sav_status sav_store_key(char hex[65], const sav_prompt *prompt, const sav_store_info *info, const char *pixel_options,

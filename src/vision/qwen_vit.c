@@ -23,18 +23,17 @@ static size_t patches(const int64_t *grids, size_t images) {
     return P;
 }
 
-void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen_vit_config *c, const int64_t *grids,
-                       size_t images, bool whole) {
-    const size_t P = patches(grids, images), unit = c->grid.merge * c->grid.merge, d = c->E / c->heads;
-    size_t width = 0, triple = 0, wide = 0, out = 0, frames = 1;
+void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen_vit_config *c, size_t P, size_t frames,
+                       bool whole) {
+    const size_t unit = c->grid.merge * c->grid.merge, d = c->E / c->heads;
+    size_t width = 0, triple = 0, wide = 0, out = 0;
     *s = (sav_qwen_vit_scratch){.rows = whole || P < MLP_ROWS ? P : MLP_ROWS};
-    for (size_t i = 0; i < images; i++) frames += (size_t)grids[3 * i];
     if (!sav_mul(&width, P, c->E) || !sav_mul(&triple, width, 3) || !sav_mul(&wide, s->rows, c->M) || !sav_mul(&out, P / unit, c->D)) {
         arena->overflow = true;
         return;
     }
     if (c->window) s->order = sav_arena_take(arena, P / unit, sizeof *s->order);
-    s->frames = sav_arena_take(arena, frames, sizeof *s->frames);
+    s->frames = sav_arena_take(arena, frames + 1, sizeof *s->frames);
     s->windows = sav_arena_take(arena, c->window ? P / unit + 1 : 1, sizeof *s->windows);
     s->places = sav_arena_take(arena, 2 * P, sizeof *s->places);
     s->cos = sav_arena_take(arena, P * (d / 2), sizeof *s->cos);
@@ -206,12 +205,14 @@ void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids,
     const sav_qwen_vit_config *c = &m->config;
     const size_t P = patches(grids, images), unit = c->grid.merge * c->grid.merge;
     float *embedded = s->order ? s->normed : s->x;
+    if (!sav_enter(trace, SAV_IN_TOWER, 0)) return;
     sav_qwen_vit_lay_out(s, grids, images, c);
     rotary(s, P, m, run);
     sav_linear(embedded, pixels, &m->patch_embed, NULL, P, kernels, run);
     sav_show_rows(trace, embedded, P, c->E, "visual.patch_embed.output");
     if (s->order) gather(s->x, embedded, s->order, P / unit, unit * c->E);
-    for (size_t i = 0; i < c->layers && !trace->status; i++) run_block(s, P, i, m, kernels, run, trace);
+    for (size_t i = 0; i < c->layers && sav_enter(trace, SAV_IN_TOWER, i + 1); i++) run_block(s, P, i, m, kernels, run, trace);
+    if (!sav_enter(trace, SAV_IN_TOWER, c->layers + 1)) return;
     merge(s, P, m, kernels, run, trace);
     for (size_t i = 0; i < P / unit; i++) /* the inverse of the window order */
         memcpy(out + (s->order ? s->order[i] : i) * c->D, s->out + i * c->D, c->D * sizeof *out);

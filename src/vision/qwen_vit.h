@@ -54,14 +54,16 @@ typedef struct sav_qwen_vit_scratch {
     float *out;             /* [P/4, D] in window order */
 } sav_qwen_vit_scratch;
 
-/* grids [images, 3]: time, height, width in patches. */
-void sav_qwen_vit_plan(sav_qwen_vit_scratch *scratch, sav_arena *arena, const sav_qwen_vit_config *config,
-                       const int64_t *grids, size_t images, bool whole);
+/* For P patches in so many frames; a picture is one. */
+void sav_qwen_vit_plan(sav_qwen_vit_scratch *scratch, sav_arena *arena, const sav_qwen_vit_config *config, size_t P,
+                       size_t frames, bool whole);
 
-/* Fills order, frames, windows and places of a planned scratch: the forward's first step. Places are in the pictures' order. */
+/* Fills order, frames, windows and places of a planned scratch: the forward's first step. Places are in the pictures' order.
+ * grids [images, 3]: time, height, width in patches. */
 void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *scratch, const int64_t *grids, size_t images, const sav_qwen_vit_config *config);
 
-/* out [P/4, D] in the pictures' own order. Allocates nothing. */
+/* out [P/4, D] in the pictures' own order. Allocates nothing. Enters layer 0, the patch embedding, 1 + i, block i, and the
+ * merger behind the last. */
 void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids, size_t images, const sav_qwen_vit *tower,
                           sav_qwen_vit_scratch *scratch, const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
 

@@ -13,9 +13,12 @@
 
 #define TOWER "vision_tower.vision_model."
 
+enum { ROWS = 4096 }; /* patches that go through together, at most: each weight is read once for them */
+
 void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t D, size_t tiles,
                      bool whole) {
-    size_t rows = 0, columns = 0, width = 0, wide = 0, hidden = 0, n = whole ? tiles : 1;
+    size_t rows = 0, columns = 0, width = 0, wide = 0, hidden = 0, n = whole ? tiles : sav_min(tiles, ROWS / (c->g * c->g));
+    if (!n) n = 1;
     *s = (sav_siglip_scratch){.n = n};
     bool fits = sav_mul(&rows, c->g, c->g) && sav_mul(&rows, rows, n) && sav_mul(&columns, rows, 3 * c->patch * c->patch) &&
                 sav_mul(&width, rows, c->C) && sav_mul(&wide, rows, c->F) && sav_mul(&hidden, rows, D);
@@ -128,9 +131,12 @@ void sav_siglip_forward(float *out, const float *const *tiles, size_t count, con
     for (size_t i = 0; i < count && !trace->status; i += s->n) {
         size_t n = count - i < s->n ? count - i : s->n;
         const size_t shape[3] = {n, P, m->config.C};
+        if (!sav_enter(trace, SAV_IN_TOWER, 0)) return;
         embed(s, tiles + i, n, m, kernels, run, trace);
         sav_show(trace, s->x, 3, shape, TOWER "embeddings.output");
-        for (size_t l = 0; l < m->config.layers && !trace->status; l++) encoder_layer(s, n, l, m, kernels, run, trace);
+        for (size_t l = 0; l < m->config.layers && sav_enter(trace, SAV_IN_TOWER, l + 1); l++)
+            encoder_layer(s, n, l, m, kernels, run, trace);
+        if (!sav_enter(trace, SAV_IN_TOWER, m->config.layers + 1)) return;
         project(out + i * P * D, s, n, P, projector, kernels, run, trace);
     }
 }

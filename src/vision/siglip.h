@@ -38,7 +38,7 @@ typedef struct sav_projector {
 } sav_projector;
 
 typedef struct sav_siglip_scratch {
-    size_t n;             /* tiles that go through together: 1, or all when stages are shown */
+    size_t n;             /* tiles that go through together: some thousand patches, or all when stages are shown */
     float *columns;       /* [n*g*g, 3*patch*patch] */
     float *x, *normed;    /* [n*g*g, C] */
     float *q, *k, *v;     /* [n*g*g, C] */
@@ -51,7 +51,8 @@ typedef struct sav_siglip_scratch {
 void sav_siglip_plan(sav_siglip_scratch *scratch, sav_arena *arena, const sav_siglip_config *config, size_t D, size_t tiles,
                      bool whole);
 
-/* tiles[i] -> [3, s, s]; out [count, g*g, D]. Allocates nothing. */
+/* tiles[i] -> [3, s, s]; out [count, g*g, D]. Allocates nothing. Enters layer 0, the patch embedding, 1 + i, layer i, and the
+ * projector behind the last, for every n tiles. */
 void sav_siglip_forward(float *out, const float *const *tiles, size_t count, const sav_siglip *tower,
                         const sav_projector *projector, sav_siglip_scratch *scratch, const sav_kernels *kernels,
                         const sav_run *run, sav_trace *trace);

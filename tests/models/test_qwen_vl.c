@@ -390,19 +390,21 @@ static void check_list(const size_t *got, size_t count, const sav_json *row, con
 
 static void check_windows(const sav_json *row) {
     int64_t grids[3 * 4], window = 0;
-    size_t images = 0;
+    size_t images = 0, P = 0, frames = 0;
     for (const sav_json *grid = sav_json_get(row, "grids")->child; grid && images < 4; grid = grid->next, images++) {
         const sav_json *node = grid->child;
         for (int i = 0; i < 3; i++, node = node->next) sav_json_integer(&grids[3 * images + (size_t)i], node);
+        P += (size_t)(grids[3 * images] * grids[3 * images + 1] * grids[3 * images + 2]);
+        frames += (size_t)grids[3 * images];
     }
     sav_json_integer(&window, sav_json_get(row, "window_size"));
     const sav_qwen_vit_config config = {.layers = 1, .E = 8, .heads = 1, .M = 8, .D = 8, .grid = {14, 2, 2}, .window = (size_t)window / 28};
     sav_arena arena = {0};
     sav_qwen_vit_scratch s;
-    sav_qwen_vit_plan(&s, &arena, &config, grids, images, false);
+    sav_qwen_vit_plan(&s, &arena, &config, P, frames, false);
     if (!CHECK_OK(sav_arena_make(&arena, &err), &err)) return;
     arena.used = 0;
-    sav_qwen_vit_plan(&s, &arena, &config, grids, images, false);
+    sav_qwen_vit_plan(&s, &arena, &config, P, frames, false);
     sav_qwen_vit_lay_out(&s, grids, images, &config);
     check_list(s.order, s.frames[s.frame_count] / 4, row, "window_index");
     check_list(s.windows, s.window_count + 1, row, "cu_window_seqlens"); /* no empty window in it */
