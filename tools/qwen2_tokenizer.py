@@ -13,6 +13,7 @@ on its bytes with the lower ranks only; the two parts that are left are its merg
 
 import argparse
 import base64
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -98,6 +99,7 @@ def last_two_parts(token, rank, ranks):
     return parts
 
 
+@functools.lru_cache(maxsize=1)
 def vocab_and_merges(path=DATA):
     """({token string: id}, [(left, right)]) as vocab.json and merges.txt have them."""
     ranks, letters = read_ranks(path), alphabet()
