@@ -271,6 +271,10 @@ void sav_os_abandon(sav_os_file *file) {
     file_free(file);
 }
 
+void sav_os_remove(const char *path) {
+    unlink(path);
+}
+
 struct sav_os_log {
     int fd;
     char *path;

@@ -38,10 +38,10 @@ struct sav_cli {
     const char *model, *engine, *isa, *dtype, *pillow;
     const char *train, *test, *input, *data, *image_root, *question;
     const char *store, *sav, *out;
-    const char *messages, *prompt, *text, *stages, *truth;
+    const char *messages, *prompt, *text, *stages, *truth, *image_size;
     const char **images; /* [image_count] into argv */
     size_t image_count;
-    size_t threads, heads, shots, min_margin, min_pixels, max_pixels;
+    size_t threads, tokens, rounds, heads, shots, min_margin, min_pixels, max_pixels;
     uint64_t seed;
     double validation;
     double max_rel_l2; /* below 0: not given */
@@ -126,6 +126,7 @@ sav_status sav_cli_encode(sav_cli *cli, sav_error *err);
 sav_status sav_cli_fit(sav_cli *cli, sav_error *err);
 sav_status sav_cli_predict(sav_cli *cli, sav_error *err);
 sav_status sav_cli_dump(sav_cli *cli, sav_error *err);
+sav_status sav_cli_bench(sav_cli *cli, sav_error *err);
 sav_status sav_cli_info(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err);

@@ -50,6 +50,10 @@ static const sav_command COMMANDS[] = {
      MODEL_OPTIONS " messages prompt out stages", "model messages out", 0, 1, sav_cli_dump},
     {"diff", "A B [options]", "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
      "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2 heads", "", 2, 2, sav_cli_diff},
+    {"bench", "--model DIR [--tokens N] [--image-size HxW] [options]",
+     "where a forward's time goes: seconds, Gflop/s, share of the measured peak, stage by stage",
+     "savs bench --model llava --tokens 64 --image-size 480x640 --threads 1",
+     "model engine isa threads tokens image-size rounds min-pixels max-pixels", "model", 0, 1, sav_cli_bench},
 };
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS, USAGE = 2 };

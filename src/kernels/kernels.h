@@ -43,6 +43,7 @@ typedef struct sav_run {
     int threads;
     size_t team_work; /* operations with less run on one thread: SAV_TEAM_WORK; 0 in tests that want teams on small shapes */
     void *scratch; /* [kernels->scratch(…)] bytes, 64-byte aligned */
+    void *meter;   /* not the engines': a table that wraps one and measures it finds its counts here (tasks/bench.c) */
 } sav_run;
 
 /* Softmax attention of one sequence. Query i stands at position keys - queries + i. */

@@ -170,6 +170,10 @@ sav_status sav_model_identity(char hex[65], const char *folder, const sav_weight
 /* For tests: work = 0 makes every operation run on a team, however small. */
 void sav_session_team_work(sav_session *session, size_t work);
 
+/* For measurements: the table in use, and another one around it; meter is what it finds in run->meter. */
+const sav_kernels *sav_session_kernels(const sav_session *session);
+void sav_session_meter(sav_session *session, const sav_kernels *kernels, void *meter);
+
 /* What a forward of a supposed prompt would take: `text` tokens and a picture of h x w pixels (0: none). tokens: in all;
  * bytes: scratch and pixels. Measures with the forward's own plan; the session's latest prompt is forgotten. */
 sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *session, size_t text, size_t h, size_t w, sav_error *err);

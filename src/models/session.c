@@ -92,6 +92,15 @@ void sav_session_limit(sav_session *session, size_t rows) {
     session->most_rows = rows ? rows : BATCH_ROWS;
 }
 
+const sav_kernels *sav_session_kernels(const sav_session *session) {
+    return session->kernels;
+}
+
+void sav_session_meter(sav_session *session, const sav_kernels *kernels, void *meter) {
+    session->kernels = kernels;
+    session->run.meter = meter;
+}
+
 void sav_session_close(sav_session *session) {
     if (!session) return;
     sav_batch_free(&session->batch);
