@@ -14,14 +14,17 @@
 #include "kernels/elementary.h"
 #include "kernels/parallel.h"
 
-enum { QUERY_ROWS = 32 }; /* query rows of one head that one thread handles together; a multiple of every mr */
+enum { QUERY_ROWS = 64 }; /* query rows of one head that one thread handles together; a multiple of every mr */
 
-/* Doubles of one thread: column panels [EXACT_COLS * EXACT_DEPTH], sums [EXACT_ROWS * EXACT_COLS]; for attention the packed
- * queries [QUERY_ROWS * keys or d] and the scores [QUERY_ROWS, keys] as floats. */
+/* Doubles of one thread for a tile: its column panels and its sums. */
+#define TILE_DOUBLES ((size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS)
+
+/* Doubles of one thread: a tile; for attention the packed queries or a block of packed probabilities, a row's exponentials,
+ * and the scores [QUERY_ROWS, keys] as floats. */
 static bool thread_doubles(size_t *out, size_t keys, size_t d) {
-    size_t deep = sav_round_up(keys > d ? keys : d, EXACT_DEPTH), rows;
-    if (!sav_mul(&rows, deep, QUERY_ROWS + QUERY_ROWS / 2)) return false;
-    return sav_add(out, rows, (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
+    size_t packed, scores, wide = sav_round_up(keys, 8);
+    return sav_mul(&packed, d > EXACT_DEPTH ? d : EXACT_DEPTH, QUERY_ROWS) && sav_mul(&scores, wide, QUERY_ROWS / 2 + 1) &&
+           sav_add(out, packed, scores) && sav_add(out, *out, TILE_DOUBLES);
 }
 
 bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
@@ -31,56 +34,100 @@ bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d,
            sav_mul(bytes, own, sizeof(double));
 }
 
-/* sums[cols / nr][rows / mr][mr][nr] of one tile: columns col .. col + cols - 1 of W against packed rows a[rows / mr][K][mr].
- * k runs in blocks, and inside them in order. */
-static void sum_tile(double *sums, double *panels, const double *a, size_t rows, const exact_operand *W, size_t col,
-                     size_t cols, size_t N, size_t K, const exact_isa *isa) {
-    size_t down = sav_round_up(rows, isa->mr) / isa->mr, across = sav_round_up(cols, isa->nr) / isa->nr;
-    size_t tile = isa->mr * isa->nr;
-    memset(sums, 0, down * across * tile * sizeof *sums);
-    for (size_t k0 = 0; k0 < K; k0 += EXACT_DEPTH) {
-        size_t depth = sav_min(K - k0, EXACT_DEPTH);
+/* Asks for the rows of W that the next block of k will pack, a share of them with each tile: they lie far apart, where a CPU
+ * does not look for them by itself. */
+static void fetch_rows(const exact_operand *W, size_t row, size_t end, size_t k0, size_t depth) {
+    const size_t bytes = W->dtype == SAV_F32 ? 4 : 2;
+    for (; row < end; row++) {
+        const char *p = (const char *)W->data + (row * W->row_step + k0) * bytes;
+        for (size_t i = 0; i < depth * bytes; i += 64) __builtin_prefetch(p + i);
+    }
+}
+
+/* What add_block works on: tile columns col .. col + cols - 1 of W [N, K], `down` register tiles high. */
+typedef struct exact_tile {
+    const exact_operand *W;
+    size_t col, cols, N, K, down;
+    const exact_isa *isa;
+} exact_tile;
+
+/* sums[cols / nr][down][mr][nr] += k0 .. k0 + depth - 1 of the packed rows a[down][depth][mr] times the tile's columns. A few
+ * rows, which stay in the second-level cache, go through all columns; the first of them meet each panel just packed. */
+static void add_block(double *sums, double *panels, const double *a, const exact_tile *t, size_t k0, size_t depth) {
+    const exact_isa *isa = t->isa;
+    const size_t across = sav_round_up(t->cols, isa->nr) / isa->nr, high = EXACT_NEAR / isa->mr;
+    const size_t next = k0 + depth, next_depth = t->W->k_step == 1 ? sav_min(t->K - next, EXACT_DEPTH) : 0;
+    for (size_t i0 = 0; i0 < t->down; i0 += high)
         for (size_t j = 0; j < across; j++) {
-            isa->pack(panels, W, isa->nr, col + j * isa->nr, N, k0, depth);
-            for (size_t i = 0; i < down; i++)
-                isa->tile(sums + (j * down + i) * tile, a + (i * K + k0) * isa->mr, panels, depth);
+            const size_t some = sav_min(t->down - i0, high), first = t->col + j * isa->nr, rows = sav_min(t->N - first, isa->nr);
+            double *panel = panels + j * isa->nr * depth;
+            if (i0 == 0) isa->pack(panel, t->W, isa->nr, first, t->N, k0, depth);
+            for (size_t i = 0; i < some; i++) {
+                if (i0 == 0 && next_depth)
+                    fetch_rows(t->W, first + i * rows / some, first + (i + 1) * rows / some, next, next_depth);
+                isa->tile(sums + (j * t->down + i0 + i) * isa->mr * isa->nr, a + (i0 + i) * isa->mr * depth, panel, depth);
+            }
+        }
+}
+
+/* sums of the tile over all of k, in blocks and inside them in order: one chain of additions an output. a is packed block
+ * after block: block k0 [down][depth][mr] starts at a + k0 * down * mr. */
+static void sum_tile(double *sums, double *panels, const double *a, const exact_tile *t) {
+    memset(sums, 0, sav_round_up(t->cols, t->isa->nr) * t->down * t->isa->mr * sizeof *sums);
+    for (size_t k0 = 0; k0 < t->K; k0 += EXACT_DEPTH)
+        add_block(sums, panels, a + k0 * t->down * t->isa->mr, t, k0, sav_min(t->K - k0, EXACT_DEPTH));
+}
+
+/* Rows row .. of `from`, `down` panels high, block k0 of k. */
+static void pack_rows(double *a, const exact_operand *from, size_t row, size_t rows, size_t down, size_t k0, size_t depth,
+                      const exact_isa *isa) {
+    for (size_t i = 0; i < down; i++) isa->pack(a + i * isa->mr * depth, from, isa->mr, row + i * isa->mr, rows, k0, depth);
+}
+
+/* out[r * stride + c] = R(sum + bias[c]) of a tile that sum_tile filled; bias NULL: none. */
+static void round_tile(float *out, size_t stride, const double *sums, const float *bias, size_t rows, const exact_tile *t, sav_dtype R) {
+    const size_t mr = t->isa->mr, nr = t->isa->nr;
+    double offset[64] = {0}; /* nr and more */
+    for (size_t c0 = 0; c0 < t->cols; c0 += nr) {
+        const size_t n = sav_min(t->cols - c0, nr);
+        if (bias)
+            for (size_t c = 0; c < n; c++) offset[c] = (double)sav_round((double)bias[c0 + c], R);
+        for (size_t r = 0; r < rows; r++) {
+            const double *sum = sums + ((c0 / nr * t->down + r / mr) * mr + r % mr) * nr;
+            float *to = out + r * stride + c0;
+            if (R != SAV_F32)
+                for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + offset[c] : sum[c], R);
+            else if (bias)
+                for (size_t c = 0; c < n; c++) to[c] = (float)(sum[c] + offset[c]);
+            else
+                for (size_t c = 0; c < n; c++) to[c] = (float)sum[c];
         }
     }
 }
 
-/* out[r * stride + c] = R(sum + bias[c]) of a tile that sum_tile filled; bias NULL: none. */
-static void round_tile(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols,
-                       sav_dtype R, const exact_isa *isa) {
-    size_t down = sav_round_up(rows, isa->mr) / isa->mr;
-    for (size_t c0 = 0; c0 < cols; c0 += isa->nr)
-        for (size_t r = 0; r < rows; r++) {
-            const double *sum = sums + ((c0 / isa->nr * down + r / isa->mr) * isa->mr + r % isa->mr) * isa->nr;
-            float *to = out + r * stride + c0;
-            size_t n = sav_min(cols - c0, isa->nr);
-            for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + (double)sav_round((double)bias[c0 + c], R) : sum[c], R);
-        }
-}
-
 void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const exact_isa *isa) {
-    const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, EXACT_COLS);
+    const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, EXACT_COLS), blocks = (K + EXACT_DEPTH - 1) / EXACT_DEPTH;
     const exact_operand from = {x, SAV_F32, run->R, K, 1};
     double *a = run->scratch, *own = a + sav_round_up(K, EXACT_DEPTH) * sav_min(sav_round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
-        size_t rows = sav_min(T - t0, EXACT_ROWS), panels = sav_round_up(rows, isa->mr) / isa->mr;
+        const size_t rows = sav_min(T - t0, EXACT_ROWS), down = sav_round_up(rows, isa->mr) / isa->mr;
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, rows)))
         {
-            double *panel = own + (size_t)sav_thread() * ((size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS);
-            double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH;
+            double *panels = own + (size_t)sav_thread() * TILE_DOUBLES, *sums = panels + (size_t)EXACT_COLS * EXACT_DEPTH;
 #pragma omp for schedule(static)
-            for (size_t i = 0; i < panels; i++) isa->pack(a + i * K * isa->mr, &from, isa->mr, t0 + i * isa->mr, T, 0, K);
+            for (size_t i = 0; i < blocks; i++) {
+                const size_t k0 = i * EXACT_DEPTH;
+                pack_rows(a + k0 * down * isa->mr, &from, t0, T, down, k0, sav_min(K - k0, EXACT_DEPTH), isa);
+            }
 #pragma omp for schedule(dynamic)
             for (size_t i = 0; i < tiles; i++) {
                 size_t n0;
                 const sav_product *p = sav_product_tile(&n0, to, EXACT_COLS, i);
-                const size_t N = p->W->rows, cols = sav_min(N - n0, EXACT_COLS);
+                const size_t N = p->W->rows;
                 const exact_operand weights = {p->W->data, p->W->dtype, run->R, K, 1};
-                sum_tile(sums, panel, a, rows, &weights, n0, cols, N, K, isa);
-                round_tile(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows, cols, run->R, isa);
+                const exact_tile tile = {&weights, n0, sav_min(N - n0, EXACT_COLS), N, K, down, isa};
+                sum_tile(sums, panels, a, &tile);
+                round_tile(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows, &tile, run->R);
             }
         }
     }
@@ -127,50 +174,74 @@ typedef struct operands { /* of one block; v sideways: row = element of the head
     exact_operand q, k, v;
 } operands;
 
-/* a is packed q, then packed scores. */
-static void scores_block(float *scores, double *a, double *panel, double *sums, const operands *from,
-                         const sav_attention_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
-    for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * d, &from->q, isa->mr, i, b->rows, 0, d);
+/* One thread's room, laid out in its part of the scratch. */
+typedef struct room {
+    double *panels, *sums, *packed, *e;
+    float *scores; /* [QUERY_ROWS, keys] */
+} room;
+
+static void scores_block(const room *own, const operands *from, const sav_attention_block *b, size_t d, const sav_run *run,
+                         const exact_isa *isa) {
+    const size_t down = sav_round_up(b->rows, isa->mr) / isa->mr;
+    for (size_t k0 = 0; k0 < d; k0 += EXACT_DEPTH)
+        pack_rows(own->packed + k0 * down * isa->mr, &from->q, 0, b->rows, down, k0, sav_min(d - k0, EXACT_DEPTH), isa);
     for (size_t n0 = 0; n0 < b->keys; n0 += EXACT_COLS) {
-        size_t cols = sav_min(b->keys - n0, EXACT_COLS);
-        sum_tile(sums, panel, a, b->rows, &from->k, n0, cols, b->keys, d, isa);
-        round_tile(scores + n0, b->keys, sums, NULL, b->rows, cols, run->R, isa);
+        const exact_tile tile = {&from->k, n0, sav_min(b->keys - n0, EXACT_COLS), b->keys, d, down, isa};
+        sum_tile(own->sums, own->panels, own->packed, &tile);
+        round_tile(own->scores + n0, b->keys, own->sums, NULL, b->rows, &tile, run->R);
     }
 }
 
-static void values_block(float *out, size_t out_stride, const float *scores, double *a, double *panel, double *sums,
-                         const operands *from, const sav_attention_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
-    const exact_operand p = {scores, SAV_F32, SAV_F32, b->keys, 1};
-    for (size_t i = 0; i < b->rows; i += isa->mr) isa->pack(a + i * b->keys, &p, isa->mr, i, b->rows, 0, b->keys);
-    for (size_t n0 = 0; n0 < d; n0 += EXACT_COLS) {
-        size_t cols = sav_min(d - n0, EXACT_COLS);
-        sum_tile(sums, panel, a, b->rows, &from->v, n0, cols, d, b->keys, isa);
-        round_tile(out + n0, out_stride, sums, NULL, b->rows, cols, run->R, isa);
+/* Blocks of keys outside, so that each block of probabilities is packed once for all d elements of the head: the room for
+ * sums holds them, in tiles of EXACT_COLS. */
+static void values_block(float *out, size_t out_stride, const room *own, const operands *from, const sav_attention_block *b,
+                         size_t d, const sav_run *run, const exact_isa *isa) {
+    enum { WIDE = EXACT_ROWS / QUERY_ROWS * EXACT_COLS };
+    const size_t down = sav_round_up(b->rows, isa->mr) / isa->mr, high = down * isa->mr;
+    const exact_operand p = {own->scores, SAV_F32, SAV_F32, b->keys, 1};
+    for (size_t d0 = 0; d0 < d; d0 += WIDE) {
+        const size_t end = sav_min(d, d0 + WIDE);
+        exact_tile tile = {&from->v, d0, 0, end, b->keys, down, isa};
+        memset(own->sums, 0, sav_round_up(end - d0, EXACT_COLS) * high * sizeof *own->sums);
+        for (size_t k0 = 0; k0 < b->keys; k0 += EXACT_DEPTH) {
+            const size_t depth = sav_min(b->keys - k0, EXACT_DEPTH);
+            pack_rows(own->packed, &p, 0, b->rows, down, k0, depth, isa);
+            for (tile.col = d0; tile.col < end; tile.col += EXACT_COLS) {
+                tile.cols = sav_min(end - tile.col, EXACT_COLS);
+                add_block(own->sums + (tile.col - d0) * high, own->panels, own->packed, &tile, k0, depth);
+            }
+        }
+        for (tile.col = d0; tile.col < end; tile.col += EXACT_COLS) {
+            tile.cols = sav_min(end - tile.col, EXACT_COLS);
+            round_tile(out + tile.col, out_stride, own->sums + (tile.col - d0) * high, NULL, b->rows, &tile, run->R);
+        }
     }
 }
 
 void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
-                     const sav_run *run, const exact_isa *isa) {
-    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS);
-    const size_t deep = sav_round_up(at->keys > d ? at->keys : d, EXACT_DEPTH);
-    const size_t own = deep * (QUERY_ROWS + QUERY_ROWS / 2) + (size_t)EXACT_COLS * EXACT_DEPTH + (size_t)EXACT_ROWS * EXACT_COLS;
+                         const sav_run *run, const exact_isa *isa) {
+    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), wide = sav_round_up(at->keys, 8);
+    size_t doubles;
+    if (!thread_doubles(&doubles, at->keys, d)) return; /* sav_exact_scratch has refused such a size */
 #pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {
         sav_attention_block b;
         if (!sav_attention_block_at(&b, at, task, QUERY_ROWS)) continue;
-        double *panel = (double *)run->scratch + (size_t)sav_thread() * own;
-        double *sums = panel + (size_t)EXACT_COLS * EXACT_DEPTH, *a = sums + (size_t)EXACT_ROWS * EXACT_COLS;
-        float *scores = (float *)(a + deep * QUERY_ROWS);
+        room own = {.panels = (double *)run->scratch + (size_t)sav_thread() * doubles};
+        own.sums = own.panels + (size_t)EXACT_COLS * EXACT_DEPTH;
+        own.e = own.panels + TILE_DOUBLES;
+        own.packed = own.e + wide;
+        own.scores = (float *)(own.packed + (size_t)QUERY_ROWS * (d > EXACT_DEPTH ? d : EXACT_DEPTH));
         const operands from = {{q + b.row * at->q_stride + b.head * d, SAV_F32, SAV_F32, at->q_stride, 1},
                                {k + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, at->kv_stride, 1},
                                {v + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, 1, at->kv_stride}};
-        scores_block(scores, a, panel, sums, &from, &b, d, run, isa);
+        scores_block(&own, &from, &b, d, run, isa);
         for (size_t r = 0; r < b.rows; r++) {
             size_t begin, end;
             sav_attention_visible(&begin, &end, at, &b, r);
-            softmax_row(scores + r * b.keys, a, b.keys, begin, end, at, run->R);
+            softmax_row(own.scores + r * b.keys, own.e, b.keys, begin, end, at, run->R);
         }
-        values_block(out + b.row * at->heads * d + b.head * d, at->heads * d, scores, a, panel, sums, &from, &b, d, run, isa);
+        values_block(out + b.row * at->heads * d + b.head * d, at->heads * d, &own, &from, &b, d, run, isa);
     }
 }
 

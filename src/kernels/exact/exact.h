@@ -24,7 +24,9 @@ typedef struct exact_isa {
     void (*tile)(double *c, const double *a, const double *b, size_t depth);
 } exact_isa;
 
-enum { EXACT_ROWS = 256, EXACT_COLS = 96, EXACT_DEPTH = 256 }; /* multiples of every mr and nr; a block of k */
+/* Rows that are packed together, columns of a thread's tile: multiples of every mr and nr. A block of k: nr * EXACT_DEPTH
+ * doubles stay in the first-level cache. Rows whose block of k stays in the second-level cache: EXACT_NEAR * EXACT_DEPTH doubles. */
+enum { EXACT_ROWS = 256, EXACT_COLS = 96, EXACT_DEPTH = 128, EXACT_NEAR = 64 };
 
 extern const exact_isa sav_exact_isa_c;
 #if defined(__x86_64__)
