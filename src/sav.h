@@ -100,9 +100,15 @@ typedef struct sav_options {
     const char *isa;    /* "c", "avx2", …; NULL: the best */
     sav_dtype dtype;    /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
     int threads;        /* 0: the cores this process may use */
+    uint64_t memory;    /* bytes this process may have resident, mapped weights included; 0: no bound. When the weights do not fit,
+                         * layers are read ahead and dropped behind, and batches are as large as fits beside two layers */
     int pillow;         /* order of the two resize passes: 11 (0 too) or 13 */
     size_t min_pixels, max_pixels; /* bounds of a resized picture in the Qwen-VL families; 0: what their own run uses */
     int exif_rotate;    /* 1: turn pictures as their EXIF orientation says; the reference does not */
+    /* Asked before each layer, with the share of the forward that is done, 0 to 1; what it returns other than SAV_OK ends the
+     * forward. NULL: nobody is. */
+    sav_status (*check)(void *context, double share, sav_error *err);
+    void *context;
 } sav_options;
 
 sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options, sav_error *err);
@@ -116,6 +122,11 @@ typedef struct sav_session_info {
     size_t pictures;      /* read so far */
     size_t turned;        /* of them with an EXIF orientation other than 1 */
     size_t scratch_bytes; /* of the latest forward */
+    size_t batch_rows;    /* most rows that go through a layer together, when no single prompt has more */
+    uint64_t memory;      /* the budget, 0: none; what of it is spent before a forward, and on the weights it holds at a time */
+    uint64_t fixed_bytes, held_bytes;
+    uint64_t layer_bytes; /* of the largest layer */
+    int streams;          /* 1: layers are read ahead and dropped behind */
 } sav_session_info;
 const sav_session_info *sav_session_describe(const sav_session *session);
 

@@ -83,6 +83,51 @@ void sav_os_unmap(sav_map *map) {
     *map = (sav_map){NULL, 0};
 }
 
+/* The whole pages that bytes … bytes + length touch. */
+static size_t pages_of(void **out, const void *bytes, size_t length) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)bytes / page * page;
+    *out = (void *)from;
+    return ((uintptr_t)bytes + length + page - 1) / page * page - from;
+}
+
+void sav_os_announce(const void *bytes, size_t length) {
+    void *from;
+    if (!length) return;
+    const size_t size = pages_of(&from, bytes, length);
+    (void)posix_madvise(from, size, POSIX_MADV_WILLNEED);
+}
+
+void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset) {
+    void *from;
+    if (!length) return;
+    const size_t size = pages_of(&from, bytes, length);
+#ifdef MADV_DONTNEED /* POSIX_MADV_DONTNEED does nothing on Linux */
+    (void)madvise(from, size, MADV_DONTNEED);
+#else
+    (void)posix_madvise(from, size, POSIX_MADV_DONTNEED);
+#endif
+#ifdef POSIX_FADV_DONTNEED
+    const int fd = (open)(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return;
+    (void)posix_fadvise(fd, (off_t)offset, (off_t)length, POSIX_FADV_DONTNEED);
+    (close)(fd);
+#else
+    (void)path, (void)offset;
+#endif
+}
+
+sav_status sav_os_look(sav_os_stamp *out, const char *path, sav_error *err) {
+    struct stat st;
+    if (stat(path, &st) != 0) return fail_errno(err, path, "look at");
+#ifdef __APPLE__
+    const struct timespec written = st.st_mtimespec;
+#else
+    const struct timespec written = st.st_mtim;
+#endif
+    *out = (sav_os_stamp){(uint64_t)st.st_size, (int64_t)written.tv_sec, (int64_t)written.tv_nsec};
+    return SAV_OK;
+}
+
 /* Reads fd to its end into fresh memory. `expect` sizes the first block. */
 static sav_status read_all(char **out, size_t *length, int fd, const char *name, size_t expect, size_t limit,
                            sav_error *err) {
@@ -359,6 +404,20 @@ double sav_os_cpu_seconds(void) {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+uint64_t sav_os_resident_bytes(void) {
+    unsigned long long size, resident = 0;
+#ifdef __linux__
+    FILE *file = fopen("/proc/self/statm", "r"); /* in pages */
+    if (!file) return 0;
+    if (fscanf(file, "%llu %llu", &size, &resident) != 2) resident = 0;
+    fclose(file);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+#else
+    (void)size;
+    return resident;
+#endif
 }
 
 uint64_t sav_os_peak_bytes(void) {

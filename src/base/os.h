@@ -17,6 +17,18 @@ typedef struct sav_map {
 sav_status sav_os_map(sav_map *out, const char *path, sav_error *err);
 void sav_os_unmap(sav_map *map);
 
+/* Advice about a piece of a mapping, which the system may ignore. announce: it will be read soon. drop: it will not be read for a
+ * while; path and offset say where it stands in its file, so that the system's own copy may go too. */
+void sav_os_announce(const void *bytes, size_t length);
+void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset);
+
+/* What a file is known by while it is mapped: its size and when it was last written. */
+typedef struct sav_os_stamp {
+    uint64_t size;
+    int64_t seconds, nanoseconds;
+} sav_os_stamp;
+sav_status sav_os_look(sav_os_stamp *out, const char *path, sav_error *err);
+
 /* The whole of a regular file with a NUL behind it; limit = largest size accepted. *out by sav_free. */
 sav_status sav_os_read_file(char **out, size_t *length, const char *path, size_t limit, sav_error *err);
 /* All of standard input, the same way. */
@@ -53,6 +65,7 @@ bool sav_os_is_terminal(int descriptor);
 
 double sav_os_seconds(void);         /* monotonic */
 double sav_os_cpu_seconds(void);     /* of this process, all threads: what other processes take is not counted */
+uint64_t sav_os_resident_bytes(void); /* memory this process has resident now, mapped files included; 0: unknown */
 uint64_t sav_os_peak_bytes(void);    /* most memory this process had resident so far, mapped files included; 0: unknown */
 int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
 

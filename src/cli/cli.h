@@ -42,7 +42,7 @@ struct sav_cli {
     const char **images; /* [image_count] into argv */
     size_t image_count;
     size_t threads, tokens, rounds, heads, shots, min_margin, min_pixels, max_pixels;
-    uint64_t seed;
+    uint64_t seed, memory;
     double validation;
     double max_rel_l2; /* below 0: not given */
     bool skip_bad, exif_rotate, verify, quiet, json, help;

@@ -115,18 +115,18 @@ static void put_duration(char *out, size_t size, double seconds) {
         snprintf(out, size, "%lus", s);
 }
 
-void sav_console_progress(sav_console *console, const char *what, size_t done, size_t total, uint64_t tokens) {
+void sav_console_progress(sav_console *console, const char *what, double done, size_t total, uint64_t tokens) {
     if (console->quiet) return;
     const double now = sav_os_seconds(), spent = now - console->started;
-    if (done == total && console->terminal) {
+    if (done >= (double)total && console->terminal) {
         clear_line(console);
         return;
     }
     if (now - console->shown < (console->terminal ? REWRITE_SECONDS : LINE_SECONDS)) return;
     console->shown = now;
     char left[32] = "?";
-    if (done) put_duration(left, sizeof left, spent / (double)done * (double)(total - done));
-    fprintf(stderr, "%ssavs: %s %zu/%zu  %.0f tokens/s  %s left%s", console->terminal ? "\r" : "", what, done, total,
+    if (done > 0) put_duration(left, sizeof left, spent / done * ((double)total - done));
+    fprintf(stderr, "%ssavs: %s %zu/%zu  %.0f tokens/s  %s left%s", console->terminal ? "\r" : "", what, (size_t)done, total,
             spent > 0 ? (double)tokens / spent : 0.0, left, console->terminal ? "\033[K" : "\n");
     console->line_open = console->terminal;
     fflush(stderr);

@@ -27,9 +27,9 @@ void sav_console_say(sav_console *console, const char *format, ...) SAV_PRINTF(2
 void sav_console_warn(sav_console *console, const char *format, ...) SAV_PRINTF(2, 3);
 void sav_console_error(sav_console *console, const sav_error *err); /* one line, with its hint; not silenced */
 
-/* Samples done of total, tokens so far, time left. `begin` restarts the clock. */
+/* Samples done of total (a batch counts by its share), tokens so far, time left. `begin` restarts the clock. */
 void sav_console_begin(sav_console *console);
-void sav_console_progress(sav_console *console, const char *what, size_t done, size_t total, uint64_t tokens);
+void sav_console_progress(sav_console *console, const char *what, double done, size_t total, uint64_t tokens);
 
 /* Results: written, flushed, and an error if they did not get there. */
 sav_status sav_console_print(const sav_text *text, sav_error *err);

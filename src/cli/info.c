@@ -68,10 +68,22 @@ static void put_sizes(sav_text *out, const sav_model_info *i) {
                     i->shards == 1 ? "" : "s");
 }
 
+/* What the weights take under the budget, or without one. */
+static void put_budget(sav_text *out, const report *r) {
+    const sav_session_info *s = r->session;
+    if (!s->memory) {
+        sav_text_printf(out, "            without --memory weights stay mapped; samples go through in batches of up to %zu rows\n", s->batch_rows);
+        return;
+    }
+    sav_text_printf(out, "            --memory %.1f MiB: %.1f for the program, %.1f for weights (%s), the rest for batches of up to %zu rows\n",
+                    mib(s->memory), mib(s->fixed_bytes), mib(s->held_bytes),
+                    s->streams ? "a layer at a time, read ahead and dropped behind" : "all layers stay", s->batch_rows);
+}
+
 static void put_memory(sav_text *out, const report *r) {
     const sav_memory_plan *m = &r->memory;
-    sav_text_printf(out, "memory      weights %.1f MiB, mapped and never copied whole; a sample's features %.1f KiB\n",
-                    mib(r->info->weight_bytes), (double)r->info->features * sizeof(float) / 1024.0);
+    sav_text_printf(out, "memory      weights %.1f MiB, mapped and never copied whole; the largest layer %.1f MiB; a sample's features %.1f KiB\n",
+                    mib(r->info->weight_bytes), mib(r->session->layer_bytes), (double)r->info->features * sizeof(float) / 1024.0);
     for (size_t i = 0; i < m->count; i++) {
         sav_text_printf(out, "            a forward %8.1f MiB for ", mib(m->rows[i].bytes));
         if (m->rows[i].height)
@@ -80,6 +92,7 @@ static void put_memory(sav_text *out, const report *r) {
         else
             sav_text_printf(out, "%zu tokens of text\n", m->rows[i].tokens);
     }
+    put_budget(out, r);
     sav_text_printf(out, "runs with   engine %s, %s, %d thread%s\n", r->session->engine, r->session->isa, r->session->threads,
                     r->session->threads == 1 ? "" : "s");
 }
@@ -111,7 +124,11 @@ static void put_json(sav_text *out, const report *r, bool sound) {
     for (size_t n = 0; n < m->count; n++)
         sav_text_printf(out, "%s{\"text\":%zu,\"height\":%zu,\"width\":%zu,\"tokens\":%zu,\"bytes\":%zu}", n ? "," : "",
                         m->rows[n].text, m->rows[n].height, m->rows[n].width, m->rows[n].tokens, m->rows[n].bytes);
-    sav_text_string(out, "]}");
+    sav_text_printf(out, "],\"layer_bytes\":%" PRIu64 ",\"batch_rows\":%zu", r->session->layer_bytes, r->session->batch_rows);
+    if (r->session->memory)
+        sav_text_printf(out, ",\"budget\":%" PRIu64 ",\"fixed_bytes\":%" PRIu64 ",\"held_bytes\":%" PRIu64 ",\"streams\":%s",
+                        r->session->memory, r->session->fixed_bytes, r->session->held_bytes, r->session->streams ? "true" : "false");
+    sav_text_string(out, "}");
     sav_text_printf(out, ",\"engine\":\"%s\",\"isa\":\"%s\",\"threads\":%d", r->session->engine, r->session->isa, r->session->threads);
     if (r->cli->verify)
         sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]", sound ? "true" : "false",

@@ -18,7 +18,7 @@ void openblas_set_num_threads(int threads);
 char *openblas_get_config(void);
 #endif
 
-#define MODEL_OPTIONS "model engine dtype isa threads pillow min-pixels max-pixels exif-rotate"
+#define MODEL_OPTIONS "model engine dtype isa threads memory pillow min-pixels max-pixels exif-rotate"
 #define LIST_OPTIONS "data image-root question skip-bad"
 
 static const sav_command COMMANDS[] = {
@@ -37,7 +37,7 @@ static const sav_command COMMANDS[] = {
      "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
      MODEL_OPTIONS " " LIST_OPTIONS " sav input image store out min-margin", "sav", 0, 1, sav_cli_predict},
     {"info", "--model DIR [--verify] [options]", "family, sizes, tensors, memory; --verify reads every byte",
-     "savs info --model llava --verify", "model engine dtype isa threads min-pixels max-pixels verify", "model", 0, 1, sav_cli_info},
+     "savs info --model llava --verify", "model engine dtype isa threads memory min-pixels max-pixels verify", "model", 0, 1, sav_cli_info},
     {"show tokens", "--model DIR (--text F | --messages F | --prompt F) [options]", "ids with their pieces",
      "savs show tokens --model llava --text question.txt", "model text messages prompt", "model", 0, 1, sav_cli_show_tokens},
     {"show pixels", "--model DIR (--image F… | --messages F) [--out DIR] [options]",

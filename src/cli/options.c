@@ -22,6 +22,7 @@ typedef enum kind {
     SEED,   /* uint64_t */
     SHARE,  /* double in (0, 1) */
     LIMIT,  /* double from 0 */
+    SIZE,   /* uint64_t of bytes, with K, M, G or T */
     FILES   /* images: one or more words */
 } kind;
 
@@ -46,6 +47,7 @@ static const option OPTIONS[] = {
     {"dtype", CHOICE, AT(dtype), "f32|bf16|f16", "storage type of the exact engine"},
     {"isa", CHOICE, AT(isa), "c|avx2|avx512", "force a kernel variant"},
     {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
+    {"memory", SIZE, AT(memory), "SIZE", "most memory to use, 800M or 4G; weights are streamed when they exceed it"},
     {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
     {"min-pixels", COUNT, AT(min_pixels), "N", "least pixels of a resized picture (Qwen-VL families)"},
     {"max-pixels", COUNT, AT(max_pixels), "N", "most pixels of a resized picture (Qwen-VL families)"},
@@ -177,6 +179,21 @@ static bool read_real(double *out, const char *text) {
     return !*end && isfinite(*out);
 }
 
+/* "1000000", "800M", "1.5G": the suffixes are powers of 1024, and may be spelled "MiB". */
+static bool read_size(uint64_t *out, const char *text) {
+    static const char suffixes[] = "KMGT";
+    char *end;
+    if (text[0] < '0' || text[0] > '9') return false;
+    double bytes = strtod(text, &end);
+    const char *suffix = *end ? strchr(suffixes, *end >= 'a' && *end <= 'z' ? *end - 'a' + 'A' : *end) : NULL;
+    if (*end && !suffix) return false;
+    for (const char *s = suffixes; suffix && s <= suffix; s++) bytes *= 1024;
+    if (suffix && strcmp(++end, "iB") == 0) end += 2;
+    if (*end || !(bytes >= 1) || bytes > 9e18) return false;
+    *out = (uint64_t)bytes;
+    return true;
+}
+
 static sav_status set_format(sav_cli *cli, const option *o, const char *value, const char **place, sav_error *err) {
     if (!sav_format_find(value)) {
         sav_text names = {0};
@@ -214,6 +231,9 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
         if (!read_real(&real, value) || real <= 0 || real >= 1)
             return bad_value(cli, o, value, "a number between 0 and 1", err);
         *(double *)place = real;
+        return SAV_OK;
+    case SIZE:
+        if (!read_size(place, value)) return bad_value(cli, o, value, "a number of bytes, or one with K, M, G or T: 800M, 4G", err);
         return SAV_OK;
     case LIMIT:
         if (!read_real(&real, value)) return bad_value(cli, o, value, "a number from 0", err);

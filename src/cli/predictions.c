@@ -118,9 +118,9 @@ static sav_status check(void *context, sav_error *err) {
     return sav_console_check(err);
 }
 
-static void progress(void *context, size_t done, size_t total, uint64_t tokens) {
+static void progress(void *context, double done, size_t total, uint64_t rows) {
     const sav_cli *cli = context;
-    sav_console_progress(cli->console, cli->work, done, total, tokens);
+    sav_console_progress(cli->console, cli->work, done, total, rows);
 }
 
 sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what) {

@@ -33,7 +33,7 @@ sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *er
 }
 
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err) {
-    sav_options options = {.engine = cli->engine, .isa = cli->isa, .dtype = sav_cli_dtype(cli), .threads = (int)cli->threads};
+    sav_options options = {.engine = cli->engine, .isa = cli->isa, .dtype = sav_cli_dtype(cli), .threads = (int)cli->threads, .memory = cli->memory};
     *model = NULL;
     *session = NULL;
     sav_status status = check_choice(cli, err);

@@ -64,5 +64,11 @@ const sav_tensor *sav_weights_find(const sav_weights *weights, const char *name)
 const char *sav_weights_file_of(const sav_weights *weights, const sav_tensor *tensor); /* the shard's path */
 size_t sav_weights_shards(const sav_weights *weights);
 const sav_safetensors *sav_weights_shard(const sav_weights *weights, size_t i); /* in order of file name */
+/* Advice about bytes of a tensor (os.h); what is not of these files is left alone. */
+void sav_weights_announce(const sav_weights *weights, const void *data, size_t bytes);
+void sav_weights_drop(const sav_weights *weights, const void *data, size_t bytes);
+/* Fails when a shard is not the file any more that was mapped: its bytes may have changed, and reading behind the end of one that
+ * was cut ends a process. */
+sav_status sav_weights_check(const sav_weights *weights, sav_error *err);
 
 #endif

@@ -10,6 +10,7 @@
 
 struct sav_weights {
     sav_safetensors **shards; /* [shard_count], in order of file name */
+    sav_os_stamp *stamps;     /* [shard_count] of the files that were opened */
     size_t shard_count;
     const sav_tensor **tensors; /* [count], sorted by name */
     size_t count;
@@ -57,11 +58,13 @@ static sav_status shard_names(const char ***out, size_t *count, const sav_json_d
 
 static sav_status open_shards(sav_weights *w, const char *folder, const char **names, size_t count, sav_error *err) {
     w->shards = sav_alloc(count, sizeof *w->shards);
-    if (!w->shards) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    w->stamps = sav_alloc(count, sizeof *w->stamps);
+    if (!w->shards || !w->stamps) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
     for (size_t i = 0; i < count; i++) {
         char *path = join(folder, names[i]);
         if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
         sav_status status = sav_safetensors_open(&w->shards[i], path, err);
+        if (!status && (status = sav_os_look(&w->stamps[i], path, err)) != SAV_OK) w->shard_count++; /* it is open */
         if (status == SAV_BAD_INPUT && !sav_os_exists(path))
             sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
         sav_free(path);
@@ -139,6 +142,7 @@ void sav_weights_close(sav_weights *w) {
     if (!w) return;
     for (size_t i = 0; i < w->shard_count; i++) sav_safetensors_close(w->shards[i]);
     sav_free(w->shards);
+    sav_free(w->stamps);
     sav_free(w->tensors);
     sav_free(w);
 }
@@ -175,4 +179,41 @@ size_t sav_weights_shards(const sav_weights *w) {
 
 const sav_safetensors *sav_weights_shard(const sav_weights *w, size_t i) {
     return w->shards[i];
+}
+
+/* The shard that holds these bytes, and where; NULL: none. */
+static const sav_safetensors *shard_of(size_t *offset, const sav_weights *w, const void *data) {
+    for (size_t s = 0; s < w->shard_count; s++) {
+        size_t header, size;
+        const uintptr_t begin = (uintptr_t)sav_safetensors_header(w->shards[s], &header, &size);
+        if ((uintptr_t)data < begin || (uintptr_t)data - begin >= size) continue;
+        *offset = (size_t)((uintptr_t)data - begin);
+        return w->shards[s];
+    }
+    return NULL;
+}
+
+void sav_weights_announce(const sav_weights *w, const void *data, size_t bytes) {
+    size_t offset;
+    if (data && shard_of(&offset, w, data)) sav_os_announce(data, bytes);
+}
+
+void sav_weights_drop(const sav_weights *w, const void *data, size_t bytes) {
+    size_t offset;
+    const sav_safetensors *shard = data ? shard_of(&offset, w, data) : NULL;
+    if (shard) sav_os_drop(data, bytes, sav_safetensors_path(shard), offset);
+}
+
+sav_status sav_weights_check(const sav_weights *w, sav_error *err) {
+    for (size_t s = 0; s < w->shard_count; s++) {
+        const sav_os_stamp *then = &w->stamps[s];
+        const char *path = sav_safetensors_path(w->shards[s]);
+        sav_os_stamp now;
+        sav_status status = sav_os_look(&now, path, err);
+        if (status) return SAV_IO_ERROR;
+        if (now.size != then->size || now.seconds != then->seconds || now.nanoseconds != then->nanoseconds)
+            return sav_fail(err, SAV_IO_ERROR, "%s: has been written since it was opened (%llu bytes then, %llu now); expected weights that stay as they are",
+                            path, (unsigned long long)then->size, (unsigned long long)now.size);
+    }
+    return SAV_OK;
 }

@@ -438,6 +438,22 @@ static void embed(float *const *to, const sav_model *model, const sav_picture *c
     }
 }
 
+static size_t matrices(const sav_matrix **out, const sav_model *model, size_t layer) {
+    const llava *v = model->vision;
+    if (layer == 0) {
+        out[0] = &v->tower.patch_embedding;
+        return 1;
+    }
+    if (layer > v->tower.config.layers) {
+        out[0] = &v->projector.linear_1, out[1] = &v->projector.linear_2;
+        return 2;
+    }
+    const sav_siglip_layer *l = &v->tower.layers[layer - 1];
+    const sav_matrix *all[] = {&l->q_proj, &l->k_proj, &l->v_proj, &l->out_proj, &l->fc1, &l->fc2};
+    memcpy(out, all, sizeof all);
+    return sizeof all / sizeof *all;
+}
+
 static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
                    size_t count) {
     const sav_siglip_config *c = &((const llava *)model->vision)->tower.config;
@@ -455,4 +471,4 @@ static const char *const NAMES[] = {"LlavaOnevisionForConditionalGeneration", "L
 
 const sav_family sav_family_llava_onevision = {.name = "llava_onevision", .architectures = NAMES, .fallback = SAV_LAYOUT_QWEN_1_5,
                                                .open = open_model, .read = bring, .suppose = suppose, .plan = plan, .show = show,
-                                               .embed = embed, .limits = limits, .look = look};
+                                               .embed = embed, .matrices = matrices, .limits = limits, .look = look};

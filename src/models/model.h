@@ -96,6 +96,8 @@ typedef struct sav_look {
 
 /* ---- families ---------------------------------------------------------------------------------------------------- */
 
+enum { SAV_LAYER_MATRICES = 8 };
+
 struct sav_family {
     const char *name;
     const char *const *architectures; /* of config.json, NULL at the end */
@@ -117,6 +119,9 @@ struct sav_family {
     /* Picture i -> to[i] [tokens, D]. */
     void (*embed)(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch,
                   const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
+    /* The matrices that a layer of the tower reads, as sav_enter counts layers: 0 is the patch embedding, the last one the
+     * projector or merger, info.vision_layers + 2 in all. At most SAV_LAYER_MATRICES. */
+    size_t (*matrices)(const sav_matrix **out, const sav_model *model, size_t layer);
     /* Deepest matmul, most rows, longest attention and its head size in the tower, for the engine's scratch. */
     void (*limits)(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
                    size_t count);
@@ -190,6 +195,12 @@ sav_status sav_session_run(sav_session *session, float *taps, size_t depth, cons
 
 /* begin, add, pack for one prompt. whole: for a dump. */
 sav_status sav_session_prepare(sav_session *session, const sav_prompt *prompt, bool whole, sav_error *err);
+
+/* Sets bytes of the memory budget aside for the caller; SAV_NO_MEMORY: a short prompt would not fit beside them. */
+sav_status sav_session_reserve(sav_session *session, uint64_t bytes, sav_error *err);
+
+/* Puts another in the place of the options' check. */
+void sav_session_watch(sav_session *session, sav_status (*check)(void *context, double share, sav_error *err), void *context);
 
 /* For comparison: false makes prompts of a batch share nothing. */
 void sav_session_share(sav_session *session, bool share);

@@ -459,6 +459,23 @@ static void embed(float *const *to, const sav_model *model, const sav_picture *c
     }
 }
 
+static size_t matrices(const sav_matrix **out, const sav_model *model, size_t layer) {
+    const sav_qwen_vit *m = &((const qwen_vl *)model->vision)->tower;
+    if (layer == 0) {
+        out[0] = &m->patch_embed;
+        return 1;
+    }
+    if (layer > m->config.layers) {
+        out[0] = &m->mlp_0, out[1] = &m->mlp_2;
+        return 2;
+    }
+    const sav_qwen_vit_block *block = &m->blocks[layer - 1];
+    const sav_matrix *all[] = {&block->qkv, &block->proj, &block->fc1, &block->fc2, &block->up};
+    const size_t count = m->config.window ? 5 : 4; /* up is a gated MLP's */
+    memcpy(out, all, count * sizeof *all);
+    return count;
+}
+
 static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
                    size_t count) {
     const sav_qwen_vit_config *c = &((const qwen_vl *)model->vision)->tower.config;
@@ -478,7 +495,8 @@ static const char *const NAMES_2_5[] = {"Qwen2_5_VLForConditionalGeneration", NU
 
 #define FAMILY(title, names, opens)                                                                                             \
     {.name = title, .architectures = names, .fallback = SAV_LAYOUT_QWEN_VL, .open = opens, .place = place, .read = bring,       \
-     .suppose = suppose, .plan = plan, .show = show, .embed = embed, .limits = limits, .look = look, .bounded = true}
+     .suppose = suppose, .plan = plan, .show = show, .embed = embed, .matrices = matrices, .limits = limits, .look = look,      \
+     .bounded = true}
 
 const sav_family sav_family_qwen2_vl = FAMILY("qwen2_vl", NAMES_2, open_2);
 const sav_family sav_family_qwen2_5_vl = FAMILY("qwen2_5_vl", NAMES_2_5, open_2_5);

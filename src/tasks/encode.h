@@ -1,8 +1,10 @@
-/* encode.h: a list through a model, one forward a sample: samples [N] -> taps [N, L, H, d], in memory or in a store.
+/* encode.h: a list through a model: samples [N] -> taps [N, L, H, d], in memory or in a store.
  *
- *   sample -> prompt -> sav_forward -> tap [L, H, d] -> the visitor
+ *   samples -> batches: those with the same pictures together -> taps -> the visitor, in list order
  *
- * The one loop behind `run`, `encode` and `predict`.
+ * The one loop behind `run`, `encode` and `predict`. The order of the list decides nothing but the order of what comes out:
+ * samples that show the same pictures are looked for among those to come (by their paths) and go into one batch, where the model
+ * computes once what they share (models/batch.h). Taps that are ready before their turn wait; how many may is bounded.
  */
 #ifndef SAV_ENCODE_H
 #define SAV_ENCODE_H
@@ -15,11 +17,12 @@ typedef struct sav_encoder {
     size_t depth;  /* layers to run; 0: all */
     bool skip_bad; /* a sample that cannot be read becomes a note in list->bad and leaves the list */
     void *context; /* of the two below, which may be NULL */
-    sav_status (*check)(void *context, sav_error *err); /* before each sample: anything but SAV_OK ends the loop */
-    void (*progress)(void *context, size_t done, size_t total, uint64_t tokens);
+    sav_status (*check)(void *context, sav_error *err); /* before each sample and layer: anything but SAV_OK ends the loop */
+    /* The same often: samples done, the running batch's share among them; rows computed. */
+    void (*progress)(void *context, double done, size_t total, uint64_t rows);
 } sav_encoder;
 
-/* Gets each sample's tap; what it returns other than SAV_OK ends the loop. */
+/* Gets each sample's tap, in list order; what it returns other than SAV_OK ends the loop. */
 typedef sav_status sav_encode_take(void *context, const sav_sample *sample, const float *tap, sav_error *err);
 
 sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_take *take, void *context,
