@@ -151,9 +151,10 @@ exhaustive: $(BUILD)/exhaustive
 $(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary.o
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
 
-## bench        each engine's matmul as a share of the multiply-add peak measured in the same run
-bench: $(BUILD)/tools/bench_matmul
+## bench        matmul, decoder layers and a tower at 7B width as shares of the multiply-add peak measured in the same run; minutes
+bench: all $(BUILD)/tools/bench_matmul
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_matmul
+	@BUILD=$(BUILD) sh tools/bench_table
 
 $(BUILD)/tools/bench_matmul: $(BUILD)/tools/bench_matmul.o $(BUILD)/libsavs.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
