@@ -50,7 +50,7 @@ LDFLAGS += -fsanitize=address,undefined
 endif
 LDLIBS  += -lm
 
-LIB_SRC := $(sort $(wildcard src/base/*.c src/io/*.c src/image/*.c src/text/*.c src/kernels/*.c src/kernels/exact/*.c \
+LIB_SRC := $(sort $(wildcard src/base/*.c src/io/*.c src/image/*.c src/text/*.c src/kernels/*.c src/kernels/exact/*.c src/kernels/int8/*.c \
              src/vision/*.c src/llm/*.c src/models/*.c src/sav/*.c src/tasks/*.c))
 ifeq ($(BLAS),1)
 LIB_SRC += $(sort $(wildcard src/kernels/blas/*.c))

@@ -88,6 +88,7 @@ typedef struct sav_model_info {
     size_t vision_layers, vision_width, vision_heads, tile; /* 0 without a tower; tile side in pixels */
     size_t tensors, shards, parameters;
     uint64_t weight_bytes;
+    size_t int8_group; /* a folder of savs quantize: weights that share a scale; 0: weights as they were trained */
 } sav_model_info;
 
 /* Reads config, tokenizer and tensor tables, checks every tensor's name, shape and dtype, maps the weights. */
@@ -96,7 +97,7 @@ void sav_model_close(sav_model *model); /* NULL is fine; after its sessions */
 const sav_model_info *sav_model_describe(const sav_model *model);
 
 typedef struct sav_options {
-    const char *engine; /* "exact", "blas"; NULL: the fastest float32 engine built for this CPU */
+    const char *engine; /* "exact", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its folders */
     const char *isa;    /* "c", "avx2", …; NULL: the best */
     sav_dtype dtype;    /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
     int threads;        /* 0: the cores this process may use */

@@ -1,10 +1,12 @@
-/* kernels.c: the table of engines. The first row of an engine that this CPU can run is its default. */
+/* kernels.c: the table of engines. The first row of an engine that this CPU can run is its default; the first row of all is the
+ * float32 default, so int8 stands last. */
 #include "kernels/kernels.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "kernels/exact/exact.h"
+#include "kernels/int8/int8.h"
 #ifdef SAV_BLAS
 #include "kernels/blas/blas.h"
 #endif
@@ -25,6 +27,20 @@ EXACT(c)
 #if defined(__x86_64__)
 EXACT(avx2)
 EXACT(avx512)
+#endif
+
+/* One row of the int8 engine. */
+#define INT8(isa_name)                                                                                                      \
+    static void int8_linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) { \
+        sav_int8_linear(to, count, x, T, run, &sav_int8_isa_##isa_name);                                                    \
+    }                                                                                                                       \
+    static const sav_kernels int8_##isa_name = {"int8",              #isa_name,           int8_linear_##isa_name,           \
+                                                sav_int8_attention,  sav_int8_activation, sav_int8_scratch,                 \
+                                                sav_int8_sound};
+
+INT8(c)
+#if defined(__x86_64__)
+INT8(avx2)
 #endif
 
 static bool always(void) {
@@ -53,6 +69,10 @@ static const struct {
     {&kernels_avx2, has_avx2},
 #endif
     {&kernels_c, always},
+#if defined(__x86_64__)
+    {&int8_avx2, has_avx2},
+#endif
+    {&int8_c, always},
 };
 
 const sav_kernels *sav_kernels_at(size_t i) {

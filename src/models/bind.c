@@ -9,9 +9,10 @@
 #include "models/model.h"
 
 sav_status sav_binder_begin(sav_binder *b, sav_model *model, const sav_rename *renames, sav_error *err) {
-    *b = (sav_binder){.model = model, .renames = renames, .err = err};
+    *b = (sav_binder){.model = model, .renames = renames, .role = SAV_MATRIX_VISION, .err = err};
     b->used = sav_alloc(sav_weights_count(model->weights), sizeof *b->used);
-    if (!b->used) b->status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    model->matrices = sav_model_own(model, sav_weights_count(model->weights), sizeof *model->matrices);
+    if (!b->used || !model->matrices) b->status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     return b->status;
 }
 
@@ -37,19 +38,25 @@ static void put_shape(sav_text *out, int rank, const size_t *shape) {
     sav_text_string(out, "]");
 }
 
-static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, int rank, const size_t *shape) {
+static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, const char *types, int rank, const size_t *shape) {
     sav_text wanted = {0}, found = {0};
     put_shape(&wanted, rank, shape);
     if (t) put_shape(&found, t->rank, t->shape);
     const char *want = wanted.bytes ? wanted.bytes : "", *got = found.bytes ? found.bytes : "";
     if (t)
-        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s %s; expected F32, BF16 or F16 %s",
-                             sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype), got, want);
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s %s; expected %s %s",
+                             sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype), got, types, want);
     else
-        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected F32, BF16 or F16 %s", b->model->folder,
-                             name, want);
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s %s", b->model->folder,
+                             name, types, want);
     sav_text_free(&wanted);
     sav_text_free(&found);
+}
+
+static bool is_shape(const sav_tensor *t, int rank, const size_t *shape) {
+    bool fits = t->rank == rank;
+    for (int i = 0; i < rank && fits; i++) fits = t->shape[i] == shape[i];
+    return fits;
 }
 
 /* The tensor of just this shape, or NULL with the binder's status set. */
@@ -57,10 +64,8 @@ static const sav_tensor *bind(sav_binder *b, int rank, const size_t *shape, cons
     char name[256];
     if (b->status) return NULL;
     const sav_tensor *t = look_up(b, name, format, args);
-    bool fits = t && t->dtype <= SAV_F16 && t->rank == rank;
-    for (int i = 0; i < rank && fits; i++) fits = t->shape[i] == shape[i];
-    if (fits) return t;
-    fail_tensor(b, t, name, rank, shape);
+    if (t && t->dtype <= SAV_F16 && is_shape(t, rank, shape)) return t;
+    fail_tensor(b, t, name, "F32, BF16 or F16", rank, shape);
     return NULL;
 }
 
@@ -77,7 +82,51 @@ static const float *bind_wide(sav_binder *b, int rank, const size_t *shape, cons
     return wide;
 }
 
+/* A U8 tensor of a quantised folder with its scales, NAME_scale. */
+static sav_matrix bind_panels(sav_binder *b, const sav_tensor *t, size_t rows, size_t cols) {
+    const sav_weights *weights = b->model->weights;
+    const size_t group = b->model->group;
+    size_t panels[4], shape[3];
+    char name[300];
+    snprintf(name, sizeof name, "%s_scale", t->name);
+    const size_t at = sav_weights_index(weights, name);
+    const sav_tensor *scales = at < sav_weights_count(weights) ? sav_weights_at(weights, at) : NULL;
+    sav_quantised_shapes(panels, shape, rows, cols, group);
+    if (!is_shape(t, 4, panels)) {
+        fail_tensor(b, t, t->name, "U8", 4, panels);
+        return (sav_matrix){0};
+    }
+    if (!scales || scales->dtype != SAV_F32 || !is_shape(scales, 3, shape)) {
+        fail_tensor(b, scales, name, "F32", 3, shape);
+        return (sav_matrix){0};
+    }
+    b->used[at] = true;
+    if ((uintptr_t)scales->data % sizeof(float)) {
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s does not begin at a multiple of 4 bytes; expected a file of savs quantize",
+                             sav_weights_file_of(weights, scales), name);
+        return (sav_matrix){0};
+    }
+    return (sav_matrix){.data = t->data, .dtype = SAV_U8, .rows = rows, .cols = cols, .scales = scales->data, .group = group};
+}
+
 sav_matrix sav_bind_matrix(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
+    const size_t shape[2] = {rows, cols};
+    char name[256];
+    va_list args, again;
+    if (b->status) return (sav_matrix){0};
+    va_start(args, format);
+    va_copy(again, args);
+    const sav_tensor *t = look_up(b, name, format, args);
+    const bool panels = t && t->dtype == SAV_U8 && b->model->group;
+    if (t) b->model->matrices[sav_weights_index(b->model->weights, t->name)] = (unsigned char)b->role;
+    if (!panels) t = bind(b, 2, shape, format, again);
+    va_end(again);
+    va_end(args);
+    if (panels) return bind_panels(b, t, rows, cols);
+    return t ? (sav_matrix){.data = t->data, .dtype = t->dtype, .rows = rows, .cols = cols} : (sav_matrix){0};
+}
+
+sav_matrix sav_bind_table(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
     const size_t shape[2] = {rows, cols};
     va_list args;
     va_start(args, format);

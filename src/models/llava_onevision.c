@@ -202,9 +202,9 @@ static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav
         return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_index\": found %zu; expected a token id", name, image);
     const sav_tensor *patch = sav_bind_peek(b, "vision_tower.vision_model.embeddings.patch_embedding.weight");
     const sav_tensor *position = sav_bind_peek(b, "vision_tower.vision_model.embeddings.position_embedding.weight");
-    const sav_tensor *fc1 = sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.weight");
+    const sav_tensor *fc1 = sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.bias");
     while (sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.%zu.layer_norm1.weight", layers)) layers++;
-    if (!patch || patch->rank != 4 || !position || position->rank != 2 || !fc1 || fc1->rank != 2)
+    if (!patch || patch->rank != 4 || !position || position->rank != 2 || !fc1 || fc1->rank != 1)
         return sav_fail(err, SAV_BAD_INPUT, "%s: the folder's tensors hold no SigLIP tower; expected model.vision_tower.vision_tower.…",
                         model->folder);
     *c = (sav_siglip_config){.layers = layers, .C = patch->shape[0], .heads = 16, .F = fc1->shape[0], .patch = patch->shape[2],

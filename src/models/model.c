@@ -46,6 +46,7 @@ static void describe(sav_model *model) {
     info->max_positions = c->max_positions;
     info->tensors = sav_weights_count(model->weights);
     info->shards = sav_weights_shards(model->weights);
+    info->int8_group = model->group;
     for (size_t i = 0; i < info->tensors; i++) {
         const sav_tensor *t = sav_weights_at(model->weights, i);
         info->parameters += t->count;
@@ -58,7 +59,8 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     sav_status status;
     model->family = sav_family_find(sav_json_root(config), name, err);
     if (!model->family) return err->status;
-    if ((status = sav_weights_open(&model->weights, model->folder, err)) ||
+    if ((status = sav_quantised_read(model, sav_json_root(config), name, err)) ||
+        (status = sav_weights_open(&model->weights, model->folder, err)) || (status = sav_quantised_check(model, err)) ||
         (status = model->family->open(model, sav_json_root(config), name, err)) ||
         (status = sav_tokenizer_open(&model->tokenizer, model->folder, err)) ||
         (status = sav_layout_choose(&model->layout, &model->layout_note, model->folder, model->family->fallback, err)) ||

@@ -33,7 +33,12 @@ struct sav_model {
     void **owned;         /* [owned_count] small arrays made at load: norms and biases widened to float, tables */
     size_t owned_count, owned_room;
     char *folder;
+    size_t group;            /* quantised folders: columns that share a scale; 0: weights as they were trained */
+    unsigned char *matrices; /* [tensors] sav_matrix_role of each; 0: no matrix, or one that rows are looked up in */
 };
+
+/* Where a matrix stands that int8 may replace. */
+typedef enum sav_matrix_role { SAV_MATRIX_DECODER = 1, SAV_MATRIX_VISION } sav_matrix_role;
 
 /* Memory that lives as long as the model, zeroed. NULL: no memory. */
 void *sav_model_own(sav_model *model, size_t count, size_t size);
@@ -146,13 +151,16 @@ typedef struct sav_binder {
     sav_model *model;
     const sav_rename *renames; /* ends with from == NULL; may be NULL */
     bool *used;                /* [tensors] */
+    sav_matrix_role role;      /* of the matrices bound now: SAV_MATRIX_VISION but in the decoder */
     sav_status status;         /* after the first failure the rest does nothing */
     sav_error *err;
 } sav_binder;
 
 sav_status sav_binder_begin(sav_binder *binder, sav_model *model, const sav_rename *renames, sav_error *err);
-/* Tensors of just this shape, by the name of transformers <= 4.51: a matrix [rows, cols] or a convolution's filters
- * [outputs, channels, …] (as rows) where they are mapped; a vector [n] or a table [rows, cols] widened to float. */
+/* Tensors of just this shape, by the name of transformers <= 4.51: a matrix [rows, cols], in a quantised folder maybe as int8
+ * panels; a table [rows, cols] that rows are looked up in, or a convolution's filters [outputs, channels, …] (as rows): all
+ * where they are mapped; a vector [n] or rows [rows, cols] widened to float. */
+sav_matrix sav_bind_table(sav_binder *binder, size_t rows, size_t cols, const char *name, ...) SAV_PRINTF(4, 5);
 sav_matrix sav_bind_matrix(sav_binder *binder, size_t rows, size_t cols, const char *name, ...) SAV_PRINTF(4, 5);
 sav_matrix sav_bind_filters(sav_binder *binder, int rank, const size_t *shape, const char *name, ...) SAV_PRINTF(4, 5);
 const float *sav_bind_vector(sav_binder *binder, size_t n, const char *name, ...) SAV_PRINTF(3, 4);
@@ -169,6 +177,18 @@ extern const sav_qwen2_config sav_qwen2_absent; /* Qwen2Config's */
 sav_status sav_qwen2_read_config(sav_qwen2_config *out, const sav_json *config, const sav_json *outer,
                                  const sav_qwen2_config *absent, const char *name, sav_error *err);
 void sav_qwen2_bind(sav_binder *binder, sav_qwen2 *llm, const char *prefix, const char *head_prefix);
+
+/* ---- quantised folders (savs quantize) ---------------------------------------------------------------------------- */
+
+enum { SAV_INT8_VERSION = 1 }; /* of the format: panels and scales as in kernels/int8/int8.h, in config and shards as below */
+
+/* config.json's "quantization_config" {"quant_method": "savs_int8", "version": 1, "group_size": 64} -> model->group. Other
+ * methods and versions are SAV_UNSUPPORTED. */
+sav_status sav_quantised_read(sav_model *model, const sav_json *config, const char *name, sav_error *err);
+/* Every shard of a quantised folder says the same version, those of others say none. */
+sav_status sav_quantised_check(const sav_model *model, sav_error *err);
+/* The shape of a matrix's panels and of its scales. */
+void sav_quantised_shapes(size_t panels[4], size_t scales[3], size_t rows, size_t cols, size_t group);
 
 sav_status sav_model_identity(char hex[65], const char *folder, const sav_weights *weights, sav_error *err);
 

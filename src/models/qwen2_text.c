@@ -75,7 +75,8 @@ void sav_qwen2_bind(sav_binder *b, sav_qwen2 *m, const char *prefix, const char 
     m->inv_freq = sav_model_own(b->model, c->d / 2, sizeof *m->inv_freq);
     if (!b->status && (!m->layers || !m->inv_freq))
         b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", b->model->folder);
-    m->embed_tokens = sav_bind_matrix(b, c->V, D, "%sembed_tokens.weight", prefix);
+    b->role = SAV_MATRIX_DECODER;
+    m->embed_tokens = sav_bind_table(b, c->V, D, "%sembed_tokens.weight", prefix);
     for (size_t l = 0; l < c->L && !b->status; l++) {
         sav_qwen2_layer *layer = &m->layers[l];
         layer->input_norm = sav_bind_vector(b, D, "%slayers.%zu.input_layernorm.weight", prefix, l);
@@ -96,8 +97,9 @@ void sav_qwen2_bind(sav_binder *b, sav_qwen2 *m, const char *prefix, const char 
         sav_bind_peek(b, "%slm_head.weight", head_prefix); /* some writers store it all the same; the library ties it */
         m->lm_head = m->embed_tokens;
     } else {
-        m->lm_head = sav_bind_matrix(b, c->V, D, "%slm_head.weight", head_prefix);
+        m->lm_head = sav_bind_table(b, c->V, D, "%slm_head.weight", head_prefix);
     }
+    b->role = SAV_MATRIX_VISION;
 }
 
 /* ---- the text family ----------------------------------------------------------------------------------------------- */

@@ -1,0 +1,68 @@
+/* pack.c: weights -> int8 panels (layout and reasons in int8.h). */
+#include "kernels/int8/int8.h"
+
+#include <math.h>
+#include <string.h>
+
+bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, size_t group) {
+    const size_t panels = rows / SAV_INT8_COLS + (rows % SAV_INT8_COLS != 0);
+    const size_t quads = cols / SAV_INT8_DEPTH + (cols % SAV_INT8_DEPTH != 0), groups = cols / group + (cols % group != 0);
+    return sav_mul(bytes, panels, SAV_INT8_COLS * SAV_INT8_DEPTH) && sav_mul(bytes, *bytes, quads) &&
+           sav_mul(scales, panels, SAV_INT8_COLS) && sav_mul(scales, *scales, groups);
+}
+
+static float stored(const sav_matrix *W, size_t n, size_t k) {
+    const size_t at = n * W->cols + k;
+    uint16_t half;
+    float wide;
+    if (W->dtype == SAV_F32) {
+        memcpy(&wide, (const char *)W->data + 4 * at, 4);
+        return wide;
+    }
+    memcpy(&half, (const char *)W->data + 2 * at, 2);
+    return W->dtype == SAV_BF16 ? sav_widen_bf16(half) : sav_widen_f16(half);
+}
+
+/* One output's group: n weights -> its bytes, 64 apart for each quad of k; the scale. */
+static float pack_group(unsigned char *to, double error[2], const float *w, size_t n) {
+    float most = 0;
+    for (size_t i = 0; i < n; i++) most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
+    const float scale = most / SAV_INT8_MOST;
+    for (size_t i = 0; i < n; i++) {
+        const double exact = scale > 0 ? (double)w[i] / (double)scale : 0; /* a subnormal scale may be off: the clamp holds */
+        const double whole = fmin(fmax(nearbyint(exact), -SAV_INT8_MOST), SAV_INT8_MOST);
+        const double off = (double)w[i] - whole * (double)scale;
+        to[i / SAV_INT8_DEPTH * SAV_INT8_COLS * SAV_INT8_DEPTH + i % SAV_INT8_DEPTH] = (unsigned char)(int)(whole + SAV_INT8_ZERO);
+        error[0] += off * off;
+        error[1] += (double)w[i] * (double)w[i];
+    }
+    return scale;
+}
+
+bool sav_int8_pack(unsigned char *panel, float *scales, double error[2], const sav_matrix *W, size_t first, size_t group) {
+    const size_t K = W->cols, quads = (K + SAV_INT8_DEPTH - 1) / SAV_INT8_DEPTH, groups = (K + group - 1) / group;
+    float w[SAV_INT8_GROUP_MAX];
+    bool finite = true;
+    memset(panel, SAV_INT8_ZERO, quads * SAV_INT8_COLS * SAV_INT8_DEPTH);
+    memset(scales, 0, groups * SAV_INT8_COLS * sizeof *scales);
+    error[0] = error[1] = 0;
+    for (size_t c = 0; c < SAV_INT8_COLS && first + c < W->rows; c++)
+        for (size_t g = 0; g < groups; g++) {
+            const size_t n = sav_min(K - g * group, group);
+            for (size_t i = 0; i < n; i++) {
+                w[i] = stored(W, first + c, g * group + i);
+                finite = finite && isfinite(w[i]);
+            }
+            if (!finite) return false;
+            scales[g * SAV_INT8_COLS + c] = pack_group(panel + (g * group * SAV_INT8_COLS + c * SAV_INT8_DEPTH), error, w, n);
+        }
+    return true;
+}
+
+float sav_int8_weight(const sav_matrix *W, size_t n, size_t k) {
+    const size_t quads = (W->cols + SAV_INT8_DEPTH - 1) / SAV_INT8_DEPTH, groups = (W->cols + W->group - 1) / W->group;
+    const size_t panel = n / SAV_INT8_COLS, c = n % SAV_INT8_COLS;
+    const unsigned char *bytes = W->data;
+    const int whole = bytes[((panel * quads + k / SAV_INT8_DEPTH) * SAV_INT8_COLS + c) * SAV_INT8_DEPTH + k % SAV_INT8_DEPTH];
+    return (float)(whole - SAV_INT8_ZERO) * W->scales[(panel * groups + k / W->group) * SAV_INT8_COLS + c];
+}
