@@ -66,6 +66,13 @@ $(BUILD)/src/kernels/peak%.o: CFLAGS += -ffp-contract=fast
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
 $(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma
 $(BUILD)/%_avx512.o: CFLAGS += -mavx512f -mfma
+$(BUILD)/%_vnni.o:   CFLAGS += -mavx512f -mavx512vnni -mfma
+ifneq ($(shell $(CC) -mavxvnni -E -x c /dev/null >/dev/null 2>&1 && echo yes),) # gcc 11, clang 12
+CPPFLAGS += -DSAV_AVXVNNI
+$(BUILD)/%_avxvnni.o: CFLAGS += -mavx2 -mavxvnni
+endif
+else ifneq ($(filter aarch64 arm64,$(ARCH)),)
+$(BUILD)/%_dotprod.o: CFLAGS += -march=armv8.2-a+dotprod
 endif
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)

@@ -67,6 +67,7 @@ double sav_os_seconds(void);         /* monotonic */
 double sav_os_cpu_seconds(void);     /* of this process, all threads: what other processes take is not counted */
 uint64_t sav_os_resident_bytes(void); /* memory this process has resident now, mapped files included; 0: unknown */
 uint64_t sav_os_peak_bytes(void);    /* most memory this process had resident so far, mapped files included; 0: unknown */
+bool sav_os_has_dotprod(void);       /* ARM64: the CPU has the dot product of bytes */
 int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
 
 #endif

@@ -38,6 +38,7 @@ struct sav_cli {
     const char *model, *engine, *isa, *dtype, *pillow;
     const char *train, *test, *input, *data, *image_root, *question;
     const char *store, *sav, *out;
+    const char *vision, *group;
     const char *messages, *prompt, *text, *stages, *truth, *image_size;
     const char **images; /* [image_count] into argv */
     size_t image_count;
@@ -131,6 +132,7 @@ sav_status sav_cli_info(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err);
 sav_status sav_cli_show_pixels(sav_cli *cli, sav_error *err);
+sav_status sav_cli_quantize(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff_heads(sav_cli *cli, sav_error *err);
 sav_status sav_cli_diff_stores(sav_cli *cli, sav_error *err);

@@ -125,9 +125,11 @@ void sav_console_progress(sav_console *console, const char *what, double done, s
     if (now - console->shown < (console->terminal ? REWRITE_SECONDS : LINE_SECONDS)) return;
     console->shown = now;
     char left[32] = "?";
+    char speed[40] = "";
     if (done > 0) put_duration(left, sizeof left, spent / done * ((double)total - done));
-    fprintf(stderr, "%ssavs: %s %zu/%zu  %.0f tokens/s  %s left%s", console->terminal ? "\r" : "", what, (size_t)done, total,
-            spent > 0 ? (double)tokens / spent : 0.0, left, console->terminal ? "\033[K" : "\n");
+    if (tokens && spent > 0) snprintf(speed, sizeof speed, "%.0f tokens/s  ", (double)tokens / spent);
+    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s left%s", console->terminal ? "\r" : "", what, (size_t)done, total, speed, left,
+            console->terminal ? "\033[K" : "\n");
     console->line_open = console->terminal;
     fflush(stderr);
 }

@@ -64,6 +64,7 @@ static void put_sizes(sav_text *out, const sav_model_info *i) {
         sav_text_printf(out, "vision      %zu layers of %zu heads, width %zu", i->vision_layers, i->vision_heads, i->vision_width);
     if (i->tile) sav_text_printf(out, ", tiles of %zu pixels", i->tile);
     if (i->vision_layers) sav_text_string(out, "\n");
+    if (i->int8_group) sav_text_printf(out, "quantised   int8, %zu weights share a scale\n", i->int8_group);
     sav_text_printf(out, "weights     %zu parameters in %zu tensors of %zu file%s\n", i->parameters, i->tensors, i->shards,
                     i->shards == 1 ? "" : "s");
 }
@@ -118,6 +119,7 @@ static void put_json(sav_text *out, const report *r, bool sound) {
     sav_text_printf(out, ",\"window\":%zu,\"max_positions\":%zu", i->window, i->max_positions);
     sav_text_printf(out, ",\"vision_layers\":%zu,\"vision_heads\":%zu,\"vision_width\":%zu,\"tile\":%zu", i->vision_layers,
                     i->vision_heads, i->vision_width, i->tile);
+    if (i->int8_group) sav_text_printf(out, ",\"int8_group\":%zu", i->int8_group);
     sav_text_printf(out, ",\"parameters\":%zu,\"tensors\":%zu,\"shards\":%zu,\"weight_bytes\":%" PRIu64, i->parameters, i->tensors,
                     i->shards, i->weight_bytes);
     sav_text_printf(out, ",\"memory\":{\"features_bytes\":%zu,\"forwards\":[", i->features * sizeof(float));

@@ -48,6 +48,8 @@ static const sav_command COMMANDS[] = {
     {"dump", "--model DIR --messages F --out F [options]", "every stage of one forward, under the names of PyTorch's modules",
      "savs dump --model llava --messages chat.json --out mine.safetensors --engine exact",
      MODEL_OPTIONS " messages prompt out stages", "model messages out", 0, 1, sav_cli_dump},
+    {"quantize", "--model DIR --out DIR [options]", "int8 weights: a model folder a bit over half its size, for the int8 engine",
+     "savs quantize --model llava --out llava-int8", "model out vision group threads", "model out", 0, 1, sav_cli_quantize},
     {"diff", "A B [options]", "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
      "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2 heads", "", 2, 2, sav_cli_diff},
     {"bench", "--model DIR [--tokens N] [--image-size HxW] [options]",

@@ -36,16 +36,16 @@ typedef struct option {
 
 #define AT(field) offsetof(sav_cli, field)
 #ifdef SAV_BLAS
-#define ENGINES "blas|exact"
+#define ENGINES "blas|exact|int8"
 #else
-#define ENGINES "exact"
+#define ENGINES "exact|int8"
 #endif
 
 static const option OPTIONS[] = {
     {"model", TEXT, AT(model), "DIR", "a Hugging Face model folder, as downloaded"},
-    {"engine", CHOICE, AT(engine), ENGINES, "how numbers are computed; the first is the default"},
+    {"engine", CHOICE, AT(engine), ENGINES, "how numbers are computed; the first is the default, int8 for its folders"},
     {"dtype", CHOICE, AT(dtype), "f32|bf16|f16", "storage type of the exact engine"},
-    {"isa", CHOICE, AT(isa), "c|avx2|avx512", "force a kernel variant"},
+    {"isa", CHOICE, AT(isa), "c|avx2|avx512|vnni|avxvnni|neon|dotprod", "force a kernel variant"},
     {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
     {"memory", SIZE, AT(memory), "SIZE", "most memory to use, 800M or 4G; weights are streamed when they exceed it"},
     {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
@@ -68,6 +68,8 @@ static const option OPTIONS[] = {
     {"store", TEXT, AT(store), "DIR", "a feature store"},
     {"sav", TEXT, AT(sav), "FILE", "a fitted sav.safetensors"},
     {"out", TEXT, AT(out), "PATH", "where results go"},
+    {"vision", CHOICE, AT(vision), "bf16|int8", "bf16: the vision tower stays as it is; default int8"},
+    {"group", CHOICE, AT(group), "32|64|128", "weights that share a scale; default 128, fewer are closer and slower"},
     {"messages", TEXT, AT(messages), "F", "Hugging Face chat JSON"},
     {"prompt", TEXT, AT(prompt), "F", "a literal prompt, placeholders included"},
     {"text", TEXT, AT(text), "F", "a file's bytes alone, no chat layout"},

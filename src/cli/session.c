@@ -17,7 +17,8 @@ static sav_status check_choice(sav_cli *cli, sav_error *err) {
     const bool half = sav_cli_dtype(cli) != SAV_F32;
     if (half && cli->engine && strcmp(cli->engine, "exact") != 0)
         return sav_cli_misuse(cli, err, "--dtype %s: expected --engine exact; %s computes in f32", cli->dtype, cli->engine);
-    if (sav_engines_check(cli->engine ? cli->engine : half ? "exact" : NULL, cli->isa, &why))
+    const char *engine = cli->engine ? cli->engine : half ? "exact" : NULL;
+    if (sav_engines_check(engine, cli->isa, &why) && (engine || sav_engines_check("int8", cli->isa, NULL))) /* int8 folders choose int8 */
         return sav_cli_misuse(cli, err, "--isa %s: %s", cli->isa ? cli->isa : "", why.message);
     return SAV_OK;
 }

@@ -248,7 +248,7 @@ int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i) {
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, const char *const *keys,
-                       const char *const *values, size_t metadata) {
+                       const char *const *values, size_t metadata, size_t align) {
     size_t offset = 0;
     const char *comma = "";
     sav_text_string(out, "{");
@@ -273,26 +273,36 @@ static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, c
         comma = ",";
     }
     sav_text_string(out, "}");
-    while (!out->failed && out->length % 8) sav_text_string(out, " ");
+    while (!out->failed && (8 + out->length) % align) sav_text_string(out, " ");
+}
+
+sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
+                                 const char *const *values, size_t metadata, size_t align, sav_error *err) {
+    sav_text header = {0};
+    unsigned char length[8];
+    *out = NULL;
+    put_header(&header, tensors, count, keys, values, metadata, align);
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.length >> (8 * i));
+    sav_status status = header.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path) : SAV_OK;
+    if (!status) status = sav_os_create(out, path, err);
+    if (!status) status = sav_os_write(*out, length, sizeof length, err);
+    if (!status) status = sav_os_write(*out, header.bytes, header.length, err);
+    if (status) {
+        sav_os_abandon(*out);
+        *out = NULL;
+    }
+    sav_text_free(&header);
+    return status;
 }
 
 sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
                                  const char *const *values, size_t metadata, sav_error *err) {
-    sav_text header = {0};
-    sav_os_file *file = NULL;
-    unsigned char length[8];
-    put_header(&header, tensors, count, keys, values, metadata);
-    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.length >> (8 * i));
-    sav_status status = header.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path) : SAV_OK;
-    if (!status) status = sav_os_create(&file, path, err);
-    if (!status) status = sav_os_write(file, length, sizeof length, err);
-    if (!status) status = sav_os_write(file, header.bytes, header.length, err);
+    sav_os_file *file;
+    sav_status status = sav_safetensors_start(&file, path, tensors, count, keys, values, metadata, 8, err);
+    if (status) return status;
     for (size_t i = 0; i < count && !status; i++)
         status = sav_os_write(file, tensors[i].data, tensors[i].count * DTYPES[tensors[i].dtype].size, err);
-    if (status)
-        sav_os_abandon(file);
-    else
-        status = sav_os_commit(file, err);
-    sav_text_free(&header);
+    if (!status) return sav_os_commit(file, err);
+    sav_os_abandon(file);
     return status;
 }

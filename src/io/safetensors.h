@@ -51,6 +51,11 @@ int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i);
 sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
                                  const char *const *values, size_t metadata, sav_error *err);
 
+/* The same for data that does not exist yet: header and nothing else, padded so that data begins at a multiple of `align`; the
+ * caller writes each tensor's bytes (their `data` is not read), then commits. */
+sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
+                                 const char *const *values, size_t metadata, size_t align, sav_error *err);
+
 /* ---- a folder's weights: model.safetensors, or shards with model.safetensors.index.json ------------------------- */
 
 typedef struct sav_weights sav_weights;

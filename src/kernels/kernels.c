@@ -4,7 +4,11 @@
 
 #include <stdio.h>
 #include <string.h>
+#if defined(SAV_AVXVNNI)
+#include <cpuid.h>
+#endif
 
+#include "base/os.h"
 #include "kernels/exact/exact.h"
 #include "kernels/int8/int8.h"
 #ifdef SAV_BLAS
@@ -40,7 +44,14 @@ EXACT(avx512)
 
 INT8(c)
 #if defined(__x86_64__)
+INT8(vnni)
+#if defined(SAV_AVXVNNI)
+INT8(avxvnni)
+#endif
 INT8(avx2)
+#elif defined(__aarch64__)
+INT8(dotprod)
+INT8(neon)
 #endif
 
 static bool always(void) {
@@ -55,6 +66,18 @@ static bool has_avx2(void) {
 static bool has_avx512(void) {
     return __builtin_cpu_supports("avx512f") != 0;
 }
+
+static bool has_vnni(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
+
+#if defined(SAV_AVXVNNI)
+/* Asked of the CPU itself: not every compiler's list of features has it. */
+static bool has_avxvnni(void) {
+    unsigned a, b, c, d;
+    return has_avx2() && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a >> 4 & 1);
+}
+#endif
 #endif
 
 static const struct {
@@ -70,7 +93,14 @@ static const struct {
 #endif
     {&kernels_c, always},
 #if defined(__x86_64__)
+    {&int8_vnni, has_vnni},
+#if defined(SAV_AVXVNNI)
+    {&int8_avxvnni, has_avxvnni},
+#endif
     {&int8_avx2, has_avx2},
+#elif defined(__aarch64__)
+    {&int8_dotprod, sav_os_has_dotprod},
+    {&int8_neon, always},
 #endif
     {&int8_c, always},
 };

@@ -177,16 +177,33 @@ static sav_status check_options(const sav_options *o, const sav_kernels *kernels
     return SAV_OK;
 }
 
+/* A quantised folder runs with the engine that reads it, and that engine with no other folder. */
+static sav_status check_engine(const sav_model *model, const sav_kernels *kernels, sav_error *err) {
+    const bool int8 = strcmp(kernels->engine, "int8") == 0;
+    if (int8 && !model->group) {
+        sav_fail(err, SAV_BAD_INPUT, "%s: found weights as they were trained; the int8 engine expects a folder of savs quantize", model->folder);
+        sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one", model->folder);
+    } else if (!int8 && model->group) {
+        sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder, kernels->engine);
+        sav_hint(err, "leave --engine out, or give the original folder");
+    } else {
+        return SAV_OK;
+    }
+    return SAV_BAD_INPUT;
+}
+
 sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options, sav_error *err) {
     static const sav_options defaults = {0};
     const sav_options *o = options ? options : &defaults;
     sav_error own;
     err = err ? err : &own;
     *out = NULL;
-    const sav_kernels *kernels = sav_kernels_find(o->engine ? o->engine : o->dtype != SAV_F32 ? "exact" : NULL, o->isa, err);
+    const char *engine = o->engine ? o->engine : model->group ? "int8" : o->dtype != SAV_F32 ? "exact" : NULL;
+    const sav_kernels *kernels = sav_kernels_find(engine, o->isa, err);
     if (!kernels) return err->status;
     sav_pictures pictures;
-    sav_status status = check_options(o, kernels, err);
+    sav_status status = check_engine(model, kernels, err);
+    if (!status) status = check_options(o, kernels, err);
     if (!status) status = sav_pictures_choose(&pictures, model, o, err);
     if (status) return status;
     sav_session *s = sav_alloc(1, sizeof *s);

@@ -11,31 +11,35 @@ bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, siz
            sav_mul(scales, panels, SAV_INT8_COLS) && sav_mul(scales, *scales, groups);
 }
 
-static float stored(const sav_matrix *W, size_t n, size_t k) {
-    const size_t at = n * W->cols + k;
-    uint16_t half;
-    float wide;
+/* n weights as stored, widened. */
+static void widen(float *to, const sav_matrix *W, size_t at, size_t n) {
+    uint16_t half[SAV_INT8_GROUP_MAX];
     if (W->dtype == SAV_F32) {
-        memcpy(&wide, (const char *)W->data + 4 * at, 4);
-        return wide;
+        memcpy(to, (const char *)W->data + 4 * at, 4 * n);
+        return;
     }
-    memcpy(&half, (const char *)W->data + 2 * at, 2);
-    return W->dtype == SAV_BF16 ? sav_widen_bf16(half) : sav_widen_f16(half);
+    memcpy(half, (const char *)W->data + 2 * at, 2 * n);
+    if (W->dtype == SAV_BF16)
+        for (size_t i = 0; i < n; i++) to[i] = sav_widen_bf16(half[i]);
+    else
+        for (size_t i = 0; i < n; i++) to[i] = sav_widen_f16(half[i]);
 }
 
 /* One output's group: n weights -> its bytes, 64 apart for each quad of k; the scale. */
 static float pack_group(unsigned char *to, double error[2], const float *w, size_t n) {
+    unsigned char whole[SAV_INT8_GROUP_MAX];
     float most = 0;
     for (size_t i = 0; i < n; i++) most = fabsf(w[i]) > most ? fabsf(w[i]) : most;
     const float scale = most / SAV_INT8_MOST;
+    const double inverse = most > 0 ? SAV_INT8_MOST / (double)most : 0;
     for (size_t i = 0; i < n; i++) {
-        const double exact = scale > 0 ? (double)w[i] / (double)scale : 0; /* a subnormal scale may be off: the clamp holds */
-        const double whole = fmin(fmax(nearbyint(exact), -SAV_INT8_MOST), SAV_INT8_MOST);
-        const double off = (double)w[i] - whole * (double)scale;
-        to[i / SAV_INT8_DEPTH * SAV_INT8_COLS * SAV_INT8_DEPTH + i % SAV_INT8_DEPTH] = (unsigned char)(int)(whole + SAV_INT8_ZERO);
+        const double shifted = (double)w[i] * inverse + 6755399441055744.0; /* 1.5 * 2^52: to the nearest whole number */
+        const double nearest = shifted - 6755399441055744.0, off = (double)w[i] - nearest * (double)scale;
+        whole[i] = (unsigned char)(int)(nearest + SAV_INT8_ZERO);
         error[0] += off * off;
         error[1] += (double)w[i] * (double)w[i];
     }
+    for (size_t i = 0; i < n; i++) to[i / SAV_INT8_DEPTH * SAV_INT8_COLS * SAV_INT8_DEPTH + i % SAV_INT8_DEPTH] = whole[i];
     return scale;
 }
 
@@ -49,10 +53,8 @@ bool sav_int8_pack(unsigned char *panel, float *scales, double error[2], const s
     for (size_t c = 0; c < SAV_INT8_COLS && first + c < W->rows; c++)
         for (size_t g = 0; g < groups; g++) {
             const size_t n = sav_min(K - g * group, group);
-            for (size_t i = 0; i < n; i++) {
-                w[i] = stored(W, first + c, g * group + i);
-                finite = finite && isfinite(w[i]);
-            }
+            widen(w, W, (first + c) * K + g * group, n);
+            for (size_t i = 0; i < n; i++) finite = finite && isfinite(w[i]);
             if (!finite) return false;
             scales[g * SAV_INT8_COLS + c] = pack_group(panel + (g * group * SAV_INT8_COLS + c * SAV_INT8_DEPTH), error, w, n);
         }
