@@ -61,6 +61,8 @@ FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
 # Products of floats are exact in double: only here may the compiler fuse them into the sums.
 $(BUILD)/src/kernels/exact/matmul_%.o: CFLAGS += -ffp-contract=fast
+# Nobody reads the floating-point flags: without that promise gcc keeps branches where vectors could choose.
+$(BUILD)/src/kernels/exact/rows_%.o: CFLAGS += -fno-trapping-math
 $(BUILD)/src/kernels/peak%.o: CFLAGS += -ffp-contract=fast
 # Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
 ifneq ($(filter x86_64 amd64,$(ARCH)),)

@@ -2,6 +2,8 @@
  *
  *     x -> nearest table point c, x = c + h -> f(c) as hi + lo, plus the rest as a short series in h -> hi + lo -> one double
  *
+ * The pieces of exp, erf and tanh stand in elementary_parts.h, where the exact engine's loops over many numbers find them too.
+ *
  * The sum is kept as a double hi and a much smaller correction lo, so the last addition makes nearly the whole error: half a
  * unit. Two tricks make the float32 of the double right too. Where a product matters beyond 53 bits, both factors are cut to
  * 26 or 27 bits and it is exact. And where the double would fall on the middle between two float32, although the truth does not,
@@ -15,108 +17,35 @@
 #include "kernels/elementary.h"
 
 #include <float.h>
-#include <stdint.h>
-#include <string.h>
 
-#include "kernels/elementary_tables.h"
-
-#if !defined(FLT_EVAL_METHOD) || FLT_EVAL_METHOD != 0
-#error "double operations must round to double: FLT_EVAL_METHOD must be 0 (on 32-bit x86: -msse2 -mfpmath=sse)"
-#endif
-#ifdef __FAST_MATH__
-#error "-ffast-math breaks the numeric contract"
-#endif
-
-/* Adding this to |v| < 2^51 rounds v to an integer, which then stands in the low bits. */
-#define ROUNDER 0x1.8p52
-
-static inline uint64_t bits_of(double x) {
-    uint64_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-static inline double from_bits(uint64_t bits) {
-    double x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* x with the sign of `of` turned onto it: -0 stays -0. */
-static inline double with_sign(double x, double of) {
-    return from_bits(bits_of(x) ^ (bits_of(of) & 0x8000000000000000u));
-}
-
-static inline double absolute(double x) { return from_bits(bits_of(x) & 0x7fffffffffffffffu); }
-
-/* The top 26 bits of x; the product with another number of 27 bits is exact. */
-static inline double top_bits(double x) { return from_bits(bits_of(x) & ~(uint64_t)0x7ffffff); }
-
-/* 2^e for -1022 <= e <= 1023. */
-static inline double power_of_two(int64_t e) { return from_bits((uint64_t)(e + 1023) << 52); }
-
-/* hi + lo, |lo| much below |hi|, as one double whose float32 is that of the sum: see the head of the file. */
-static inline double settle(double hi, double lo) {
-    double sum = hi + lo;
-    double left = lo - (sum - hi);
-    uint64_t bits = bits_of(sum);
-    uint64_t up = bits + 1, down = bits - 1; /* away from zero, towards zero */
-    bool away = (left > 0) == (sum > 0);
-    bool middle = (bits & 0x1fffffff) == 0x10000000 && left != 0;
-    return from_bits(middle ? (away ? up : down) : bits);
-}
+#include "kernels/elementary_parts.h"
 
 /* ---- exp --------------------------------------------------------------------------------------------------------- */
 
-/* exp(x) = (hi + lo) * 2^exponent, hi in [0.99, 2). -746 <= x <= 710, or NaN, which gives a NaN and any exponent in range. */
 typedef struct exp_parts {
     double hi, lo;
     int64_t exponent;
 } exp_parts;
 
-static inline exp_parts exp_reduce(double x) {
-    double shifted = x * EXP_INV_STEP + ROUNDER;
-    double k = shifted - ROUNDER; /* x = k ln2/128 + r, |r| <= ln2/256 */
-    uint64_t steps = bits_of(shifted) - bits_of(ROUNDER) + ((uint64_t)2048 << 7);
-    const double *entry = EXP_TABLE[steps & 127];
-    double r_hi = x - k * EXP_STEP_1; /* exact, as is k * EXP_STEP_1 */
-    double r_lo = k * EXP_STEP_2;
-    double r = r_hi - r_lo;
-    double rest = (r_hi - r) - r_lo; /* what r lost, since |r_hi| > |r_lo| wherever it matters */
-    double square = r * r;
-    double series = square * ((EXP_C2 + r * EXP_C3) + square * ((EXP_C4 + r * EXP_C5) + square * EXP_C6));
-    exp_parts parts;
-    parts.hi = entry[0];
-    parts.lo = entry[0] * r + (entry[1] + entry[0] * (rest + series));
-    parts.exponent = (int64_t)((steps >> 7) & 4095) - 2048;
+static inline exp_parts exp_parts_of(double x) {
+    const exp_argument a = exp_reduce(x);
+    const double *entry = EXP_TABLE[exp_entry(a.steps)];
+    const exp_parts parts = {entry[0], exp_low(entry[0], entry[1], a.r, a.rest), exp_exponent(a.steps)};
     return parts;
-}
-
-static inline double clamp_exp(double x) {
-    double low = x < -746.0 ? -746.0 : x;
-    return low > 710.0 ? 710.0 : low; /* NaN passes both */
-}
-
-/* In two steps, since 2^exponent alone may be out of range. */
-static inline double scale(double x, int64_t exponent) {
-    int64_t half = (int64_t)((uint64_t)(exponent + 4096) >> 1) - 2048; /* rounded down */
-    return x * power_of_two(half) * power_of_two(exponent - half);
 }
 
 /* Right unless the result is subnormal, in which case it would be rounded twice. */
 static inline double exp_normal(double x) {
-    exp_parts parts = exp_reduce(clamp_exp(x));
-    return scale(settle(parts.hi, parts.lo), parts.exponent);
+    exp_parts parts = exp_parts_of(exp_clamp(x));
+    return exp_join(parts.hi, parts.lo, parts.exponent);
 }
-
-#define EXP_SUBNORMAL (-708.0) /* below, the result may be subnormal */
 
 /* Adding 2^(-1022 - exponent) first puts the last bit where the subnormal result has it, so that there is one rounding. */
 static double exp_small(double x) {
     if (x < -746.0) {
         return 0.0;
     }
-    exp_parts parts = exp_reduce(x);
+    exp_parts parts = exp_parts_of(x);
     double sum = parts.hi + parts.lo;
     double left = parts.lo - (sum - parts.hi);
     if (parts.exponent > -1022 || (parts.exponent == -1022 && sum >= 1)) {
@@ -132,38 +61,23 @@ double sav_exp(double x) { return x < EXP_SUBNORMAL ? exp_small(x) : exp_normal(
 
 /* ---- erf, tanh ---------------------------------------------------------------------------------------------------- */
 
-/* One row of ERF_TABLE or TANH_TABLE at distance h from its centre:
- * (row[0] + row[1]) + h (row[2] + row[3]) + h^2 (row[4] + row[5] h + ... + row[13] h^9). */
-static inline double patch(const double *row, double h) {
-    double h_top = top_bits(h);
-    double h_low = h - h_top;
-    double linear = row[2] * h_top; /* exact */
-    double square = h * h;
-    double even = row[4] + square * (row[6] + square * (row[8] + square * (row[10] + square * row[12])));
-    double odd = row[5] + square * (row[7] + square * (row[9] + square * (row[11] + square * row[13])));
-    double rest = (row[1] + (row[2] * h_low + row[3] * h)) + square * (even + h * odd);
-    double sum = row[0] + linear;
-    double left = linear - (sum - row[0]);
-    return settle(sum, left + rest);
-}
-
 double sav_erf(double x) {
     double size = absolute(x);
-    if (size < 0x1p-900) {
+    if (size < ERF_LEAST) {
         return x * TWO_OVER_SQRT_PI; /* the short products would be subnormal */
     }
-    if (!(size < 6.0)) {
+    if (!(size < ERF_END)) {
         return x != x ? x : with_sign(1.0, x); /* 1 - erf(6) is 2^-55 */
     }
-    int i = (int)(size * 16.0 + 0.5);
-    return with_sign(patch(ERF_TABLE[i], size - (double)i * 0.0625), x);
+    int i = patch_row(size);
+    return with_sign(patch(ERF_TABLE[i], 1, patch_distance(size, i)), x);
 }
 
 double sav_tanh(double x) {
     double size = absolute(x);
-    if (size < 4.0) {
-        int i = (int)(size * 16.0 + 0.5);
-        return with_sign(patch(TANH_TABLE[i], size - (double)i * 0.0625), x);
+    if (size < TANH_END) {
+        int i = patch_row(size);
+        return with_sign(patch(TANH_TABLE[i], 1, patch_distance(size, i)), x);
     }
     if (x != x) {
         return x;

@@ -24,8 +24,11 @@
                                      const sav_run *run) {                                                                \
         sav_exact_attention(out, q, k, v, at, run, &sav_exact_isa_##isa_name);                                                    \
     }                                                                                                                     \
-    static const sav_kernels kernels_##isa_name = {"exact",          #isa_name,        linear_##isa_name, attention_##isa_name, \
-                                                   sav_exact_activation, sav_exact_scratch,   NULL};
+    static void activation_##isa_name(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {       \
+        sav_exact_activation(out, x, n, f, run, &sav_exact_isa_##isa_name);                                                \
+    }                                                                                                                     \
+    static const sav_kernels kernels_##isa_name = {"exact",              #isa_name,         linear_##isa_name, attention_##isa_name, \
+                                                   activation_##isa_name, sav_exact_scratch, NULL};
 
 EXACT(c)
 #if defined(__x86_64__)

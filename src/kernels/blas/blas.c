@@ -145,7 +145,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
 
 static void activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
     if (f == SAV_GELU_ERF) { /* the projector's only: too little of it to want another erf */
-        sav_exact_activation(out, x, n, f, run);
+        sav_exact_activation(out, x, n, f, run, &sav_exact_isa_c);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "kernels/attention.h"
-#include "kernels/elementary.h"
 #include "kernels/parallel.h"
 
 enum { QUERY_ROWS = 64 }; /* query rows of one head that one thread handles together; a multiple of every mr */
@@ -84,27 +83,6 @@ static void pack_rows(double *a, const exact_operand *from, size_t row, size_t r
     for (size_t i = 0; i < down; i++) isa->pack(a + i * isa->mr * depth, from, isa->mr, row + i * isa->mr, rows, k0, depth);
 }
 
-/* out[r * stride + c] = R(sum + bias[c]) of a tile that sum_tile filled; bias NULL: none. */
-static void round_tile(float *out, size_t stride, const double *sums, const float *bias, size_t rows, const exact_tile *t, sav_dtype R) {
-    const size_t mr = t->isa->mr, nr = t->isa->nr;
-    double offset[64] = {0}; /* nr and more */
-    for (size_t c0 = 0; c0 < t->cols; c0 += nr) {
-        const size_t n = sav_min(t->cols - c0, nr);
-        if (bias)
-            for (size_t c = 0; c < n; c++) offset[c] = (double)sav_round((double)bias[c0 + c], R);
-        for (size_t r = 0; r < rows; r++) {
-            const double *sum = sums + ((c0 / nr * t->down + r / mr) * mr + r % mr) * nr;
-            float *to = out + r * stride + c0;
-            if (R != SAV_F32)
-                for (size_t c = 0; c < n; c++) to[c] = sav_round(bias ? sum[c] + offset[c] : sum[c], R);
-            else if (bias)
-                for (size_t c = 0; c < n; c++) to[c] = (float)(sum[c] + offset[c]);
-            else
-                for (size_t c = 0; c < n; c++) to[c] = (float)sum[c];
-        }
-    }
-}
-
 void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const exact_isa *isa) {
     const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, EXACT_COLS), blocks = (K + EXACT_DEPTH - 1) / EXACT_DEPTH;
     const exact_operand from = {x, SAV_F32, run->R, K, 1};
@@ -127,7 +105,7 @@ void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_
                 const exact_operand weights = {p->W->data, p->W->dtype, run->R, K, 1};
                 const exact_tile tile = {&weights, n0, sav_min(N - n0, EXACT_COLS), N, K, down, isa};
                 sum_tile(sums, panels, a, &tile);
-                round_tile(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows, &tile, run->R);
+                isa->rows->finish(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows, tile.cols, isa, run->R);
             }
         }
     }
@@ -135,38 +113,27 @@ void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_
 
 /* ---- attention --------------------------------------------------------------------------------------------------- */
 
-static float scaled(float s, const sav_attention *at, sav_dtype R) {
-    return sav_round(at->divide ? (double)s / at->scale : (double)s * at->scale, R);
-}
-
 /* PARITY: in f16, -65504 + s overflows for s <= -16, and the Qwen-VL modules then set every infinity to 0, so that a masked
  * key gets weight (test: golden/qwen_vl, f16 cases). Only there masked scores must be computed. */
 static void mask_by_sum(float *s, size_t keys, size_t first, size_t last, const sav_attention *at, sav_dtype R) {
     for (size_t k = 0; k < keys; k++) {
-        s[k] = scaled(s[k], at, R);
+        s[k] = sav_round(at->divide ? (double)s[k] / at->scale : (double)s[k] * at->scale, R);
         if (k < first || k >= last) s[k] = sav_round((double)s[k] - 65504.0, R);
         if (isinf(s[k])) s[k] = 0;
     }
 }
 
 /* One row of scores -> probabilities; keys outside [first, last) are masked: they would add exact zeros to both sums, so
- * they are left out of them. e [keys] is scratch. PARITY: softmax runs in float32 whatever R is, then is cast to R
- * (test_kernels.c). */
-static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t last, const sav_attention *at, sav_dtype R) {
-    float most = -INFINITY;
-    double sum = 0;
+ * they are left out of them. e [keys] is scratch. */
+static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t last, const sav_attention *at, sav_dtype R,
+                        const exact_rows *rows) {
     if (at->inf_to_zero && R == SAV_F16) {
         mask_by_sum(s, keys, first, last, at, R);
-        first = 0;
-        last = keys;
-    } else {
-        for (size_t k = first; k < last; k++) s[k] = scaled(s[k], at, R);
+        rows->softmax(s, e, keys, NULL, R);
+        return;
     }
-    for (size_t k = first; k < last; k++)
-        if (s[k] > most || isnan(s[k])) most = s[k];
-    for (size_t k = first; k < last; k++) sum += e[k] = sav_exp((double)s[k] - (double)most);
+    rows->softmax(s + first, e, last - first, at, R);
     memset(s, 0, first * sizeof *s);
-    for (size_t k = first; k < last; k++) s[k] = sav_round((double)(float)(e[k] / sum), R);
     memset(s + last, 0, (keys - last) * sizeof *s);
 }
 
@@ -188,7 +155,7 @@ static void scores_block(const room *own, const operands *from, const sav_attent
     for (size_t n0 = 0; n0 < b->keys; n0 += EXACT_COLS) {
         const exact_tile tile = {&from->k, n0, sav_min(b->keys - n0, EXACT_COLS), b->keys, d, down, isa};
         sum_tile(own->sums, own->panels, own->packed, &tile);
-        round_tile(own->scores + n0, b->keys, own->sums, NULL, b->rows, &tile, run->R);
+        isa->rows->finish(own->scores + n0, b->keys, own->sums, NULL, b->rows, tile.cols, isa, run->R);
     }
 }
 
@@ -213,7 +180,7 @@ static void values_block(float *out, size_t out_stride, const room *own, const o
         }
         for (tile.col = d0; tile.col < end; tile.col += EXACT_COLS) {
             tile.cols = sav_min(end - tile.col, EXACT_COLS);
-            round_tile(out + tile.col, out_stride, own->sums + (tile.col - d0) * high, NULL, b->rows, &tile, run->R);
+            isa->rows->finish(out + tile.col, out_stride, own->sums + (tile.col - d0) * high, NULL, b->rows, tile.cols, isa, run->R);
         }
     }
 }
@@ -239,7 +206,7 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
         for (size_t r = 0; r < b.rows; r++) {
             size_t begin, end;
             sav_attention_visible(&begin, &end, at, &b, r);
-            softmax_row(own.scores + r * b.keys, own.e, b.keys, begin, end, at, run->R);
+            softmax_row(own.scores + r * b.keys, own.e, b.keys, begin, end, at, run->R, isa->rows);
         }
         values_block(out + b.row * at->heads * d + b.head * d, at->heads * d, &own, &from, &b, d, run, isa);
     }
@@ -247,35 +214,8 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
 
 /* ---- activation -------------------------------------------------------------------------------------------------- */
 
-static double gelu_tanh(double x) {
-    const double u = x * x * x;
-    return 0.5 * x * (1 + sav_tanh(0.79788456080286535588 * (x + 0.044715 * u))); /* sqrt(2 / pi) */
-}
-
-static double gelu_erf(double x) {
-    return x * 0.5 * (1 + sav_erf(x * 0.70710678118654752440)); /* M_SQRT1_2 */
-}
-
-static double silu(double x) {
-    return x / (1 + sav_exp(-x));
-}
-
-/* Three operations of the module, x * sigmoid(1.702 * x), each rounded. */
-static void quick_gelu(float *out, const float *x, size_t n, const sav_run *run) {
+void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run, const exact_isa *isa) {
+    const size_t piece = 4096;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 64))
-    for (size_t i = 0; i < n; i++) {
-        float scaled_x = sav_round((double)x[i] * 1.702, run->R);
-        float gate = sav_round(1 / (1 + sav_exp(-(double)scaled_x)), run->R);
-        out[i] = sav_round((double)x[i] * (double)gate, run->R);
-    }
-}
-
-void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
-    if (f == SAV_QUICK_GELU) {
-        quick_gelu(out, x, n, run);
-        return;
-    }
-    double (*const of)(double) = f == SAV_GELU_TANH ? gelu_tanh : f == SAV_GELU_ERF ? gelu_erf : silu;
-#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 64))
-    for (size_t i = 0; i < n; i++) out[i] = sav_round(of((double)x[i]), run->R);
+    for (size_t i = 0; i < n; i += piece) isa->rows->activation(out + i, x + i, sav_min(n - i, piece), f, run->R);
 }

@@ -4,5 +4,6 @@ typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not
 #define LANES 4
 #define ROWS 4
 #define ISA sav_exact_isa_avx2
+#define ROWS_TABLE sav_exact_rows_avx2
 #include "kernels/exact/tile.h"
 #endif

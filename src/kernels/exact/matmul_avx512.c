@@ -4,5 +4,6 @@ typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not
 #define LANES 8
 #define ROWS 8
 #define ISA sav_exact_isa_avx512
+#define ROWS_TABLE sav_exact_rows_avx512
 #include "kernels/exact/tile.h"
 #endif

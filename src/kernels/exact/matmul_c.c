@@ -2,4 +2,5 @@
 #define LANES 2
 #define ROWS 4
 #define ISA sav_exact_isa_c
+#define ROWS_TABLE sav_exact_rows_c
 #include "kernels/exact/tile.h"

@@ -1,6 +1,7 @@
 /* tile.h: the register tile and the packing, once for every ISA. A file of one ISA defines
  *
- *   LANES  doubles in a vector     ROWS  rows of a tile, 4 or 8; a row is three vectors     ISA  name of the table
+ *   LANES  doubles in a vector     ROWS  rows of a tile, 4 or 8; a row is three vectors
+ *   ISA  name of the table     ROWS_TABLE  name of the one in rows.h
  *
  * and includes this. Only this file's sums may be contracted to fused multiply-adds: the products are exact.
  */
@@ -194,4 +195,4 @@ static void tile(double *restrict c, const double *restrict a, const double *res
     EACH_ROW(STORE_ROW);
 }
 
-const exact_isa ISA = {ROWS, COLS, pack, tile};
+const exact_isa ISA = {ROWS, COLS, pack, tile, &ROWS_TABLE};
