@@ -84,7 +84,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%)
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%)
 
-.PHONY: all always help demo test tests asan lint fuzz portability exhaustive golden parity bench install clean
+.PHONY: all always help demo test tests asan lint fuzz portability exhaustive golden parity bench bench-batch install clean
 all: $(BUILD)/savs $(BUILD)/libsavs.a
 
 help:
@@ -167,6 +167,13 @@ bench: all $(BUILD)/tools/bench_matmul
 
 $(BUILD)/tools/bench_matmul: $(BUILD)/tools/bench_matmul.o $(BUILD)/libsavs.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+## bench-batch  MODEL=DIR PICTURES='F…': four questions a picture, shared and apart, in alternating pairs
+bench-batch: $(BUILD)/tools/bench_batch
+	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_batch $(MODEL) $(PICTURES)
+
+$(BUILD)/tools/bench_batch: $(BUILD)/tools/bench_batch.o $(BUILD)/libsavs.a
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX
 install: all $(BUILD)/libsavs.so

@@ -1,8 +1,9 @@
-/* Memory of a forward: opening a model, a session and running a prompt with each allocation refused once; and the contract
- * that sav_session_run, the arithmetic behind the plan, allocates nothing.
+/* Memory of a forward: opening a model, a session and running a prompt, a batch, a list with each allocation refused once; and
+ * the contract that sav_session_run, the arithmetic behind the plan, allocates nothing.
  */
 #include "fault.h"
 #include "models/model.h"
+#include "tasks/encode.h"
 
 static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"}, {SAV_TEXT, "What is this?"}};
 static const sav_part text_alone[] = {{SAV_TEXT, "What is this? \xE4\xBD\xA0\xE5\xA5\xBD"}};
@@ -43,6 +44,48 @@ static sav_status forward(sav_error *err) {
     return status;
 }
 
+/* Two prompts that share a picture and one of text, in a batch of so few rows that the last does not fit. */
+static sav_status batch(sav_error *err) {
+    static float taps[1 << 16];
+    static const sav_part again[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"}, {SAV_TEXT, "What colour?"}};
+    static const sav_message again_turn = {"user", again, 2};
+    const sav_prompt prompts[] = {picture_prompt, {.messages = &again_turn, .count = 1}, text_prompt};
+    sav_model *model = NULL;
+    sav_session *session = NULL;
+    sav_status status = sav_model_open(&model, folder, err);
+    if (!status) status = sav_session_open(&session, model, &options, err);
+    if (!status) {
+        CHECK(3 * sav_model_describe(model)->features <= sizeof taps / sizeof *taps);
+        sav_session_limit(session, 100);
+        status = sav_forward_batch(session, prompts, 3, taps, 0, err);
+    }
+    sav_session_close(session);
+    sav_model_close(model);
+    return status;
+}
+
+/* The same as a list, encoded into memory. */
+static sav_status list(sav_error *err) {
+    static const char lines[] = "{\"image\":\"49x61.png\",\"question\":\"a\",\"label\":\"x\"}\n{\"question\":\"b\",\"label\":\"y\"}\n"
+                                "{\"image\":\"49x61.png\",\"question\":\"c\",\"label\":\"y\"}\n";
+    sav_model *model = NULL;
+    sav_session *session = NULL;
+    sav_list *samples = NULL;
+    float *features = NULL;
+    sav_status status = sav_list_parse(&samples, lines, sizeof lines - 1, "list", "golden/llava/images", NULL, err);
+    if (!status) status = sav_model_open(&model, folder, err);
+    if (!status) status = sav_session_open(&session, model, &options, err);
+    if (!status) {
+        const sav_encoder encoder = {.model = model, .session = session};
+        status = sav_encode_list(&features, samples, &encoder, err);
+    }
+    sav_free(status ? NULL : features);
+    sav_session_close(session);
+    sav_model_close(model);
+    sav_list_free(samples);
+    return status;
+}
+
 static void fail(const char *name, const char *model, const sav_prompt *of, bool dump) {
     folder = model;
     prompt = of;
@@ -73,6 +116,28 @@ static void count(const char *model_folder, const sav_prompt *of, const char *en
     sav_model_close(model);
 }
 
+/* The same for a batch of two. */
+static void count_batch(const char *model_folder, const sav_prompt *of, const char *engine) {
+    static float taps[1 << 16];
+    const sav_options chosen = {.engine = engine, .threads = 2};
+    bool fits;
+    sav_error err;
+    sav_model *model = NULL;
+    sav_session *session = NULL;
+    if (CHECK_OK(sav_model_open(&model, model_folder, &err), &err) &&
+        CHECK_OK(sav_session_open(&session, model, &chosen, &err), &err)) {
+        sav_session_begin(session, false);
+        CHECK_OK(sav_session_add(session, &fits, of, &err), &err);
+        CHECK_OK(sav_session_add(session, &fits, &text_prompt, &err), &err);
+        CHECK_OK(sav_session_pack(session, &err), &err);
+        fault_start(0);
+        CHECK_OK(sav_session_run(session, taps, 0, NULL, &err), &err);
+        CHECK_SIZE((size_t)fault_calls, 0);
+    }
+    sav_session_close(session);
+    sav_model_close(model);
+}
+
 int main(void) {
     fail("text, one file", "golden/models/qwen2-window", &text_prompt, false);
     fail("text, shards", "golden/models/qwen2-sharded", &text_prompt, false);
@@ -81,6 +146,9 @@ int main(void) {
     fail("lmms-lab", "golden/models/t70-lmms", &picture_prompt, false);
     fail("Qwen2-VL", "golden/models/qwen2-vl", &small_prompt, false);
     fail("Qwen2.5-VL, shards", "golden/models/qwen2.5-vl-d128", &small_prompt, false);
+    folder = "golden/models/t70";
+    fault_each("batch", batch);
+    fault_each("list", list);
     for (int threads = 1; threads <= 2; threads++) {
         count("golden/models/qwen2-window", &text_prompt, "exact", threads);
         count("golden/models/t70", &picture_prompt, "exact", threads);
@@ -91,6 +159,8 @@ int main(void) {
         count("golden/models/t70", &picture_prompt, "blas", threads);
 #endif
     }
+    count_batch("golden/models/t70", &picture_prompt, "exact");
+    count_batch("golden/models/qwen2.5-vl", &small_prompt, "exact");
     CHECK(fault_live == 0);
     return check_report("alloc forward");
 }
