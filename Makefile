@@ -127,11 +127,11 @@ tests: $(TESTS) $(FUZZERS)
 test: all tests
 	@BUILD=$(BUILD) sh tests/run $(TESTS) $(FUZZERS) $(SH_TESTS)
 
-## demo         three few-shot tasks with the small model in data/; a minute
-demo: all $(BUILD)/tools/baselines
+## demo         three few-shot tasks with the small models in data/; one to two minutes
+demo: all $(BUILD)/tools/baselines $(BUILD)/tools/untrained
 	@BUILD=$(BUILD) sh tools/demo
 
-$(BUILD)/tools/baselines: $(BUILD)/tools/baselines.o $(BUILD)/libsavs.a
+$(BUILD)/tools/baselines $(BUILD)/tools/untrained: $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libsavs.a
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## asan         the tests under AddressSanitizer and UBSan

@@ -7,8 +7,7 @@
     python tools/train_tiny.py --family qwen2-vl --out data/tiny-qwen2-vl            and qwen2.5-vl; same options
 
 The stages (pictures, tokenizer, tower, decoder in two rounds, export) leave their results in --work and are skipped when they are there.
-Two processes of one thread each, about 40 minutes of processor time a process (data/README.md); for a Qwen-VL family about 50
-(estimated from 72 pictures/s and process in the tower's stage, 22 in the decoder's: 144 patches a picture).
+Two processes of one thread each, about 40 minutes of processor time a process (data/README.md); for a Qwen-VL family about 30.
 The pictures hold none of the demo's lead task: tools/tiny/world.py says what is held out and checks every scene.
 """
 

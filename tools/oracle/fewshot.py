@@ -1,9 +1,10 @@
-"""One few-shot job from picture files to predictions: golden/fewshot/ (model golden/models/t70, exact engine, f32).
+"""Few-shot jobs from picture files to predictions: golden/fewshot/ (exact engine, f32).
 
     train.jsonl, test.jsonl (format `general`) + pictures -> taps of every sample -> the SAV stage -> heads, votes, predictions
 
-t70.safetensors holds the tensors of sav_golden.py, features from the forward; predictions.jsonl is what `savs predict`
-writes for the test list. The model is random, so the votes are of no use but to be equal.
+With golden/models/t70: t70.safetensors holds the tensors of sav_golden.py, features from the forward; predictions.jsonl is
+what `savs predict` writes for the test list. The model is random, so the votes are of no use but to be equal.
+With the demo's trained model of each family: tiny-FAMILY.jsonl is what `savs run` writes for the first rows of the lead task.
 """
 import argparse
 import json
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from . import forward, images
+from . import forward, images, qwen_vl
 from .sav_golden import golden, write
 
 K = 5
@@ -60,21 +61,9 @@ def tap(folder, root, row):
     return stages["sav.tap"].numpy()
 
 
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--golden", default="golden")
-    a = p.parse_args()
-    torch.set_num_threads(1)
-    root = f"{a.golden}/fewshot"
-    rows = lists(root)
-    folder = forward.Folder(f"{a.golden}/models/t70")
-    x, t = (np.stack([tap(folder, root, r) for r in rows[part]]) for part in ("train", "test"))
-    labels, tests = ([r["label"] for r in rows[part]] for part in ("train", "test"))
-    tensors, meta = golden(x, labels, t, tests, K, "f32")
-    write(f"{root}/t70.safetensors", tensors, meta)
-    names = meta["labels"]
-    with open(f"{root}/predictions.jsonl", "w", encoding="utf-8", newline="\n") as f:
-        for i, r in enumerate(rows["test"]):
+def write_predictions(path, items, tensors, names):
+    with open(path, "w", encoding="utf-8", newline="\n") as f:
+        for i, r in enumerate(items):
             voted = [names[c] for c in tensors["sav.head_votes"][i].tolist()]
             tally = {n: voted.count(n) for n in dict.fromkeys(voted)}
             tally = dict(sorted(tally.items(), key=lambda p: -p[1]))  # stable: equal votes in order of first vote
@@ -84,6 +73,53 @@ def main():
                 correct=best == r["label"], margin=int(tensors["sav.margins"][i]), votes=tally, head_votes=voted,
             )
             f.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
+
+
+# ---- the demo's models -----------------------------------------------------------------------------------------------
+
+FAMILIES = ["llava-onevision", "qwen2-vl"]
+TRAIN, TEST, HEADS = 12, 12, 20  # rows of the lead task (its six classes take turns), heads
+
+
+def qwen_tap(folder, root, row):
+    processor = folder.processor({})
+    prompt = processor.apply_chat_template([dict(role="user", content=[dict(type="image"), dict(type="text", text=row["question"])])], add_generation_prompt=True)
+    inputs = processor(text=[prompt], images=[qwen_vl.fetch(f"{root}/{row['image']}", {})], return_tensors="pt")
+    stages, _ = qwen_vl.run(folder, {k: v for k, v in inputs.items() if k != "attention_mask"}, "exact")
+    return stages["sav.tap"].numpy()
+
+
+def demo(root, family):
+    lists = "data/demo/count_shape"
+    rows = {}
+    for part, count in (("train", TRAIN), ("test", TEST)):
+        with open(f"{lists}/{part}.jsonl", encoding="utf-8") as f:
+            rows[part] = [json.loads(line) for line in f][:count]
+    one, open_folder = (tap, forward.Folder) if family == "llava-onevision" else (qwen_tap, qwen_vl.Folder)
+    folder = open_folder(f"data/tiny-{family}")
+    x, t = (np.stack([one(folder, lists, r) for r in rows[part]]) for part in ("train", "test"))
+    tensors, meta = golden(x, [r["label"] for r in rows["train"]], t, [r["label"] for r in rows["test"]], HEADS, "f32")
+    write_predictions(f"{root}/tiny-{family}.jsonl", rows["test"], tensors, meta["labels"])
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--golden", default="golden")
+    p.add_argument("--demo", choices=FAMILIES, help="only the demo's model of this family")
+    a = p.parse_args()
+    torch.set_num_threads(1)
+    root = f"{a.golden}/fewshot"
+    if a.demo:
+        return demo(root, a.demo)
+    rows = lists(root)
+    folder = forward.Folder(f"{a.golden}/models/t70")
+    x, t = (np.stack([tap(folder, root, r) for r in rows[part]]) for part in ("train", "test"))
+    labels, tests = ([r["label"] for r in rows[part]] for part in ("train", "test"))
+    tensors, meta = golden(x, labels, t, tests, K, "f32")
+    write(f"{root}/t70.safetensors", tensors, meta)
+    write_predictions(f"{root}/predictions.jsonl", rows["test"], tensors, meta["labels"])
+    for family in FAMILIES:
+        demo(root, family)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measures the demo's tasks in Python: the numbers of data/README.md.
 
-    python tools/tiny/evaluate.py [--family llava-onevision] --data data [--demo data/demo] [--questions]
+    python tools/tiny/evaluate.py [--family llava-onevision] --data data [--demo data/demo] [--question TEXT | --questions]
+    python tools/tiny/evaluate.py --family qwen2-vl --data build/demo/models         after `make demo`, which makes the untrained folders
 
     picture, question -> decoder -> o_proj's input at the last token [L, H, d] -> class means, heads, votes
 
@@ -193,6 +194,7 @@ def main():
     p.add_argument("--tasks", default="count_shape,textures,digits")
     p.add_argument("--shots", type=int, default=20)
     p.add_argument("--draws", type=int, default=5)
+    p.add_argument("--question", help="asked in place of the lists' own")
     p.add_argument("--questions", action="store_true")
     opts = p.parse_args()
     torch.set_num_threads(1)
@@ -200,7 +202,7 @@ def main():
     folders = {m: f"{opts.data}/{f.format(family.NAME)}" for m, f in FOLDERS.items()}
     models = {m: load(family, f) for m, f in folders.items() if os.path.isdir(f)}
     for task in opts.tasks.split(","):
-        for question in WORDINGS if opts.questions else [None]:
+        for question in WORDINGS if opts.questions else [opts.question]:
             show(task_table(task, f"{opts.demo}/{task}", models, opts.shots, range(opts.draws), question))
 
 

@@ -22,13 +22,14 @@ from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_
 from .model import D, DECODER, ends, first_weights, write_json, write_tokenizer, write_weights
 
 VC, VLAYERS, VHEADS = 96, 4, 4
-PATCH, MERGE, WINDOW = 14, 2, 112
+PATCH, MERGE, WINDOW = 14, 2, 56
 CELL, SIDE = PATCH * MERGE, WINDOW // PATCH // MERGE  # pixels of a token, tokens of a window
 FULL = [2]  # the one block of Qwen2.5-VL that sees over its window
 SECTIONS = [3, 3, 3]  # of the 9 angles of a head of 18
 MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
-# Every picture becomes about 168 x 168: 144 patches, 36 tokens, four windows of which three are partial.
-BOUNDS = {"min_pixels": 168 * 168, "max_pixels": 2 * 168 * 168}
+# Every picture becomes about 112 x 112, the detail that LLaVA-OneVision's crops have: 64 patches, 16 tokens, four windows; where a
+# side is an odd number of tokens, windows are partial.
+BOUNDS = {"min_pixels": 112 * 112, "max_pixels": 2 * 112 * 112}
 
 
 class Family:
@@ -37,7 +38,7 @@ class Family:
              "<|im_start|>assistant\n")
     LATER = "\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
     MIXED = False  # a batch for the tower holds pictures of one size
-    TOWER_BATCH = 16  # pictures of nine times the patches of a tile
+    TOWER_BATCH = 24  # pictures of four times the patches of a tile
     VC = VC
 
     def __init__(self, name):
