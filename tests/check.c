@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#ifdef _WIN32
+#include <windows.h>
+#endif
 
 #include "base/os.h"
 
@@ -76,6 +79,9 @@ void check_skip(const char *why) {
 const char *check_folder(void) {
     if (!folder[0]) {
         const char *tmp = getenv("TMPDIR");
+#ifdef _WIN32
+        if (!tmp) tmp = getenv("TEMP");
+#endif
         snprintf(folder, sizeof folder, "%s/savs-test-%ld", tmp && tmp[0] ? tmp : "/tmp", (long)getpid());
         sav_error err;
         if (sav_os_make_folder(folder, &err)) {
@@ -86,12 +92,33 @@ const char *check_folder(void) {
     return folder;
 }
 
-int check_report(const char *name) {
-    if (folder[0]) {
-        char command[300];
-        snprintf(command, sizeof command, "rm -rf '%s'", folder);
-        if (system(command) != 0) printf("could not remove %s\n", folder);
+/* A file, a link or an empty folder. */
+static bool remove_one(const char *path) {
+#ifdef _WIN32
+    wchar_t wide[1000];
+    if (!MultiByteToWideChar(CP_UTF8, 0, path, -1, wide, 1000)) return false;
+    return DeleteFileW(wide) || RemoveDirectoryW(wide);
+#else
+    return unlink(path) == 0 || rmdir(path) == 0;
+#endif
+}
+
+bool check_remove(const char *path) {
+    char **names;
+    size_t count;
+    if (remove_one(path)) return true;
+    if (sav_os_list(&names, &count, path, NULL)) return false;
+    for (size_t i = 0; i < count; i++) {
+        char inner[1000];
+        snprintf(inner, sizeof inner, "%s/%s", path, names[i]);
+        check_remove(inner);
     }
+    sav_os_names_free(names, count);
+    return remove_one(path);
+}
+
+int check_report(const char *name) {
+    if (folder[0] && !check_remove(folder)) printf("could not remove %s\n", folder);
     printf("%s: %d passed, %d failed, %d skipped\n", name, passed, failed, skipped);
     return failed != 0 || passed + skipped == 0;
 }

@@ -34,5 +34,6 @@ int check_report(const char *name); /* prints "name: N passed, N failed, N skipp
 
 /* A scratch folder of this process, made at the first call and removed by check_report. */
 const char *check_folder(void);
+bool check_remove(const char *path); /* a file, a link, or a folder with all that is in it */
 
 #endif

@@ -12,7 +12,9 @@
 
 #include "sav.h"
 
-#if defined(__GNUC__)
+#if defined(__MINGW32__) /* whose plain printf checks for the formats of another library than the one in use */
+#define SAV_PRINTF(format_at, args_at) __attribute__((format(gnu_printf, format_at, args_at)))
+#elif defined(__GNUC__)
 #define SAV_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
 #else
 #define SAV_PRINTF(format_at, args_at)

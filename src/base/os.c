@@ -1,12 +1,14 @@
 /* os.c: every call to the operating system: files mapped, read, written beside and renamed, folders, locks, clock, cores.
  *
- * POSIX. A path that is no regular file is refused before anything could block on it (O_NONBLOCK, then fstat).
+ * POSIX; os_windows.c is its counterpart. A path that is no regular file is refused before anything could block on it
+ * (O_NONBLOCK, then fstat).
  */
 #ifdef __linux__
 #define _GNU_SOURCE /* sched_getaffinity */
 #endif
 #include "base/os.h"
 
+#ifndef _WIN32
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -182,6 +184,15 @@ sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error
 }
 
 /* ---- folders ----------------------------------------------------------------------------------------------------- */
+
+const char *sav_os_path_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+bool sav_os_path_absolute(const char *path) {
+    return path[0] == '/';
+}
 
 bool sav_os_is_folder(const char *path) {
     struct stat st;
@@ -395,6 +406,11 @@ bool sav_os_is_terminal(int descriptor) {
     return isatty(descriptor) == 1;
 }
 
+char **sav_os_arguments(int *count, char **words) {
+    (void)count;
+    return words;
+}
+
 /* ---- the machine ------------------------------------------------------------------------------------------------- */
 
 double sav_os_seconds(void) {
@@ -477,3 +493,4 @@ bool sav_os_has_dotprod(void) {
     return false;
 #endif
 }
+#endif

@@ -1,6 +1,7 @@
 /* os.h: every call to the operating system. Tests wrap these to make each of them fail.
  *
- * Paths are UTF-8 byte strings. Errors name the path and carry the system's own words.
+ * os.c has them for POSIX, os_windows.c for Windows. Paths are UTF-8 byte strings. Errors name the path and carry the
+ * system's own words.
  */
 #ifndef SAV_OS_H
 #define SAV_OS_H
@@ -34,6 +35,8 @@ sav_status sav_os_read_file(char **out, size_t *length, const char *path, size_t
 /* All of standard input, the same way. */
 sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error *err);
 
+const char *sav_os_path_name(const char *path); /* what follows its last separator, inside it */
+bool sav_os_path_absolute(const char *path);
 bool sav_os_is_folder(const char *path);
 bool sav_os_exists(const char *path);
 /* Names in a folder without "." and "..", sorted by bytes; free each name and the array with sav_os_names_free. */
@@ -62,6 +65,8 @@ void sav_os_log_close(sav_os_log *log);
  * standard output still fails. */
 void sav_os_guard_streams(void);
 bool sav_os_is_terminal(int descriptor);
+/* main's words in UTF-8: themselves, or where the system has another encoding a copy, with *count set. */
+char **sav_os_arguments(int *count, char **words);
 
 double sav_os_seconds(void);         /* monotonic */
 double sav_os_cpu_seconds(void);     /* of this process, all threads: what other processes take is not counted */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "tasks/engines.h"
@@ -185,6 +186,7 @@ int main(int argc, char **argv) {
     sav_console console;
     sav_error err = {0};
     sav_status status;
+    argv = sav_os_arguments(&argc, argv);
     sav_console_open(&console);
     sav_console_catch();
 #ifdef SAV_BLAS

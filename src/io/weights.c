@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 
@@ -98,8 +99,7 @@ static sav_status check_index(const sav_weights *w, const sav_json_doc *index, s
     const sav_json *map = sav_json_get(sav_json_root(index), "weight_map");
     for (const sav_json *node = map->child; node; node = node->next) {
         const sav_tensor *t = sav_weights_find(w, node->key);
-        const char *path = t ? sav_weights_file_of(w, t) : "", *slash = strrchr(path, '/');
-        if (!t || strcmp(slash ? slash + 1 : path, node->text) != 0)
+        if (!t || strcmp(sav_os_path_name(sav_weights_file_of(w, t)), node->text) != 0)
             return sav_fail(err, SAV_BAD_INPUT, "%s:%u: tensor %.200s is not in %.100s", sav_json_name(index), node->line,
                             node->key, node->text);
     }

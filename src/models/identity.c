@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "models/model.h"
 
 static const char *const FILES[] = {"config.json",           "preprocessor_config.json", "processor_config.json",
@@ -46,10 +47,9 @@ sav_status sav_model_identity(char hex[65], const char *folder, const sav_weight
     }
     for (size_t i = 0; i < sav_weights_shards(weights); i++) {
         const sav_safetensors *shard = sav_weights_shard(weights, i);
-        const char *path = sav_safetensors_path(shard), *slash = strrchr(path, '/');
         size_t header, size;
         const unsigned char *bytes = sav_safetensors_header(shard, &header, &size);
-        add_section(&hash, slash ? slash + 1 : path, size);
+        add_section(&hash, sav_os_path_name(sav_safetensors_path(shard)), size);
         sav_sha256_update(&hash, bytes, header);
         for (size_t t = 0; t < sav_safetensors_count(shard); t++) {
             const sav_tensor *tensor = sav_safetensors_at(shard, t);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/os.h"
+
 static sav_status fail_record(sav_error *err, const sav_record_place *place, size_t line, const char *what) {
     return sav_fail(err, SAV_BAD_INPUT, "%s:%zu: %s", place->list, line, what);
 }
@@ -42,7 +44,7 @@ static void resolve(sav_text *out, const char *path, const sav_record_place *pla
     if (place->image_root) {
         base = place->image_root;
         if (*path == '/') path++;
-    } else if (*path == '/') {
+    } else if (sav_os_path_absolute(path)) {
         base = "";
     }
     sav_text_string(out, base);

@@ -366,8 +366,7 @@ sav_status sav_list_read(sav_list **out, const char *path, const sav_list_option
         return status ? status : end(out, &in, read_folder(&in, path));
     }
     const bool piped = strcmp(path, "-") == 0;
-    const char *slash = piped ? NULL : strrchr(path, '/');
-    char *bytes = NULL, *folder = sav_strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    char *bytes = NULL, *folder = sav_strndup(path, piped ? 0 : (size_t)(sav_os_path_name(path) - path));
     size_t length = 0;
     if (!folder) return fail_memory(err, path);
     sav_status status = piped ? sav_os_read_stdin(&bytes, &length, LARGEST_LIST, err)

@@ -34,7 +34,7 @@ static sav_status add_image(reader *in, const sav_json *part) {
     if (status) return status;
     if (!path->length) return fail_at(in, path, "found an empty path");
     sav_text full = {0};
-    if (*path->text != '/') sav_text_string(&full, in->folder);
+    if (!sav_os_path_absolute(path->text)) sav_text_string(&full, in->folder);
     sav_text_string(&full, path->text);
     if (full.failed)
         status = sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->name);
@@ -108,8 +108,7 @@ sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, 
 
 sav_status sav_messages_read(sav_chat **out, const char *path, sav_error *err) {
     const bool piped = strcmp(path, "-") == 0;
-    const char *slash = piped ? NULL : strrchr(path, '/');
-    char *bytes = NULL, *folder = sav_strndup(path, slash ? (size_t)(slash - path) + 1 : 0);
+    char *bytes = NULL, *folder = sav_strndup(path, piped ? 0 : (size_t)(sav_os_path_name(path) - path));
     size_t length = 0;
     *out = NULL;
     if (!folder) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
