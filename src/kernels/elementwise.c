@@ -11,20 +11,33 @@
 #include "kernels/elementary.h"
 #include "kernels/parallel.h"
 
-/* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). */
+/* A sum in double is one chain of additions, each waiting for the last, so several rows are summed side by side. */
+enum { ROWS = 4 };
+
+/* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). In float32 the product
+ * of two floats rounded from double is the float product. */
+static void scale_row(float *to, const float *row, float r, const float *weight, size_t D, sav_dtype R) {
+    if (R == SAV_F32)
+        for (size_t i = 0; i < D; i++) to[i] = weight[i] * (row[i] * r);
+    else
+        for (size_t i = 0; i < D; i++) {
+            float normed = sav_round((double)(row[i] * r), R);
+            to[i] = sav_round((double)sav_round((double)weight[i], R) * (double)normed, R);
+        }
+}
+
 void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, size_t D, double eps, const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
-    for (size_t t = 0; t < T; t++) {
-        const float *row = x + t * D;
-        float *to = out + t * D;
-        double sum = 0;
-        for (size_t i = 0; i < D; i++) sum += (double)(float)((double)row[i] * (double)row[i]);
-        float mean = (float)(sum / (double)D);
-        float shifted = (float)((double)mean + eps);
-        float r = (float)(1 / sqrt((double)shifted));
-        for (size_t i = 0; i < D; i++) {
-            float normed = sav_round((double)(float)((double)row[i] * (double)r), run->R);
-            to[i] = sav_round((double)sav_round((double)weight[i], run->R) * (double)normed, run->R);
+    for (size_t t = 0; t < T; t += ROWS) {
+        const float *row[ROWS]; /* past the last row, the last row again */
+        double sum[ROWS] = {0};
+        for (size_t j = 0; j < ROWS; j++) row[j] = x + sav_min(t + j, T - 1) * D;
+        for (size_t i = 0; i < D; i++)
+            for (size_t j = 0; j < ROWS; j++) sum[j] += (double)(row[j][i] * row[j][i]);
+        for (size_t j = 0; j < ROWS && t + j < T; j++) {
+            float mean = (float)(sum[j] / (double)D);
+            float shifted = (float)((double)mean + eps);
+            scale_row(out + (t + j) * D, row[j], (float)(1 / sqrt((double)shifted)), weight, D, run->R);
         }
     }
 }
@@ -32,29 +45,55 @@ void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, siz
 void sav_layer_norm(float *out, const float *x, const float *weight, const float *bias, size_t T, size_t D, double eps,
                     const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
-    for (size_t t = 0; t < T; t++) {
-        const float *row = x + t * D;
-        float *to = out + t * D;
-        double sum = 0, squares = 0;
-        for (size_t i = 0; i < D; i++) sum += (double)row[i];
-        const double mean = sum / (double)D;
-        for (size_t i = 0; i < D; i++) squares += ((double)row[i] - mean) * ((double)row[i] - mean);
-        const double r = 1 / sqrt(squares / (double)D + eps);
+    for (size_t t = 0; t < T; t += ROWS) {
+        const float *row[ROWS];
+        double sum[ROWS] = {0}, squares[ROWS] = {0}, mean[ROWS];
+        for (size_t j = 0; j < ROWS; j++) row[j] = x + sav_min(t + j, T - 1) * D;
         for (size_t i = 0; i < D; i++)
-            to[i] = sav_round(((double)row[i] - mean) * r * (double)sav_round((double)weight[i], run->R) +
-                                  (double)sav_round((double)bias[i], run->R),
-                              run->R);
+            for (size_t j = 0; j < ROWS; j++) sum[j] += (double)row[j][i];
+        for (size_t j = 0; j < ROWS; j++) mean[j] = sum[j] / (double)D;
+        for (size_t i = 0; i < D; i++)
+            for (size_t j = 0; j < ROWS; j++) squares[j] += ((double)row[j][i] - mean[j]) * ((double)row[j][i] - mean[j]);
+        for (size_t j = 0; j < ROWS && t + j < T; j++) {
+            const double m = mean[j], r = 1 / sqrt(squares[j] / (double)D + eps);
+            float *to = out + (t + j) * D;
+            if (run->R == SAV_F32)
+                for (size_t i = 0; i < D; i++) to[i] = (float)(((double)row[j][i] - m) * r * (double)weight[i] + (double)bias[i]);
+            else
+                for (size_t i = 0; i < D; i++)
+                    to[i] = sav_round(((double)row[j][i] - m) * r * (double)sav_round((double)weight[i], run->R) +
+                                          (double)sav_round((double)bias[i], run->R),
+                                      run->R);
+        }
     }
 }
 
+/* The double sum of two floats, rounded to float, is their float sum: double has more than twice the digits (Figueroa, "When is
+ * double rounding innocuous?", 1995). So in float32 both are the CPU's own float operations. */
 void sav_plus(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 8))
-    for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] + (double)b[i], run->R);
+#pragma omp parallel num_threads(run->threads) if (sav_team(run, n * 8))
+    {
+        if (run->R == SAV_F32) {
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < n; i++) out[i] = a[i] + b[i];
+        } else {
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] + (double)b[i], run->R);
+        }
+    }
 }
 
 void sav_times(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 8))
-    for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] * (double)b[i], run->R);
+#pragma omp parallel num_threads(run->threads) if (sav_team(run, n * 8))
+    {
+        if (run->R == SAV_F32) {
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < n; i++) out[i] = a[i] * b[i];
+        } else {
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < n; i++) out[i] = sav_round((double)a[i] * (double)b[i], run->R);
+        }
+    }
 }
 
 void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t D, const sav_run *run) {
@@ -87,22 +126,31 @@ void sav_rope_table(float *cos, float *sin, const int64_t *positions, const floa
         }
 }
 
+static void rotate(float *low, float *high, const float *c, const float *s, size_t half, sav_dtype R) {
+    if (R == SAV_F32)
+        for (size_t i = 0; i < half; i++) {
+            const float a = low[i], b = high[i];
+            low[i] = a * c[i] + -b * s[i];
+            high[i] = b * c[i] + a * s[i];
+        }
+    else
+        for (size_t i = 0; i < half; i++) {
+            const float a = low[i], b = high[i];
+            float ac = sav_round((double)a * (double)c[i], R), bs = sav_round(-(double)b * (double)s[i], R);
+            float bc = sav_round((double)b * (double)c[i], R), as = sav_round((double)a * (double)s[i], R);
+            low[i] = sav_round((double)ac + (double)bs, R);
+            high[i] = sav_round((double)bc + (double)as, R);
+        }
+}
+
 void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run) {
     const size_t half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * heads * d * 16))
-    for (size_t t = 0; t < T; t++) {
-        const float *c = cos + t * half, *s = sin + t * half;
+    for (size_t t = 0; t < T; t++)
         for (size_t h = 0; h < heads; h++) {
-            float *low = x + t * stride + h * d, *high = low + half;
-            for (size_t i = 0; i < half; i++) {
-                float a = low[i], b = high[i];
-                float ac = sav_round((double)a * (double)c[i], run->R), bs = sav_round(-(double)b * (double)s[i], run->R);
-                float bc = sav_round((double)b * (double)c[i], run->R), as = sav_round((double)a * (double)s[i], run->R);
-                low[i] = sav_round((double)ac + (double)bs, run->R);
-                high[i] = sav_round((double)bc + (double)as, run->R);
-            }
+            float *low = x + t * stride + h * d;
+            rotate(low, low + half, cos + t * half, sin + t * half, half, run->R);
         }
-    }
 }
 
 void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run *run) {
