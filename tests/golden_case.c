@@ -6,6 +6,7 @@
 #include "base/os.h"
 #include "check.h"
 #include "models/model.h"
+#include "picture.h"
 
 const char *golden_path(const char *name, const char *end) {
     static char path[4][400];
@@ -27,6 +28,15 @@ void golden_cases(const char *only, void (*run)(const sav_json *node)) {
     }
 }
 
+static bool pictures_read(const sav_chat *chat) {
+    for (size_t m = 0; m < chat->prompt.count; m++)
+        for (size_t i = 0; i < chat->prompt.messages[m].count; i++) {
+            const sav_part *part = &chat->prompt.messages[m].parts[i];
+            if (part->kind != SAV_TEXT && !picture_reads(part->text)) return false;
+        }
+    return true;
+}
+
 bool golden_case_open(golden_case *c, const sav_json *node, sav_options options) {
     const sav_json *literal = sav_json_get(node, "prompt"), *dtype = sav_json_get(node, "dtype");
     size_t length;
@@ -37,7 +47,8 @@ bool golden_case_open(golden_case *c, const sav_json *node, sav_options options)
     CHECK_OK(sav_json_size(&options.max_pixels, node, "max_pixels", 0, c->name, &err), &err);
     if (!CHECK_OK(sav_model_open(&c->model, golden_path(sav_json_get(node, "model")->text, ""), &err), &err) ||
         !CHECK_OK(sav_session_open(&c->session, c->model, &options, &err), &err) ||
-        !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err), &err))
+        !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err), &err) ||
+        !pictures_read(c->chat))
         return false;
     /* Small as the fixtures are, threads must show if they ever do; costly where other processes run beside, so not for all. */
     if (strcmp(c->stored, "all") == 0 || sav_json_get(node, "truth")) sav_session_team_work(c->session, 0);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/os.h"
 #include "check.h"
@@ -38,7 +37,7 @@ void folder_write(const char *name, const void *bytes, size_t length) {
 }
 
 void folder_delete(const char *name) {
-    must(unlink(folder_path(name)) == 0, name, NULL);
+    must(check_remove(folder_path(name)), name, NULL);
 }
 
 static char *read_text(const char *path, size_t *length) {
@@ -90,14 +89,7 @@ const char *folder_copy(const char *fixture) {
 }
 
 void folder_remove(void) {
-    char **names;
-    size_t count;
-    sav_error err;
-    must(sav_os_list(&names, &count, folder, &err) == SAV_OK, folder, &err);
-    for (size_t i = 0; i < count; i++)
-        if (unlink(folder_path(names[i]))) rmdir(folder_path(names[i]));
-    sav_os_names_free(names, count);
-    rmdir(folder);
+    must(check_remove(folder), folder, NULL);
 }
 
 /* ---- tensors --------------------------------------------------------------------------------------------------------- */
@@ -206,9 +198,11 @@ void folder_tensors(const folder_edit *edits, size_t count) {
         must(found, e->tensor, NULL);
     }
     rename_all(&l, edits, count);
-    must(sav_safetensors_write(folder_path("model.safetensors"), l.tensors, l.count, NULL, NULL, 0, &err) == SAV_OK, folder, &err);
+    must(sav_safetensors_write(folder_path("new"), l.tensors, l.count, NULL, NULL, 0, &err) == SAV_OK, folder, &err);
     while (l.doubles) free(l.doubled[--l.doubles]);
-    sav_safetensors_close(file);
+    sav_safetensors_close(file); /* before its file goes: some systems keep what is mapped */
+    folder_delete("model.safetensors");
+    must(rename(folder_path("new"), folder_path("model.safetensors")) == 0, folder, NULL);
 }
 
 void folder_shard(size_t shards) {

@@ -260,6 +260,9 @@ static void test_files(void) {
 
 /* A FIFO in a file's place is refused at once: nobody will ever write into it. The alarm ends a program that waits. */
 static void test_fifos(void) {
+#ifdef _WIN32
+    check_skip("no FIFOs in folders here");
+#else
     static const char *const names[] = {"config.json", "model.safetensors", "vocab.json", "tokenizer_config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *folder = folder_copy("qwen2-window");
@@ -270,9 +273,10 @@ static void test_fifos(void) {
         alarm(0);
         folder_remove();
     }
+#endif
     const char *folder = folder_copy("qwen2-window");
     folder_delete("config.json");
-    CHECK(mkdir(folder_path("config.json"), 0700) == 0);
+    CHECK_OK(sav_os_make_folder(folder_path("config.json"), &err), &err);
     check_open("a folder for a file", folder, SAV_BAD_INPUT, "config.json");
     folder_remove();
 }

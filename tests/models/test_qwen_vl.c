@@ -361,6 +361,11 @@ static void test_exif(void) {
     sav_os_file *out;
     snprintf(path, sizeof path, "%s/turned.jpg", check_folder());
     if (!CHECK_OK(sav_os_read_file(&jpeg, &length, IMAGES "61x97.jpg", 1 << 20, &err), &err)) return;
+    if (memcmp(jpeg, "\xff\xd8", 2) != 0) { /* make dist-check has turned it into a PPM */
+        check_skip("61x97.jpg is no JPEG here: no EXIF");
+        sav_free(jpeg);
+        return;
+    }
     CHECK_OK(sav_os_create(&out, path, &err), &err);
     CHECK_OK(sav_os_write(out, jpeg, 2, &err), &err);
     CHECK_OK(sav_os_write(out, exif, 36, &err), &err);
@@ -555,6 +560,7 @@ static void test_tied(void) {
 int main(void) {
     test_configs();
     test_tensors();
+    if (!picture_reads(IMAGES "20x30.png")) return check_report("qwen_vl");
     test_prompts();
     test_apart();
     test_processor();

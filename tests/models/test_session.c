@@ -7,6 +7,7 @@
 
 #include "../check.h"
 #include "../model_folder.h"
+#include "../picture.h"
 #include "kernels/kernels.h"
 #include "models/model.h"
 
@@ -408,6 +409,7 @@ static void test_changed(const sav_model *model) {
 int main(void) {
     sav_model *model = open_or_end("golden/models/t70");
     test_options(model);
+    if (!picture_reads(PICTURE)) return check_report("session");
     test_prompts(model);
     test_limits();
     test_same(model);
