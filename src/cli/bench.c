@@ -31,6 +31,7 @@ static sav_status read_size(report *r, sav_error *err) {
 /* Noise as a PPM file beside other temporary files. */
 static sav_status write_picture(report *r, sav_error *err) {
     const char *folder = getenv("TMPDIR");
+    if (!folder || !*folder) folder = getenv("TEMP"); /* Windows */
     const size_t bytes = r->height * r->width * 3;
     sav_os_file *file;
     char head[64];
