@@ -1,6 +1,6 @@
 # savs. `make` builds build/savs and the library; `make help` lists the rest.
 #
-#   CC=gcc|clang   OMP=0 no threads   BLAS=0 exact engine alone   IMAGES=0 PPM only (no tests)   OPT=-O2   BUILD=build
+#   CC=gcc|clang   OMP=0 no threads   BLAS=0 without OpenBLAS   IMAGES=0 PPM only (no tests)   OPT=-O2   BUILD=build
 #   SAN=1 AddressSanitizer and UBSan   V=1 whole command lines
 
 CC      ?= gcc
@@ -62,6 +62,7 @@ UNALIGNED_MOVES := $(shell echo | $(CC) $(UNALIGNED) -c -x c - -o /dev/null 2>/d
 endif
 
 LIB_SRC := $(sort $(wildcard src/base/*.c src/io/*.c src/image/*.c src/text/*.c src/kernels/*.c src/kernels/exact/*.c src/kernels/int8/*.c \
+             src/kernels/panel/*.c \
              src/vision/*.c src/llm/*.c src/models/*.c src/sav/*.c src/tasks/*.c))
 ifeq ($(BLAS),1)
 LIB_SRC += $(sort $(wildcard src/kernels/blas/*.c))
@@ -75,6 +76,8 @@ $(BUILD)/src/kernels/exact/matmul_%.o: CFLAGS += -ffp-contract=fast
 # Nobody reads the floating-point flags: without that promise gcc keeps branches where vectors could choose.
 $(BUILD)/src/kernels/exact/rows_%.o: CFLAGS += -fno-trapping-math
 $(BUILD)/src/kernels/peak%.o: CFLAGS += -ffp-contract=fast
+# The float32 panels promise no bits across machines: a multiply-add is fused where the CPU has it.
+$(BUILD)/src/kernels/panel/panel_%.o: CFLAGS += -ffp-contract=fast
 # Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
 ifneq ($(filter x86_64 amd64,$(ARCH)),)
 $(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma

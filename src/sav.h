@@ -97,7 +97,7 @@ void sav_model_close(sav_model *model); /* NULL is fine; after its sessions */
 const sav_model_info *sav_model_describe(const sav_model *model);
 
 typedef struct sav_options {
-    const char *engine; /* "exact", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its folders */
+    const char *engine; /* "exact", "panel", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its folders */
     const char *isa;    /* "c", "avx2", …; NULL: the best */
     sav_dtype dtype;    /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
     int threads;        /* 0: the cores this process may use */

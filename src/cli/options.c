@@ -36,9 +36,9 @@ typedef struct option {
 
 #define AT(field) offsetof(sav_cli, field)
 #ifdef SAV_BLAS
-#define ENGINES "blas|exact|int8"
+#define ENGINES "panel|blas|exact|int8"
 #else
-#define ENGINES "exact|int8"
+#define ENGINES "panel|exact|int8"
 #endif
 
 static const option OPTIONS[] = {

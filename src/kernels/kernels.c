@@ -14,6 +14,7 @@
 #ifdef SAV_BLAS
 #include "kernels/blas/blas.h"
 #endif
+#include "kernels/panel/panel.h"
 
 /* One row of the exact engine: its matmul compiled for one ISA. */
 #define EXACT(isa_name)                                                                                                   \
@@ -57,6 +58,31 @@ INT8(dotprod)
 INT8(neon)
 #endif
 
+/* One row of the panel engine. */
+#define PANEL(isa_name)                                                                                                        \
+    static void panel_linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {  \
+        sav_panel_linear(to, count, x, T, run, &sav_panel_isa_##isa_name);                                                    \
+    }                                                                                                                          \
+    static void panel_attention_##isa_name(float *out, const float *q, const float *k, const float *v, const sav_attention *at, \
+                                           const sav_run *run) {                                                              \
+        sav_panel_attention(out, q, k, v, at, run, &sav_panel_isa_##isa_name);                                                \
+    }                                                                                                                          \
+    static void panel_activation_##isa_name(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {     \
+        sav_panel_activation(out, x, n, f, run, &sav_panel_isa_##isa_name);                                                   \
+    }                                                                                                                          \
+    static bool panel_scratch_##isa_name(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {             \
+        return sav_panel_scratch(bytes, T, K, keys, d, threads, &sav_panel_isa_##isa_name);                                   \
+    }                                                                                                                          \
+    static const sav_kernels panel_##isa_name = {"panel",                      #isa_name,                    panel_linear_##isa_name, \
+                                                 panel_attention_##isa_name,   panel_activation_##isa_name, panel_scratch_##isa_name, \
+                                                 NULL};
+
+PANEL(c)
+#if defined(__x86_64__)
+PANEL(avx2)
+PANEL(avx512)
+#endif
+
 static bool always(void) {
     return true;
 }
@@ -87,6 +113,11 @@ static const struct {
     const sav_kernels *kernels;
     bool (*runs_here)(void);
 } ROWS[] = {
+#if defined(__x86_64__)
+    {&panel_avx512, has_avx512},
+    {&panel_avx2, has_avx2},
+#endif
+    {&panel_c, always},
 #ifdef SAV_BLAS
     {&sav_kernels_blas, always},
 #endif

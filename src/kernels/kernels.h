@@ -5,6 +5,7 @@
  *
  *   exact/  the contract: double sums in increasing k, one rounding to R an operation
  *   int8/   matrices of a quantised folder: whole-number dot products; everything else by the best float32 engine
+ *   panel/  float32: our own micro-kernel over packed panels, weights widened while packed
  *   blas/   float32: each tile's matmul by OpenBLAS, weights widened a tile at a time
  *
  * Values of every storage type R travel in floats, which hold all numbers of f32, bf16 and f16.
@@ -63,7 +64,7 @@ typedef struct sav_attention {
 typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_GELU } sav_activation;
 
 typedef struct sav_kernels {
-    const char *engine; /* "exact", "blas" */
+    const char *engine; /* "exact", "panel", "blas", "int8" */
     const char *isa;    /* "c", "avx2", … */
     /* x [T, K] through `count` matrices of K columns: one loop over all their outputs, so that small ones share the threads
      * and x is prepared once. */

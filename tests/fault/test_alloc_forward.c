@@ -161,6 +161,8 @@ int main(void) {
         count("golden/models/t70", &picture_prompt, "exact", threads);
         count("golden/models/qwen2-vl", &small_prompt, "exact", threads);
         count("golden/models/qwen2.5-vl", &small_prompt, "exact", threads);
+        count("golden/models/qwen2.5-vl", &small_prompt, "panel", threads);
+        count("golden/models/t70", &picture_prompt, "panel", threads);
 #ifdef SAV_BLAS
         count("golden/models/qwen2.5-vl", &small_prompt, "blas", threads);
         count("golden/models/t70", &picture_prompt, "blas", threads);

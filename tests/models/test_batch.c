@@ -178,7 +178,7 @@ static void test_float(const char *folder, const example *examples) {
         double far = 0;
         if (CHECK_OK(sav_forward_batch(f.session, p.list, MOST, f.taps, 0, &err), &err))
             for (size_t i = 0; i < MOST; i++) far = fmax(far, distance(f.taps + i * f.features, f.alone + i * f.features, f.features));
-        CHECK(far <= 2e-6);
+        CHECK(far <= (strcmp(kernels->engine, "panel") == 0 ? 0 : 2e-6)); /* panel: the same bits */
         printf("%s %s: batch and alone at most %.2g apart\n", kernels->engine, folder, far);
         close_all(&f);
     }

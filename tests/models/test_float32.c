@@ -22,7 +22,7 @@ typedef struct watch {
 } watch;
 
 static sav_json_doc *all_errors[2]; /* by family of cases */
-static const char *engine;
+static const char *engine, *isa;
 
 static size_t elements(const sav_snapshot *stage) {
     size_t count = 1;
@@ -65,7 +65,7 @@ static bool run(char hex[65], watch *w, const sav_json *node, int threads) {
     sav_error err;
     const sav_sink sink = {take, w};
     sav_sha256_init(&w->bits);
-    bool ok = golden_case_open(&c, node, (sav_options){.engine = engine, .threads = threads}) &&
+    bool ok = golden_case_open(&c, node, (sav_options){.engine = engine, .isa = isa, .threads = threads}) &&
               CHECK_OK(sav_dump(c.session, &c.prompt, &sink, &err), &err);
     golden_case_close(&c);
     sav_sha256_hex(&w->bits, hex);
@@ -88,7 +88,7 @@ static void run_case(const sav_json *node) {
         CHECK(w.wrong == 0);
         CHECK(w.stages > 0);
         if (run(two, &again, node, 2)) CHECK_STR(two, one);
-        printf("%s %s: %zu stages, at most %.2f of the bound\n", engine, name, w.stages, w.worst);
+        printf("%s %s %s: %zu stages, at most %.2f of the bound\n", engine, isa, name, w.stages, w.worst);
     }
     sav_safetensors_close(w.truth);
 }
@@ -96,23 +96,26 @@ static void run_case(const sav_json *node) {
 /* This program once more, with another choice of OpenBLAS's kernels. */
 static void run_again(const char *program, const char *core) {
     char command[500];
-    snprintf(command, sizeof command, "OPENBLAS_CORETYPE=%s '%s' one", core, program);
+    snprintf(command, sizeof command, "OPENBLAS_CORETYPE=%s '%s' blas", core, program);
     CHECK(system(command) == 0);
 }
 
 int main(int argc, char **argv) {
+    const bool again = argc > 1; /* argument: the one engine to test */
+    const sav_kernels *kernels;
     sav_error err;
-    engine = "blas";
-    if (!sav_kernels_find(engine, NULL, &err)) {
-        check_skip("built without OpenBLAS");
-        return check_report("float32");
-    }
     if (CHECK_OK(sav_json_read(&all_errors[0], "golden/f32_errors.json", &err), &err) &&
         CHECK_OK(sav_json_read(&all_errors[1], "golden/qwen_vl/f32_errors.json", &err), &err))
-        golden_cases(NULL, run_case);
+        for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
+            engine = kernels->engine;
+            isa = kernels->isa;
+            if (again ? strcmp(engine, argv[1]) == 0 : strcmp(engine, "exact") != 0 && strcmp(engine, "int8") != 0) golden_cases(NULL, run_case);
+        }
     sav_json_free(all_errors[0]);
     sav_json_free(all_errors[1]);
-    if (argc < 2) {
+    if (!sav_kernels_find("blas", NULL, &err)) {
+        check_skip("built without OpenBLAS");
+    } else if (!again) {
 #if defined(__x86_64__)
         run_again(argv[0], "Haswell");
         run_again(argv[0], "Prescott");

@@ -95,13 +95,18 @@ static void test_options(const sav_model *model) {
         CHECK_FAILS(got, &err, rows[i].status, rows[i].part);
         CHECK(session == NULL);
     }
-    if (!sav_kernels_find("blas", NULL, &err)) {
-        check_skip("built without OpenBLAS");
-        return;
+    static const char *const engines[] = {"panel", "blas"};
+    for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
+        if (!sav_kernels_find(engines[i], NULL, &err)) {
+            check_skip("built without OpenBLAS");
+            continue;
+        }
+        const sav_options half = {.engine = engines[i], .dtype = SAV_BF16}, whole = {.engine = engines[i]};
+        CHECK_FAILS(sav_session_open(&session, model, &half, &err), &err, SAV_BAD_INPUT, i ? "the blas engine computes in f32" : "the panel engine computes in f32");
+        if (CHECK_OK(sav_session_open(&session, model, &whole, &err), &err)) CHECK_STR(sav_session_describe(session)->engine, engines[i]);
+        sav_session_close(session);
     }
-    const sav_options half = {.engine = "blas", .dtype = SAV_BF16}, whole = {.engine = "blas"};
-    CHECK_FAILS(sav_session_open(&session, model, &half, &err), &err, SAV_BAD_INPUT, "the blas engine computes in f32");
-    if (CHECK_OK(sav_session_open(&session, model, &whole, &err), &err)) CHECK_STR(sav_session_describe(session)->engine, "blas");
+    if (CHECK_OK(sav_session_open(&session, model, NULL, &err), &err)) CHECK_STR(sav_session_describe(session)->engine, "panel"); /* the default */
     sav_session_close(session);
     if (CHECK_OK(sav_session_open(&session, model, &(sav_options){.dtype = SAV_F16}, &err), &err)) /* which engine: that it can run */
         CHECK_STR(sav_session_describe(session)->engine, "exact");

@@ -14,6 +14,7 @@
 
 #include "kernels/attention.h"
 #include "kernels/exact/exact.h"
+#include "kernels/float32.h"
 #include "kernels/parallel.h"
 
 enum { COLS = 128, DEPTH = 512, QUERY_ROWS = 64 };
@@ -81,44 +82,33 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
     }
 }
 
-/* ---- softmax and activations in float ---------------------------------------------------------------------------- */
+/* ---- attention --------------------------------------------------------------------------------------------------- */
 
-/* e^x for x <= 88, under 1e-38 as 0: x = n ln 2 + r, a polynomial of degree 6 for e^r, 2^n by the exponent's bits. */
-static inline float fast_exp(float x) {
-    const float clamped = x < -87.0f ? -87.0f : x > 88.0f ? 88.0f : x;
-    const float shifted = clamped * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: the sum's low bits are n */
-    const float n = shifted - 12582912.0f;
-    const float r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f; /* ln 2 in two parts */
-    float p = 1.9875691500e-4f; /* Cephes' coefficients for (e^r - 1 - r) / r^2 */
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * (r * r) + r + 1.0f;
-    uint32_t bits;
-    float power;
-    memcpy(&bits, &shifted, sizeof bits);
-    bits = (bits + 127u) << 23; /* the constant's own bits leave to the left */
-    memcpy(&power, &bits, sizeof power);
-    return x < -87.0f ? 0.0f : p * power;
-}
-
-enum { LANES = 16 };
-
-/* The scale stays a double: as a float it would be off by one part in 2^25 for all scores alike, which large scores feel. */
-static void softmax_row(float *s, size_t keys, size_t first, size_t last, double scale) {
-    float most = -INFINITY, parts[LANES] = {0}, sum = 0;
-    for (size_t k = first; k < last; k++) {
-        s[k] = (float)((double)s[k] * scale);
-        if (s[k] > most || isnan(s[k])) most = s[k];
+/* One row of scores -> probabilities; keys outside [first, last) are masked. A NaN score reaches the sum, and so the whole row.
+ * The largest score is taken off before the scale is applied: large scores would lose in the product what their difference has. */
+static void softmax_row(float *s, size_t keys, size_t first, size_t last, float scale) {
+    const size_t whole = first + (last - first) / FLOAT_LANES * FLOAT_LANES;
+    sav_floats parts = {0}, most = parts - INFINITY;
+    float lanes[FLOAT_LANES], tail[FLOAT_LANES], largest = -INFINITY, sum = 0;
+    for (size_t i = 0; i < FLOAT_LANES; i++) tail[i] = -INFINITY;
+    memcpy(tail, s + whole, (last - whole) * sizeof *s);
+    for (size_t k = first; k < whole; k += FLOAT_LANES) most = sav_floats_larger(most, sav_floats_load(s + k));
+    sav_floats_store(lanes, sav_floats_larger(most, sav_floats_load(tail)));
+    for (size_t i = 0; i < FLOAT_LANES; i++) largest = lanes[i] > largest ? lanes[i] : largest;
+    for (size_t k = first; k < whole; k += FLOAT_LANES) {
+        const sav_floats e = sav_floats_exp((sav_floats_load(s + k) - largest) * scale);
+        sav_floats_store(s + k, e);
+        parts += e;
     }
+    const sav_floats e = sav_floats_exp((sav_floats_load(tail) - largest) * scale);
+    sav_floats_store(tail, e);
+    sav_floats_store(lanes, parts + e);
+    memcpy(s + whole, tail, (last - whole) * sizeof *s);
+    for (size_t i = 0; i < FLOAT_LANES; i++) sum += lanes[i];
     memset(s, 0, first * sizeof *s);
     memset(s + last, 0, (keys - last) * sizeof *s);
-    for (size_t k = first; k < last; k++) s[k] = isnan(most) ? most : fast_exp(s[k] - most);
-    for (size_t k = first; k < last; k++) parts[(k - first) % LANES] += s[k];
-    for (size_t i = 0; i < LANES; i++) sum += parts[i];
-    for (size_t k = first; k < last; k++) s[k] /= sum;
+    const float share = 1 / sum;
+    for (size_t k = first; k < last; k++) s[k] *= share;
 }
 
 static void attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
@@ -135,7 +125,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
         for (size_t r = 0; r < b.rows; r++) {
             size_t begin, end;
             sav_attention_visible(&begin, &end, at, &b, r);
-            softmax_row(scores + r * b.keys, b.keys, begin, end, at->divide ? 1 / at->scale : at->scale);
+            softmax_row(scores + r * b.keys, b.keys, begin, end, (float)(at->divide ? 1 / at->scale : at->scale));
         }
         for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
             gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, sav_min(b.keys - k0, DEPTH), at->heads * d, b.keys,
@@ -144,18 +134,13 @@ static void attention(float *out, const float *q, const float *k, const float *v
 }
 
 static void activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
-    if (f == SAV_GELU_ERF) { /* the projector's only: too little of it to want another erf */
+    enum { PART = 4096 };
+    if (f == SAV_GELU_ERF) { /* the projector's and the merger's only: too little of it to want another erf */
         sav_exact_activation(out, x, n, f, run, &sav_exact_isa_c);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))
-    for (size_t i = 0; i < n; i++) {
-        /* 0.5 (1 + tanh y) = 1 / (1 + e^-2y), so all three are x times a logistic function */
-        float y = f == SAV_SILU         ? x[i]
-                  : f == SAV_QUICK_GELU ? 1.702f * x[i]
-                                        : 1.5957691216057308f * (x[i] + 0.044715f * (x[i] * x[i] * x[i]));
-        out[i] = x[i] / (1.0f + fast_exp(-y));
-    }
+    for (size_t i = 0; i < n; i += PART) sav_float_activation(out + i, x + i, sav_min(n - i, PART), f);
 }
 
 /* ---- self-test --------------------------------------------------------------------------------------------------- */
