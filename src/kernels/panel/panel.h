@@ -32,16 +32,7 @@ typedef struct panel_isa {
 /* A thread takes PANEL_COLS columns at a time, a multiple of every nr; at most PANEL_ROWS rows are packed together. Products sum
  * over k in blocks, and the blocks' sums are added in order: see block_depth in panel.c. PANEL_DEPTH: nr columns of a block stay
  * in the first-level cache, all its rows in the second. PANEL_KEYS: the same for sums over keys. */
-#ifndef PD
-#define PD 256
-#endif
-#ifndef PR
-#define PR 264
-#endif
-#ifndef PC
-#define PC 192
-#endif
-enum { PANEL_DEPTH = PD, PANEL_ROWS = PR, PANEL_COLS = PC, PANEL_KEYS = 128 };
+enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 128 };
 
 extern const panel_isa sav_panel_isa_c;
 #if defined(__x86_64__)
