@@ -213,7 +213,8 @@ golden:
 	$(PYTHON) tools/golden_manifest.py
 	@git status --short golden
 
-## parity       a full-width random checkpoint (0.5 GB in build/), a 640x480 picture, our tap against the committed one
+## parity       three families at true width, few layers (3.2 GB of random weights in build/): our taps against the committed
+##              ones; PARITY=--exact adds the exact engine, PARITY='--only qwen2-vl-2b' takes one
 parity: all
 	$(PYTHON) -m tools.parity $(PARITY)
 

@@ -208,15 +208,19 @@ class Folder:
         return m.eval()
 
 
-def run(folder, inputs, kind, dtype="f32"):
+def run(folder, inputs, kind, dtype="f32", want=None, widen_whole=True):
+    """-> (stages {name: tensor} in execution order, mode). want: which stages to keep. widen_whole=False, for large models: the
+    f64 kind keeps the weights in float32 and widens one op at a time, and the head runs on the last token alone."""
     R = {"exact": NAMES[dtype], "f64": torch.float64, "f32": torch.float32}[kind]
-    model = folder.model(R)
+    model = folder.model(R if widen_whole else torch.float32)
     mode = {"exact": Exact, "f64": Truth, "f32": None}[kind]
     mode = mode() if mode else None
     stages = {}
     one = lambda t: t[0] if isinstance(t, tuple) else t
 
     def keep(name, x):
+        if want is not None and not want(name):
+            return
         x = x.to(R) if name == "inputs_embeds" else x
         assert x.dtype == R, (name, x.dtype)
         x = x.detach()
@@ -227,6 +231,8 @@ def run(folder, inputs, kind, dtype="f32"):
             module.register_forward_pre_hook(lambda m, a, n=name: keep(n + ".input", a[0]))
         if OUTPUTS.match(name):
             module.register_forward_hook(lambda m, a, o, n=name: keep(n + ".output", one(o)))
+    if not widen_whole:
+        model.lm_head.register_forward_pre_hook(lambda m, a: (a[0][:, -1:],))
     model.lm_head.register_forward_hook(lambda m, a, o: keep("lm_head.output", o[:, -1:]))
     model.model.register_forward_pre_hook(lambda m, a, k: keep("inputs_embeds", k["inputs_embeds"]), with_kwargs=True)
     ids, mask = inputs["input_ids"], torch.ones_like(inputs["input_ids"])
