@@ -12,7 +12,11 @@ sav_status sav_binder_begin(sav_binder *b, sav_model *model, const sav_rename *r
     *b = (sav_binder){.model = model, .renames = renames, .role = SAV_MATRIX_VISION, .err = err};
     b->used = sav_alloc(sav_weights_count(model->weights), sizeof *b->used);
     model->matrices = sav_model_own(model, sav_weights_count(model->weights), sizeof *model->matrices);
-    if (!b->used || !model->matrices) b->status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    if (!b->used || !model->matrices) {
+        sav_free(b->used);
+        b->used = NULL;
+        b->status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    }
     return b->status;
 }
 
