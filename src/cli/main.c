@@ -66,7 +66,9 @@ enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS, USAGE = 2 };
 static void put_commands(sav_text *out) {
     sav_text_string(out, "usage: savs COMMAND [options]\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        sav_text_printf(out, "  %-14s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+        if (strncmp(COMMANDS[i].name, "show ", 5) != 0)
+            sav_text_printf(out, "  %-14s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
+    sav_text_string(out, "  show ...       what a model sees: show tokens, show pixels, show samples\n"); /* one line: 12 in all */
     sav_text_string(out, "savs COMMAND --help: its options and an example; savs --version\n");
 }
 
