@@ -29,7 +29,8 @@ static double normal(sav_random *random) {
 static double deviation(const sav_tensor *t) {
     static const char *const adding[] = {"o_proj", "down_proj", "out_proj", "attn.proj", "fc2"};
     if (has(t->name, "embed_tokens")) return 1 / sqrt((double)t->shape[t->rank - 1]);
-    double std = 1 / sqrt((double)(t->count / t->shape[0]));
+    const size_t inputs = t->count / t->shape[0];
+    const double std = 1 / sqrt((double)inputs);
     for (size_t i = 0; i < sizeof adding / sizeof adding[0]; i++)
         if (has(t->name, adding[i])) return std / 2;
     return std;

@@ -5,7 +5,7 @@
 
 lists=data/demo/count_shape
 for part in train test; do head -n 12 $lists/$part.jsonl >"$scratch/$part.jsonl"; done
-for family in llava-onevision qwen2-vl; do
+for family in llava-onevision qwen2-vl qwen2.5-vl; do
     expect 0 '' run --quiet --engine exact --model data/tiny-$family --image-root $lists --train "$scratch/train.jsonl" \
         --test "$scratch/test.jsonl" --out "$scratch/$family"
     check "$family: the oracle's predictions" cmp -s golden/fewshot/tiny-$family.jsonl "$scratch/$family/predictions.jsonl"

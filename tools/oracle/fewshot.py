@@ -77,7 +77,7 @@ def write_predictions(path, items, tensors, names):
 
 # ---- the demo's models -----------------------------------------------------------------------------------------------
 
-FAMILIES = ["llava-onevision", "qwen2-vl"]
+FAMILIES = ["llava-onevision", "qwen2-vl", "qwen2.5-vl"]
 TRAIN, TEST, HEADS = 12, 12, 20  # rows of the lead task (its six classes take turns), heads
 
 
