@@ -16,7 +16,7 @@ static void take(void *context, const char *name, double error, bool kept) {
     telling *t = context;
     if (!kept) return;
     if (!t->cli->json) {
-        sav_text_printf(&t->kept, "kept        %s: int8 would be off by %.4f of its length\n", name, error);
+        sav_text_printf(&t->kept, "kept as it is: %s (int8 would be off by %.4f of its length)\n", name, error);
         return;
     }
     sav_text_string(&t->kept, t->kept.length ? "," : "");

@@ -99,6 +99,23 @@ static bool may_be_panels(const work *w, size_t i) {
     return role == SAV_MATRIX_DECODER || (role == SAV_MATRIX_VISION && !w->options.keep_vision);
 }
 
+/* A decoder's q_proj or k_proj beside a k bias in the hundreds: scores are q . (k + bias), so that q's error is multiplied by
+ * the bias in front of the softmax (MODEL.md, "int8"). */
+static bool large_bias(const work *w, size_t i) {
+    static const char weight[] = "_proj.weight";
+    const sav_tensor *t = sav_weights_at(w->model->weights, i);
+    const size_t length = strlen(t->name), end = sizeof weight; /* "q" or "k" in front of it */
+    char name[256];
+    if (w->model->matrices[i] != SAV_MATRIX_DECODER || length < end || length >= sizeof name ||
+        strcmp(t->name + length - end + 1, weight) != 0 || !strchr("qk", t->name[length - end]))
+        return false;
+    snprintf(name, sizeof name, "%.*sk_proj.bias", (int)(length - end), t->name);
+    const sav_tensor *bias = sav_weights_find(w->model->weights, name);
+    for (size_t n = 0; bias && n < bias->count; n++)
+        if (fabsf(sav_tensor_float(bias, n)) >= SAV_QUANTIZE_BIAS) return true;
+    return false;
+}
+
 /* Room for the largest matrix's scales and for PANELS of the longest panels. */
 static sav_status make_room(work *w, sav_error *err) {
     const size_t count = sav_weights_count(w->model->weights);
@@ -130,7 +147,7 @@ static sav_status choose(work *w, sav_error *err) {
         double error;
         if (may_be_panels(w, i)) {
             if ((status = measure(&error, w, t, err)) != SAV_OK) break;
-            w->chosen[i] = error <= SAV_QUANTIZE_WORST;
+            w->chosen[i] = error <= SAV_QUANTIZE_WORST && !large_bias(w, i);
             if (w->chosen[i]) {
                 w->report->matrices++;
                 sum += error;
