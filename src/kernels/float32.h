@@ -40,14 +40,13 @@ static inline sav_floats sav_floats_larger(sav_floats a, sav_floats b) {
 }
 
 /* e^x for x <= 88, under 1e-38 as 0, NaN for NaN: x = n ln 2 + r, a polynomial of degree 6 for e^r, 2^n by the exponent's
- * bits. */
+ * bits. Below -87 all that is garbage, which the last step wipes out. */
 static inline sav_floats sav_floats_exp(sav_floats x) {
     const sav_floats none = {0};
-    const sav_words low = (sav_words)(x < none - 87.0f), high = (sav_words)(x > none + 88.0f);
-    const sav_floats clamped = sav_floats_pick(low, none - 87.0f, sav_floats_pick(high, none + 88.0f, x));
-    const sav_floats shifted = clamped * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: the sum's low bits are n */
+    const sav_words low = (sav_words)(x < none - 87.0f);
+    const sav_floats shifted = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: the sum's low bits are n */
     const sav_floats n = shifted - 12582912.0f;
-    const sav_floats r = (clamped - n * 0.693359375f) - n * -2.12194440e-4f; /* ln 2 in two parts */
+    const sav_floats r = (x - n * 0.693359375f) - n * -2.12194440e-4f; /* ln 2 in two parts */
     sav_floats p = r * 1.9875691500e-4f + 1.3981999507e-3f; /* Cephes' coefficients for (e^r - 1 - r) / r^2 */
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
@@ -63,7 +62,8 @@ static inline sav_floats sav_floats_activation(sav_floats x, sav_activation f) {
     sav_floats y = x;
     if (f == SAV_QUICK_GELU) y = x * 1.702f;
     if (f == SAV_GELU_TANH) y = (x * x * x * 0.044715f + x) * 1.5957691216057308f;
-    return x / (sav_floats_exp(-y) + 1.0f);
+    const sav_floats none = {0};
+    return x / (sav_floats_exp(sav_floats_pick((sav_words)(y < none - 88.0f), none + 88.0f, -y)) + 1.0f);
 }
 
 /* out[n] = f(x[n]) for all but gelu_erf; out may be x. */

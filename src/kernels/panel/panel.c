@@ -20,7 +20,7 @@
 #include "kernels/exact/exact.h"
 #include "kernels/parallel.h"
 
-enum { QUERY_ROWS = 192 }; /* of a head in one task; a multiple of every nr */
+enum { QUERY_ROWS = 384 }; /* of a head in one task; a multiple of every nr */
 
 /* Rows of x that are packed together: as even blocks as at most PANEL_ROWS allow. */
 static size_t row_block(size_t T, size_t mr) {
@@ -28,13 +28,12 @@ static size_t row_block(size_t T, size_t mr) {
     return sav_round_up((T + blocks - 1) / blocks, mr);
 }
 
-/* Terms of a block of a sum over K: few of them round less (a quarter of a short sum), many cost less (PANEL_DEPTH of a long one).
- * As even blocks as that allows. */
+/* Terms of a block of a sum over K: few of them round less, many cost less. A sum of a small model has eight blocks, that of a
+ * large one blocks of PANEL_DEPTH; as even blocks as that allows. */
 static size_t block_depth(size_t K) {
-    size_t most = sav_round_up((K + 3) / 4, 16);
-    most = most < 64 ? 64 : most > PANEL_DEPTH ? PANEL_DEPTH : most;
+    const size_t most = K <= 256 ? sav_round_up((K + 7) / 8, 8) : sav_min(sav_round_up((K + 3) / 4, 16), PANEL_DEPTH);
     const size_t blocks = (K + most - 1) / most;
-    return sav_min(sav_round_up((K + blocks - 1) / blocks, 16), most);
+    return sav_min(sav_round_up((K + blocks - 1) / blocks, 8), most);
 }
 
 /* ---- scratch ----------------------------------------------------------------------------------------------------------- */
@@ -177,22 +176,15 @@ static void pack_keys_values(const room *m, const float *k, const float *v, size
     const size_t mr = isa->mr, down = sav_round_up(d, mr) / mr;
     const panel_operand from = {k, SAV_F32, stride};
     for (size_t i = 0; i < keys; i += mr) isa->pack(m->k + i * d, &from, mr, i, keys, 0, d);
-    for (size_t k0 = 0; k0 < keys; k0 += PANEL_KEYS) {
-        const size_t depth = sav_min(keys - k0, PANEL_KEYS);
-        for (size_t i = 0; i < down; i++) {
-            const size_t have = sav_min(d - i * mr, mr);
-            float *to = m->v + (k0 * down + i * depth) * mr;
-            for (size_t key = 0; key < depth; key++)
-                for (size_t r = 0; r < mr; r++) to[key * mr + r] = r < have ? v[(k0 + key) * stride + i * mr + r] : 0;
-        }
-    }
+    for (size_t k0 = 0; k0 < keys; k0 += PANEL_KEYS)
+        isa->lay(m->v + k0 * down * mr, v + k0 * stride, stride, d, sav_min(keys - k0, PANEL_KEYS));
 }
 
 /* A score is summed in parts: with large biases of k its terms are large, and a sum over them in one chain rounds at the size
  * of what has come together so far. Scores of the panel's `rows` queries, rows r0 .. of the block, for keys [first, last); masked ones are -infinity. */
 static void scores(const room *m, const sav_attention *at, const sav_attention_block *b, size_t r0, size_t rows, size_t first,
                    size_t last, const panel_isa *isa) {
-    const size_t mr = isa->mr, nr = isa->nr, d = at->d, part = d <= 32 ? 4 : sav_round_up((d + 3) / 4, 4);
+    const size_t mr = isa->mr, nr = isa->nr, d = at->d, part = d <= 32 ? 4 : sav_round_up((d + 1) / 2, 4);
     for (size_t i = first / mr; i * mr < last; i++)
         for (size_t d0 = 0; d0 < d; d0 += part)
             isa->tile(m->s + i * mr * nr, m->k + (i * d + d0) * mr, m->q + d0 * nr, sav_min(d - d0, part), mr, d0 > 0);

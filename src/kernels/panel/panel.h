@@ -22,6 +22,9 @@ typedef struct panel_isa {
     /* panel[depth][width] = rows row .. row + width - 1, k = k0 .. k0 + depth - 1; width is mr or nr. Rows from `rows` on
      * repeat the last one: their results are not used. */
     void (*pack)(float *panel, const panel_operand *from, size_t width, size_t row, size_t rows, size_t k0, size_t depth);
+    /* panels[rows / mr][depth][mr], rows 0 .. rows - 1 of a matrix that lies sideways: element (row, k) at from[k * step + row];
+     * rows that are missing are 0. */
+    void (*lay)(float *panels, const float *from, size_t step, size_t rows, size_t depth);
     /* c[mr][nr] = (add ? c : 0) + a[depth][mr] . b[depth][nr]; only the first `rows` rows need be computed. */
     void (*tile)(float *c, const float *a, const float *b, size_t depth, size_t rows, bool add);
     /* Columns of s [last][nr] from row `first` on: s = e^((s - largest) * scale), sums [nr] of them. */
@@ -32,7 +35,7 @@ typedef struct panel_isa {
 /* A thread takes PANEL_COLS columns at a time, a multiple of every nr; at most PANEL_ROWS rows are packed together. Products sum
  * over k in blocks, and the blocks' sums are added in order: see block_depth in panel.c. PANEL_DEPTH: nr columns of a block stay
  * in the first-level cache, all its rows in the second. PANEL_KEYS: the same for sums over keys. */
-enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 128 };
+enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 256 };
 
 extern const panel_isa sav_panel_isa_c;
 #if defined(__x86_64__)

@@ -135,6 +135,14 @@ static void pack(float *panel, const panel_operand *from, size_t width, size_t r
     }
 }
 
+static void lay(float *panels, const float *from, size_t step, size_t rows, size_t depth) {
+    for (size_t k = 0; k < depth; k++, from += step) {
+        size_t r = 0;
+        for (; r + ROWS <= rows; r += ROWS) memcpy(panels + r * depth + k * ROWS, from + r, ROWS * sizeof *panels);
+        for (size_t i = 0; r < rows && i < ROWS; i++) panels[r * depth + k * ROWS + i] = r + i < rows ? from[r + i] : 0;
+    }
+}
+
 /* ---- the tile ---------------------------------------------------------------------------------------------------------- */
 
 /* Sums have a name each: a compiler keeps names in registers, and not every compiler keeps arrays there. Rows that a tile does
@@ -202,12 +210,26 @@ static void tile(float *c, const float *a, const float *b, size_t depth, size_t 
 
 /* ---- softmax ----------------------------------------------------------------------------------------------------------- */
 
+/* Four maxima at a time, since one waits for the one before. */
+static inline sav_floats largest(const float *s, size_t first, size_t last) {
+    sav_floats m0 = sav_floats_load(s + first * COLS), m1 = m0, m2 = m0, m3 = m0;
+    size_t k = first;
+    for (; k + 4 <= last; k += 4) {
+        m0 = sav_floats_larger(m0, sav_floats_load(s + k * COLS));
+        m1 = sav_floats_larger(m1, sav_floats_load(s + (k + 1) * COLS));
+        m2 = sav_floats_larger(m2, sav_floats_load(s + (k + 2) * COLS));
+        m3 = sav_floats_larger(m3, sav_floats_load(s + (k + 3) * COLS));
+    }
+    for (; k < last; k++) m0 = sav_floats_larger(m0, sav_floats_load(s + k * COLS));
+    return sav_floats_larger(sav_floats_larger(m0, m1), sav_floats_larger(m2, m3));
+}
+
 /* The largest score is taken off before the scale is applied: large scores would lose in the product what their difference has.
  * Sums over k run in blocks of PANEL_KEYS from k = 0, so that zeros in front (masked keys) change nothing. */
 static void softmax(float *sums, float *s, size_t first, size_t last, float scale) {
     for (size_t c = 0; c < COLS; c += LANES) {
-        sav_floats most = sav_floats_load(s + first * COLS + c), sum = {0};
-        for (size_t k = first + 1; k < last; k++) most = sav_floats_larger(most, sav_floats_load(s + k * COLS + c));
+        const sav_floats most = largest(s + c, first, last);
+        sav_floats sum = {0};
         for (size_t k = first; k < last;) {
             const size_t end = sav_min(last, (k / PANEL_KEYS + 1) * PANEL_KEYS);
             sav_floats part = {0};
@@ -223,4 +245,4 @@ static void softmax(float *sums, float *s, size_t first, size_t last, float scal
     }
 }
 
-const panel_isa ISA = {ROWS, COLS, pack, tile, softmax, sav_float_activation};
+const panel_isa ISA = {ROWS, COLS, pack, lay, tile, softmax, sav_float_activation};
