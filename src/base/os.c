@@ -331,7 +331,7 @@ void sav_os_abandon(sav_os_file *file) {
 }
 
 void sav_os_remove(const char *path) {
-    unlink(path);
+    (void)remove(path);
 }
 
 struct sav_os_log {

@@ -41,7 +41,7 @@ sav_status sav_cli_encode(sav_cli *cli, sav_error *err) {
     const size_t bad = list->bad.count;
     status = encode(cli, list, &report, err);
     if (status == SAV_STOPPED)
-        sav_hint(err, "%zu rows are in %s; the same command goes on", report.present + report.copied + report.forwarded, cli->store);
+        sav_hint(err, "%zu rows are in %s; the same command goes on", report.present + report.copied + report.forwarded + report.ahead, cli->store);
     if (!status) {
         sav_cli_tell_left_out(cli, list, bad);
         if (report.strangers)

@@ -4,19 +4,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "models/model.h"
 #include "sav/store.h"
 
 /* Bytes of taps that may wait for their turn. */
 enum { WAITING_BYTES = 256 << 20 };
 
-/* What happens to samples. known (may be NULL) is asked before a sample is computed; take gets its tap, NULL for one that is
- * REPEATED. */
-typedef enum answer { NEW, PRESENT, REPEATED } answer;
+/* What happens to samples. */
+typedef enum answer { NEW, PRESENT, REPEATED } answer; /* PRESENT: nothing is left to do */
 
 typedef struct visitor {
-    sav_status (*known)(answer *out, void *context, const sav_sample *sample, const sav_prompt *prompt, sav_error *err);
-    sav_encode_take *take;
+    /* Asked before a sample is computed; may be NULL. REPEATED: take gets *tap, which may be NULL. */
+    sav_status (*known)(answer *out, const float **tap, void *context, const sav_sample *sample, const sav_prompt *prompt, sav_error *err);
+    sav_encode_take *take; /* in list order */
+    sav_encode_take *keep; /* after a failure: what was computed before its turn, in list order; may be NULL */
     void *context;
 } visitor;
 
@@ -32,7 +34,7 @@ typedef struct slot {
     enum { TO_DO, IN_BATCH, READY, DONE, BAD } state; /* DONE: nothing to hand out */
     size_t next;    /* the next sample with the same pictures; count: none */
     taps *batch;    /* READY: its tap is here … */
-    float *tap;     /* … at this place; NULL: REPEATED */
+    const float *tap; /* … at this place */
     sav_error *why; /* BAD */
 } slot;
 
@@ -96,17 +98,19 @@ static sav_status set_aside(loop *l, size_t i, const sav_error *why, sav_error *
 static sav_status add_sample(loop *l, size_t i, bool *fits, sav_error *err) {
     const sav_sample *sample = &l->list->samples[i];
     sav_chat *chat = NULL;
+    const float *tap = NULL;
     answer known = NEW;
     *fits = true;
     sav_status status = l->e->check ? l->e->check(l->e->context, err) : SAV_OK;
     if (status) return status;
     status = sav_sample_chat(&chat, sample, err);
-    if (!status && l->v->known) status = l->v->known(&known, l->v->context, sample, &chat->prompt, err);
+    if (!status && l->v->known) status = l->v->known(&known, &tap, l->v->context, sample, &chat->prompt, err);
     if (!status && known == NEW) status = sav_session_add(l->e->session, fits, &chat->prompt, err);
     sav_chat_free(chat);
     if (status && status != SAV_NO_MEMORY && status != SAV_STOPPED) return set_aside(l, i, err, err);
     if (status || !*fits) return status;
     l->slots[i].state = known == NEW ? IN_BATCH : known == PRESENT ? DONE : READY;
+    l->slots[i].tap = tap;
     if (known == NEW)
         l->batch[l->batch_count++] = i;
     else
@@ -204,6 +208,13 @@ static sav_status hand_out(loop *l, sav_error *err) {
     return status;
 }
 
+/* After a failure. A second one is not told: less is kept then. */
+static void keep_rest(loop *l) {
+    sav_error ignored;
+    for (size_t i = l->first; l->v->keep && i < l->list->count; i++)
+        if (l->slots[i].state == READY && l->slots[i].batch && l->v->keep(l->v->context, &l->list->samples[i], l->slots[i].tap, &ignored)) return;
+}
+
 static sav_status encode_samples(loop *l, sav_error *err) {
     sav_error later;
     while (l->first < l->list->count) {
@@ -232,6 +243,7 @@ static sav_status encode(sav_list *list, const sav_encoder *e, const visitor *v,
     sav_session_watch(e->session, between, &l);
     if (!status) status = sav_session_reserve(e->session, reserved + 2 * l.ahead * bytes, err); /* a batch's taps are whole to its end */
     if (!status) status = encode_samples(&l, err);
+    if (status) keep_rest(&l);
     sav_session_watch(e->session, NULL, NULL);
     for (size_t i = 0; l.slots && i < list->count; i++) let_go(&l.slots[i]);
     if (!status) sav_list_keep(list, l.keep);
@@ -244,7 +256,7 @@ static sav_status encode(sav_list *list, const sav_encoder *e, const visitor *v,
 
 sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_take *take, void *context,
                            sav_error *err) {
-    const visitor v = {NULL, take, context};
+    const visitor v = {NULL, take, take, context};
     return encode(list, encoder, &v, 0, err);
 }
 
@@ -268,7 +280,7 @@ sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *
     *features = NULL;
     if (sav_mul(&count, list->count, m.size)) m.features = sav_alloc(count, sizeof *m.features);
     if (!m.features) return sav_fail(err, SAV_NO_MEMORY, "no memory for the features of %zu samples", list->count);
-    const visitor v = {NULL, take_row, &m};
+    const visitor v = {NULL, take_row, NULL, &m};
     sav_status status = encode(list, encoder, &v, (uint64_t)count * sizeof *m.features, err);
     if (status)
         sav_free(m.features);
@@ -279,26 +291,37 @@ sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *
 
 /* ---- into a store ------------------------------------------------------------------------------------------------ */
 
+/* Rows stand in the store in list order, whatever order they were computed in, since classes and sums follow it. What a failure
+ * leaves behind before its turn waits in a store inside the store, STORE/ahead, and is not computed again. */
 typedef struct filling {
     sav_store *store;
+    sav_store *before; /* STORE/ahead of an earlier failure; NULL: there is none */
+    sav_store *after;  /* the same, being written */
+    sav_text ahead;    /* its path */
     sav_store_info info;
     const char *pixel_options;
     sav_encode_report *report;
     const sav_sample *samples; /* the list's */
     char (*keys)[65];          /* [count] */
+    bool *kept;                /* [count] its tap is one of `before` */
 } filling;
 
-static sav_status is_stored(answer *out, void *context, const sav_sample *sample, const sav_prompt *prompt, sav_error *err) {
+static sav_status is_stored(answer *out, const float **tap, void *context, const sav_sample *sample, const sav_prompt *prompt,
+                            sav_error *err) {
     filling *f = context;
-    char *key = f->keys[sample - f->samples];
+    const size_t i = (size_t)(sample - f->samples), row_floats = f->info.layers * f->info.heads * f->info.head_size;
     size_t row;
-    sav_status status = sav_store_key(key, prompt, &f->info, f->pixel_options, err);
+    sav_status status = sav_store_key(f->keys[i], prompt, &f->info, f->pixel_options, err);
     if (status) return status;
-    if (sav_store_claim(f->store, key, sample->question_id, sample->label)) {
+    if (sav_store_claim(f->store, f->keys[i], sample->question_id, sample->label)) {
         *out = PRESENT;
         f->report->present++;
-    } else if (sav_store_find(&row, f->store, key)) {
+    } else if (sav_store_find(&row, f->store, f->keys[i])) {
         *out = REPEATED;
+    } else if (f->before && sav_store_find(&row, f->before, f->keys[i])) {
+        *out = REPEATED;
+        *tap = sav_store_features(f->before) + row * row_floats;
+        f->kept[i] = true;
     }
     return SAV_OK;
 }
@@ -306,15 +329,66 @@ static sav_status is_stored(answer *out, void *context, const sav_sample *sample
 /* A sample equal to one that the store has by now copies its features, whether its own were computed or not. */
 static sav_status take_stored(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
     filling *f = context;
-    const char *key = f->keys[sample - f->samples];
+    const size_t i = (size_t)(sample - f->samples);
     size_t row;
-    const bool copy = sav_store_find(&row, f->store, key);
+    const bool copy = sav_store_find(&row, f->store, f->keys[i]);
     sav_status status = copy ? sav_store_repeat(f->store, row, sample->question_id, sample->label, err)
-                             : sav_store_append(f->store, key, sample->question_id, sample->label, tap, err);
+                             : sav_store_append(f->store, f->keys[i], sample->question_id, sample->label, tap, err);
     if (status) return status;
-    f->report->copied += copy;
-    f->report->forwarded += !copy;
+    if (copy)
+        f->report->copied++;
+    else if (f->kept[i])
+        f->report->present++;
+    else
+        f->report->forwarded++;
     return SAV_OK;
+}
+
+static sav_status keep_ahead(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+    filling *f = context;
+    sav_status status = f->after ? SAV_OK : sav_store_append_to(&f->after, f->ahead.bytes, &f->info, err);
+    if (!status) status = sav_store_append(f->after, f->keys[sample - f->samples], sample->question_id, sample->label, tap, err);
+    if (!status) f->report->ahead++;
+    return status;
+}
+
+/* An earlier failure's, if it can be used: a damaged one is computed again. */
+static void open_ahead(filling *f) {
+    sav_error why;
+    if (!sav_os_is_folder(f->ahead.bytes)) return;
+    if (!sav_store_open(&f->before, f->ahead.bytes, &why) && (!sav_store_count(f->before) || sav_store_check(f->before, &why))) {
+        sav_store_close(f->before);
+        f->before = NULL;
+    }
+}
+
+/* All that was ahead has had its turn. */
+static void remove_ahead(const filling *f) {
+    static const char *const files[] = {"store.json", "index.jsonl", "features.f32"};
+    if (!sav_os_is_folder(f->ahead.bytes)) return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        sav_text path = {0};
+        sav_text_printf(&path, "%s/%s", f->ahead.bytes, files[i]);
+        if (!path.failed) sav_os_remove(path.bytes);
+        sav_text_free(&path);
+    }
+    sav_os_remove(f->ahead.bytes);
+}
+
+static sav_status fill(filling *f, const char *folder, sav_list *list, const sav_encoder *encoder, sav_error *err) {
+    const visitor v = {is_stored, take_stored, keep_ahead, f};
+    sav_status status = sav_store_append_to(&f->store, folder, &f->info, err);
+    if (status) return status;
+    open_ahead(f);
+    status = encode(list, encoder, &v, 0, err);
+    sav_error full;
+    if (sav_store_sync(f->store, &full) && (!status || status == SAV_STOPPED)) {
+        status = full.status;
+        if (err) *err = full;
+    }
+    f->report->strangers = sav_store_unclaimed(f->store);
+    if (!status) remove_ahead(f);
+    return status;
 }
 
 sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list, const char *pixel_options,
@@ -332,26 +406,20 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
                  .pixel_options = pixel_options,
                  .report = report,
                  .samples = list->samples,
-                 .keys = sav_alloc(list->count, sizeof *f.keys)};
-    *report = (sav_encode_report){0};
-    if (!f.keys) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
-    sav_status status = sav_store_append_to(&f.store, folder, &f.info, err);
-    if (status) {
-        sav_free(f.keys);
-        return status;
-    }
+                 .keys = sav_alloc(list->count, sizeof *f.keys),
+                 .kept = sav_alloc(list->count, sizeof *f.kept)};
     const size_t bad = list->bad.count;
-    const visitor v = {is_stored, take_stored, &f};
-    status = encode(list, encoder, &v, 0, err);
-    sav_error full;
-    if (sav_store_sync(f.store, &full) && (!status || status == SAV_STOPPED)) {
-        status = full.status;
-        if (err) *err = full;
-    }
+    *report = (sav_encode_report){0};
+    sav_text_printf(&f.ahead, "%s/ahead", folder);
+    sav_status status = f.keys && f.kept && !f.ahead.failed ? fill(&f, folder, list, encoder, err)
+                                                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
     report->left_out = list->bad.count - bad;
-    report->strangers = sav_store_unclaimed(f.store);
+    sav_store_close(f.before);
+    sav_store_close(f.after);
     sav_store_close(f.store);
+    sav_text_free(&f.ahead);
     sav_free(f.keys);
+    sav_free(f.kept);
     return status;
 }
 

@@ -35,6 +35,7 @@ typedef struct sav_encode_report {
     size_t forwarded;          /* samples that went through the model */
     size_t copied;             /* equal to an earlier sample: its features again */
     size_t present;            /* in the store before */
+    size_t ahead;              /* computed before their turn when a failure came: kept in STORE/ahead for the next time */
     size_t left_out;           /* by skip_bad */
     size_t strangers;          /* rows in the store that this list does not have */
 } sav_encode_report;
