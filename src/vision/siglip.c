@@ -13,7 +13,7 @@
 
 #define TOWER "vision_tower.vision_model."
 
-enum { ROWS = 4096 }; /* patches that go through together, at most: each weight is read once for them */
+enum { ROWS = 2048 }; /* patches that go through together, about: a weight is read once for them, and they stay in cache */
 
 void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t D, size_t tiles,
                      bool whole) {

@@ -38,7 +38,7 @@ typedef struct sav_projector {
 } sav_projector;
 
 typedef struct sav_siglip_scratch {
-    size_t n;             /* tiles that go through together: some thousand patches, or all when stages are shown */
+    size_t n;             /* tiles that go through together: a few, or all when stages are shown */
     float *columns;       /* [n*g*g, 3*patch*patch] */
     float *x, *normed;    /* [n*g*g, C] */
     float *q, *k, *v;     /* [n*g*g, C] */
