@@ -89,7 +89,7 @@ static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t 
     sav_matrix W = matrix(&block, wide, N, K, dtype, N % 2 ? 1 : 0);
     const int threads = T % 2 ? 3 : 1;
     sav_arena arena = scratch_of(kernels, T, K, 1, 1, threads);
-    const sav_run run = {R, threads, 0, arena.base};
+    const sav_run run = {.R = R, .threads = threads, .scratch = arena.base};
     snprintf(name, sizeof name, "linear %s, T %zu, N %zu, K %zu, weights %s, R %s", kernels->isa, T, N, K, sav_dtype_name(dtype),
              sav_dtype_name(R));
     plain_linear(want, x, wide, bias, T, N, K, R);
@@ -163,7 +163,7 @@ static void check_attention(const sav_kernels *kernels, const sav_attention *row
     float *q = values(at.queries * at.q_stride, R), *k = values(at.keys * at.kv_stride, R), *v = values(at.keys * at.kv_stride, R);
     float *got = floats(count), *want = floats(count);
     sav_arena arena = scratch_of(kernels, 1, 1, at.keys, at.d, threads);
-    const sav_run run = {R, threads, 0, arena.base};
+    const sav_run run = {.R = R, .threads = threads, .scratch = arena.base};
     snprintf(name, sizeof name, "attention %s, %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu, R %s", kernels->isa,
              at.queries, at.keys, at.heads, at.kv_heads, at.d, at.causal, at.window, sav_dtype_name(R));
     plain_attention(want, q, k, v, &at, R);
@@ -210,7 +210,7 @@ static void test_segments(const sav_kernels *kernels) {
     float *got = floats(T * WIDTH), *want = floats(T * WIDTH), *plain = floats(T * WIDTH);
     for (int threads = 1; threads <= 3; threads++) {
         sav_arena arena = scratch_of(kernels, 1, 1, T, D, threads);
-        const sav_run run = {SAV_F32, threads, 0, arena.base};
+        const sav_run run = {.R = SAV_F32, .threads = threads, .scratch = arena.base};
         for (size_t i = 0; i < whole.segment_count; i++) {
             sav_attention one = whole;
             size_t at = bounds[i] * WIDTH;
@@ -233,7 +233,7 @@ static void test_activation(const sav_kernels *kernels) {
     enum { COUNT = 4001 };
     float *x = floats(COUNT), *got = floats(COUNT), *want = floats(COUNT);
     for (int type = 0; type < TYPE_COUNT; type++) {
-        const sav_run run = {TYPES[type], 2, 0, NULL};
+        const sav_run run = {.R = TYPES[type], .threads = 2};
         for (size_t i = 0; i < COUNT; i++) x[i] = sav_round((double)value(SAV_F32) * 2, run.R);
         x[0] = -0.0f;
         for (size_t i = 0; i < COUNT; i++) {
@@ -289,7 +289,7 @@ static void plain_layer_norm(float *out, const float *x, const float *weight, co
 static void test_norms(sav_dtype R) {
     float *x = values(ROWS * WIDTH, R), *weight = values(WIDTH, SAV_F32), *bias = values(WIDTH, SAV_F32);
     float got[ROWS * WIDTH], want[ROWS * WIDTH];
-    const sav_run run = {R, 2, 0, NULL};
+    const sav_run run = {.R = R, .threads = 2};
     for (size_t i = 0; i < WIDTH; i++) x[WIDTH + i] *= 0x1p-10f; /* a row so small that eps counts */
     memset(x + 2 * WIDTH, 0, WIDTH * sizeof *x);
     for (size_t t = 0; t < ROWS; t++) plain_rms_norm(want + t * WIDTH, x + t * WIDTH, weight, 1e-6, R);
@@ -306,7 +306,7 @@ static void test_eps(void) {
     enum { MANY = 600 };
     float *x = values(MANY * WIDTH, SAV_F32), *weight = values(WIDTH, SAV_F32), *bias = values(WIDTH, SAV_F32);
     float *got = floats(MANY * WIDTH), *want = floats(MANY * WIDTH), *rounded = floats(MANY * WIDTH);
-    const sav_run run = {SAV_F32, 2, 0, NULL};
+    const sav_run run = {.R = SAV_F32, .threads = 2};
     size_t first;
     for (size_t i = 0; i < MANY * WIDTH; i++) x[i] *= 0x1p-12f; /* mean squares around eps */
     for (size_t t = 0; t < MANY; t++) plain_rms_norm(want + t * WIDTH, x + t * WIDTH, weight, 1e-6, SAV_F32);
@@ -348,7 +348,7 @@ static void test_rope(sav_dtype R) {
     static const int64_t positions[T] = {0, 1, 777, 30001};
     float inv_freq[HALF], cosine[T * HALF], sine[T * HALF], want_cos[T * HALF], want_sin[T * HALF], want[T * HEADS * D];
     float *x = values(T * HEADS * D, R);
-    const sav_run run = {R, 2, 0, NULL};
+    const sav_run run = {.R = R, .threads = 2};
     sav_rope_frequencies(inv_freq, 1e4, D);
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < HALF; i++) {
@@ -410,7 +410,7 @@ static float plain_bilinear(const float *in, size_t y, size_t x, size_t i, const
 static void test_bilinear(sav_dtype R) {
     static const size_t sizes[][2][2] = {{{20, 20}, {14, 14}}, {{15, 20}, {13, 17}}, {{1, 7}, {1, 3}}, {{2, 2}, {1, 1}}, {{3, 2}, {5, 4}}};
     enum { D = 7 };
-    const sav_run run = {R, 2, 0, NULL};
+    const sav_run run = {.R = R, .threads = 2};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         const size_t *from = sizes[s][0], *to = sizes[s][1], stride = (to[1] + 1) * D; /* room for the newline column */
         float *in = values(from[0] * from[1] * D, R), *got = floats(to[0] * stride), *want = floats(to[0] * stride);
@@ -425,7 +425,7 @@ static void test_bilinear(sav_dtype R) {
 
 static void test_rows(sav_dtype R) {
     enum { N = 37 };
-    const sav_run run = {R, 2, 0, NULL};
+    const sav_run run = {.R = R, .threads = 2};
     float *a = values(2 * N, R), *b = values(2 * N, R), got[2 * N], want[2 * N], wide[3 * N];
     for (size_t i = 0; i < 2 * N; i++) want[i] = sav_round((double)a[i] + (double)b[i], R);
     sav_plus(got, a, b, 2 * N, &run);

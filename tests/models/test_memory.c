@@ -197,8 +197,8 @@ static sav_status check(void *context, double share, sav_error *e) {
 static void test_check(const sav_model *model) {
     sav_session *session;
     watch w = {0};
-    float *taps = calloc(sav_model_describe(model)->features, sizeof *taps);
     if (!CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .check = check, .context = &w}, &err), &err)) return;
+    float *taps = calloc(sav_model_describe(model)->features, sizeof *taps);
     CHECK_OK(sav_forward(session, &PROMPT_LIST[0], taps, 0, &err), &err);
     CHECK_SIZE(w.calls, LAYERS);
     CHECK(!w.back && w.share > 0.9);
