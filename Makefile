@@ -98,7 +98,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%$(EXE))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%$(EXE))
 
-.PHONY: all always help demo test tests asan lint fuzz portability exhaustive golden parity bench bench-batch install clean
+.PHONY: all always help demo test tests asan lint fuzz portability dist-check exhaustive golden parity bench bench-batch install clean
 all: $(BUILD)/savs$(EXE) $(BUILD)/libsavs.a
 
 help:
@@ -120,8 +120,13 @@ $(BUILD)/libsavs.a: $(LIB_OBJ)
 	@rm -f $@
 	$(SAY) $(AR) rcs $@ $^
 
-$(BUILD)/libsavs.so: $(LIB_OBJ)
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsavs.so.0 $^ $(LDLIBS) -o $@
+# The shared library shows the functions of sav.h and nothing else.
+$(BUILD)/exports: src/sav.h
+	@mkdir -p $(@D)
+	@(echo '{ global:'; grep -o 'sav_[a-z0-9_]*(' $< | sort -u | sed 's/($$/;/'; echo 'local: *; };') >$@
+
+$(BUILD)/libsavs.so: $(LIB_OBJ) $(BUILD)/exports
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsavs.so.0 -Wl,--version-script=$(BUILD)/exports $(LIB_OBJ) $(LDLIBS) -o $@
 
 $(BUILD)/savs$(EXE): $(CLI_OBJ) $(BUILD)/libsavs.a
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
@@ -166,6 +171,10 @@ fuzz:
 portability:
 	@MAKE="$(MAKE)" sh tools/portability
 
+## dist-check   Windows under wine, musl, aarch64 under qemu: unit tests and pinned dumps (sh tools/bootstrap dist-check)
+dist-check:
+	@MAKE="$(MAKE)" sh tools/dist_check
+
 ## exhaustive   exp, erf, tanh, sin, cos on every float32, to golden/elementary/exhaustive.json; needs MPFR; goes on where it was
 CPU_NAME = $(shell sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
 exhaustive: $(BUILD)/exhaustive
@@ -187,6 +196,10 @@ bench-batch: $(BUILD)/tools/bench_batch
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_batch $(MODEL) $(PICTURES)
 
 $(BUILD)/tools/bench_batch: $(BUILD)/tools/bench_batch.o $(BUILD)/libsavs.a
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+# For make dist-check: pictures as PPM.
+$(BUILD)/tools/to_ppm: $(BUILD)/tools/to_ppm.o $(BUILD)/libsavs.a
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX

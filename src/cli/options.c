@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tasks/engines.h"
 #include "tasks/formats.h"
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */
@@ -16,6 +17,8 @@ typedef enum kind {
     FLAG,   /* bool, no value */
     TEXT,   /* const char *, not empty */
     CHOICE, /* const char *, one of the words that the table shows */
+    ENGINE, /* const char *, one of the engines built into this program */
+    ISA,    /* const char *, one of their ISAs */
     FORMAT, /* const char *, a list format */
     COUNT,  /* size_t, from 1 */
     NUMBER, /* size_t, from 0 */
@@ -35,17 +38,12 @@ typedef struct option {
 } option;
 
 #define AT(field) offsetof(sav_cli, field)
-#ifdef SAV_BLAS
-#define ENGINES "panel|blas|exact|int8"
-#else
-#define ENGINES "panel|exact|int8"
-#endif
 
 static const option OPTIONS[] = {
     {"model", TEXT, AT(model), "DIR", "a Hugging Face model folder, as downloaded"},
-    {"engine", CHOICE, AT(engine), ENGINES, "how numbers are computed; the first is the default, int8 for its folders"},
+    {"engine", ENGINE, AT(engine), "NAME", "how numbers are computed; the first is the default, int8 for its folders"},
     {"dtype", CHOICE, AT(dtype), "f32|bf16|f16", "storage type of the exact engine"},
-    {"isa", CHOICE, AT(isa), "c|avx2|avx512|vnni|avxvnni|neon|dotprod", "force a kernel variant"},
+    {"isa", ISA, AT(isa), "NAME", "force a kernel variant"},
     {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
     {"memory", SIZE, AT(memory), "SIZE", "most memory to use, 800M or 4G; weights are streamed when they exceed it"},
     {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
@@ -208,6 +206,17 @@ static sav_status set_format(sav_cli *cli, const option *o, const char *value, c
     return SAV_OK;
 }
 
+static sav_status set_kernels(sav_cli *cli, const option *o, const char *value, const char **place, sav_error *err) {
+    sav_text names = {0};
+    sav_status status = SAV_OK;
+    sav_engines_names(&names, o->kind == ISA);
+    if (names.failed || !listed(names.bytes, value, strlen(value), '|'))
+        status = bad_value(cli, o, value, names.failed ? "its names" : names.bytes, err);
+    sav_text_free(&names);
+    if (!status) *place = value;
+    return status;
+}
+
 /* Stores one value where the table says. */
 static sav_status set_value(sav_cli *cli, const option *o, const char *value, sav_error *err) {
     void *place = (char *)cli + o->at;
@@ -216,6 +225,9 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
     switch (o->kind) {
     case FORMAT:
         return set_format(cli, o, value, place, err);
+    case ENGINE:
+    case ISA:
+        return set_kernels(cli, o, value, place, err);
     case CHOICE:
         if (!listed(o->value, value, strlen(value), '|')) return bad_value(cli, o, value, o->value, err);
         *(const char **)place = value;
@@ -319,11 +331,18 @@ void sav_options_free(sav_cli *cli) {
 }
 
 void sav_options_describe(sav_text *out, const sav_command *command) {
+    enum { WIDE = 28 }; /* where the explanations stand */
     for (size_t i = 0; i < OPTION_COUNT; i++) {
         const option *o = &OPTIONS[i];
         if (!offered(command, o->name)) continue;
-        char left[64];
-        snprintf(left, sizeof left, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
-        sav_text_printf(out, "  %-26s %s\n", left, o->help);
+        const size_t start = out->length;
+        sav_text_printf(out, "  --%s%s", o->name, o->value ? " " : "");
+        if (o->kind == ENGINE || o->kind == ISA)
+            sav_engines_names(out, o->kind == ISA);
+        else if (o->value)
+            sav_text_string(out, o->value);
+        const size_t used = out->length - start;
+        if (used >= WIDE) sav_text_string(out, "\n");
+        sav_text_printf(out, "%*s %s\n", used < WIDE ? (int)(WIDE - used) : WIDE, "", o->help);
     }
 }

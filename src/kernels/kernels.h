@@ -117,5 +117,6 @@ static inline size_t sav_product_work(const sav_product *to, size_t count, size_
 const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err);
 /* The i-th table built into this library whose ISA this CPU has; NULL past the end. */
 const sav_kernels *sav_kernels_at(size_t i);
+const sav_kernels *sav_kernels_built(size_t i); /* the same, whatever this CPU has */
 
 #endif

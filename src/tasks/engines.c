@@ -18,6 +18,19 @@ void sav_engines_describe(sav_text *out) {
     sav_text_string(out, "\n");
 }
 
+static const char *name_of(const sav_kernels *row, bool isa) {
+    return isa ? row->isa : row->engine;
+}
+
+void sav_engines_names(sav_text *out, bool isas) {
+    const sav_kernels *row;
+    for (size_t i = 0; (row = sav_kernels_built(i)) != NULL; i++) {
+        size_t first = 0;
+        while (strcmp(name_of(sav_kernels_built(first), isas), name_of(row, isas)) != 0) first++;
+        if (first == i) sav_text_printf(out, "%s%s", i ? "|" : "", name_of(row, isas));
+    }
+}
+
 sav_status sav_engines_check(const char *engine, const char *isa, sav_error *err) {
     return sav_kernels_find(engine, isa, err) ? SAV_OK : SAV_UNSUPPORTED;
 }
