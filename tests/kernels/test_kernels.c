@@ -104,7 +104,7 @@ static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t 
 
 static void test_linear(const sav_kernels *kernels) {
     static const size_t shapes[][3] = {{1, 1, 1},     {1, 7, 5},   {1, 97, 257}, {3, 24, 256}, {8, 96, 513},
-                                       {17, 13, 300}, {33, 101, 259}, {257, 9, 31}, {300, 193, 3}};
+                                       {17, 13, 300}, {33, 101, 259}, {257, 9, 31}, {300, 193, 3}, {70, 780, 131}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int dtype = 0; dtype < TYPE_COUNT; dtype++)
             for (int R = 0; R < TYPE_COUNT; R++)

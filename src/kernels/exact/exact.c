@@ -83,12 +83,20 @@ static void pack_rows(double *a, const exact_operand *from, size_t row, size_t r
     for (size_t i = 0; i < down; i++) isa->pack(a + i * isa->mr * depth, from, isa->mr, row + i * isa->mr, rows, k0, depth);
 }
 
+/* Columns of a tile. Wide tiles read the packed rows less often, which pays where these do not stay in the second-level cache;
+ * but each thread should find some tiles. */
+static size_t tile_columns(const sav_product *to, size_t count, size_t rows, int threads) {
+    const bool enough = sav_product_tiles(to, count, EXACT_COLS) >= 4 * (size_t)threads;
+    return rows > EXACT_NEAR && enough ? EXACT_COLS : EXACT_COLS / 2;
+}
+
 void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const exact_isa *isa) {
-    const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, EXACT_COLS), blocks = (K + EXACT_DEPTH - 1) / EXACT_DEPTH;
+    const size_t K = to->W->cols, blocks = (K + EXACT_DEPTH - 1) / EXACT_DEPTH;
     const exact_operand from = {x, SAV_F32, run->R, K, 1};
     double *a = run->scratch, *own = a + sav_round_up(K, EXACT_DEPTH) * sav_min(sav_round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
         const size_t rows = sav_min(T - t0, EXACT_ROWS), down = sav_round_up(rows, isa->mr) / isa->mr;
+        const size_t width = tile_columns(to, count, rows, run->threads), tiles = sav_product_tiles(to, count, width);
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, rows)))
         {
             double *panels = own + (size_t)sav_thread() * TILE_DOUBLES, *sums = panels + (size_t)EXACT_COLS * EXACT_DEPTH;
@@ -100,10 +108,10 @@ void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_
 #pragma omp for schedule(dynamic)
             for (size_t i = 0; i < tiles; i++) {
                 size_t n0;
-                const sav_product *p = sav_product_tile(&n0, to, EXACT_COLS, i);
+                const sav_product *p = sav_product_tile(&n0, to, width, i);
                 const size_t N = p->W->rows;
                 const exact_operand weights = {p->W->data, p->W->dtype, run->R, K, 1};
-                const exact_tile tile = {&weights, n0, sav_min(N - n0, EXACT_COLS), N, K, down, isa};
+                const exact_tile tile = {&weights, n0, sav_min(N - n0, width), N, K, down, isa};
                 sum_tile(sums, panels, a, &tile);
                 isa->rows->finish(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows, tile.cols, isa, run->R);
             }

@@ -37,9 +37,9 @@ struct exact_isa {
     const exact_rows *rows;
 };
 
-/* Rows that are packed together, columns of a thread's tile: multiples of every mr and nr. A block of k: nr * EXACT_DEPTH
- * doubles stay in the first-level cache. Rows whose block of k stays in the second-level cache: EXACT_NEAR * EXACT_DEPTH doubles. */
-enum { EXACT_ROWS = 256, EXACT_COLS = 96, EXACT_DEPTH = 128, EXACT_NEAR = 64 };
+/* Rows that are packed together; columns of a thread's tile at most, of which half is a multiple of every nr too; a block of
+ * k, of which nr columns stay in the first-level cache; rows of which such a block stays in the second-level cache. */
+enum { EXACT_ROWS = 256, EXACT_COLS = 192, EXACT_DEPTH = 128, EXACT_NEAR = 64 };
 
 extern const exact_rows sav_exact_rows_c;
 extern const exact_isa sav_exact_isa_c;
