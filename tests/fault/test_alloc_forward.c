@@ -131,7 +131,7 @@ static void count_batch(const char *model_folder, const sav_prompt *of, const ch
     sav_error err;
     sav_model *model = NULL;
     sav_session *session = NULL;
-    if (CHECK_OK(sav_model_open(&model, model_folder, &err), &err) &&
+    if (readable(of) && CHECK_OK(sav_model_open(&model, model_folder, &err), &err) &&
         CHECK_OK(sav_session_open(&session, model, &chosen, &err), &err)) {
         sav_session_begin(session, false);
         CHECK_OK(sav_session_add(session, &fits, of, &err), &err);
