@@ -1,6 +1,6 @@
 # savs. `make` builds build/savs and the library; `make help` lists the rest.
 #
-#   CC=gcc|clang   OMP=0 no threads   BLAS=0 without OpenBLAS   IMAGES=0 PPM only (no tests)   OPT=-O2   BUILD=build
+#   CC=gcc|clang   OMP=0 no threads   BLAS=0 without OpenBLAS   IMAGES=0 PPM only   OPT=-O2   BUILD=build
 #   SAN=1 AddressSanitizer and UBSan   V=1 whole command lines
 
 CC      ?= gcc

@@ -2,6 +2,7 @@
 # Lists in batches: whatever their order, each line has the features it would have alone, and results stand in list order;
 # --memory.
 . tests/cli/lib
+needs_pictures 'cli batch'
 
 pictures=$(pwd)/golden/llava/images
 line() { printf '{"image":"%s","question":"%s","question_id":%s,"label":"%s"}\n' "$1" "$2" "$3" "$4"; }

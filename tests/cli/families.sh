@@ -2,6 +2,7 @@
 # The demo's trained model of each family on the first pictures of the lead task, with the exact engine: predictions, margins
 # and every head's vote are the oracle's, byte for byte.
 . tests/cli/lib
+needs_pictures 'cli families'
 
 lists=data/demo/count_shape
 for part in train test; do head -n 12 $lists/$part.jsonl >"$scratch/$part.jsonl"; done

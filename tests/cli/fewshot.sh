@@ -2,6 +2,7 @@
 # A whole job from picture files to predictions.jsonl, byte for byte the golden: by `run`; by `encode`, `fit`, `predict` with
 # a store; by `predict` with the model; a store filled in two halves; one picture by itself.
 . tests/cli/lib
+needs_pictures 'cli fewshot'
 
 home=golden/fewshot
 same() { # same WHAT FILE

@@ -2,6 +2,7 @@
 # Features, fits and votes from end to end: a run, and the same in steps through a store; pictures alone; what --skip-bad
 # leaves out; two fits and two stores compared.
 . tests/cli/lib
+needs_pictures 'cli fits'
 
 lists=golden/fewshot
 exact="--engine exact --threads 1 --model $llava"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # info, show tokens, show pixels: what they say, as JSON too, and into a standard output that takes nothing.
 . tests/cli/lib
+needs_pictures 'cli inspect'
 
 holds() { # holds WORDS: on stdout of the last run
     if grep -qF -- "$1" "$scratch/out"; then pass; else fail "stdout lacks $1"; fi

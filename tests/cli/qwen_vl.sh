@@ -1,6 +1,7 @@
 #!/bin/sh
 # The Qwen-VL families on the command line: bounds of pixels, grids, the memory plan; dumps equal to goldens.
 . tests/cli/lib
+needs_pictures 'cli qwen_vl'
 
 holds() { # holds WORDS: on stdout
     if grep -qF -- "$1" "$scratch/out"; then pass; else fail "stdout lacks \"$1\""; fi

@@ -1,6 +1,7 @@
 #!/bin/sh
 # savs show and savs info: tokens, pixels, samples, a folder's sizes, its verification.
 . tests/cli/lib
+needs_pictures 'cli show'
 
 says() { # says PART: stdout of the last run has it
     if grep -qF -- "$1" "$scratch/out"; then pass; else fail "stdout lacks \"$1\""; fi
