@@ -181,7 +181,8 @@ static void pack_keys_values(const room *m, const float *k, const float *v, size
 }
 
 /* A score is summed in parts: with large biases of k its terms are large, and a sum over them in one chain rounds at the size
- * of what has come together so far. Scores of the panel's `rows` queries, rows r0 .. of the block, for keys [first, last); masked ones are -infinity. */
+ * of what has come together so far. Scores of the panel's `rows` queries, rows r0 .. of the block, for keys [first, last);
+ * masked ones are -infinity. */
 static void scores(const room *m, const sav_attention *at, const sav_attention_block *b, size_t r0, size_t rows, size_t first,
                    size_t last, const panel_isa *isa) {
     const size_t mr = isa->mr, nr = isa->nr, d = at->d, part = d <= 32 ? 4 : sav_round_up((d + 1) / 2, 4);

@@ -210,39 +210,40 @@ static void tile(float *c, const float *a, const float *b, size_t depth, size_t 
 
 /* ---- softmax ----------------------------------------------------------------------------------------------------------- */
 
-/* Four maxima at a time, since one waits for the one before. */
-static inline sav_floats largest(const float *s, size_t first, size_t last) {
-    sav_floats m0 = sav_floats_load(s + first * COLS), m1 = m0, m2 = m0, m3 = m0;
+/* Vector c of the columns' largest; two rows at a time, since a maximum waits for the one before. */
+static inline void largest(sav_floats most[VECS], const float *s, size_t first, size_t last) {
+    sav_floats other[VECS];
     size_t k = first;
-    for (; k + 4 <= last; k += 4) {
-        m0 = sav_floats_larger(m0, sav_floats_load(s + k * COLS));
-        m1 = sav_floats_larger(m1, sav_floats_load(s + (k + 1) * COLS));
-        m2 = sav_floats_larger(m2, sav_floats_load(s + (k + 2) * COLS));
-        m3 = sav_floats_larger(m3, sav_floats_load(s + (k + 3) * COLS));
+    for (int c = 0; c < VECS; c++) most[c] = other[c] = sav_floats_load(s + k * COLS + c * LANES);
+    for (; k + 2 <= last; k += 2)
+        for (int c = 0; c < VECS; c++) {
+            most[c] = sav_floats_larger(most[c], sav_floats_load(s + k * COLS + c * LANES));
+            other[c] = sav_floats_larger(other[c], sav_floats_load(s + (k + 1) * COLS + c * LANES));
+        }
+    for (int c = 0; c < VECS; c++) {
+        if (k < last) most[c] = sav_floats_larger(most[c], sav_floats_load(s + k * COLS + c * LANES));
+        most[c] = sav_floats_larger(most[c], other[c]);
     }
-    for (; k < last; k++) m0 = sav_floats_larger(m0, sav_floats_load(s + k * COLS));
-    return sav_floats_larger(sav_floats_larger(m0, m1), sav_floats_larger(m2, m3));
 }
 
 /* The largest score is taken off before the scale is applied: large scores would lose in the product what their difference has.
  * Sums over k run in blocks of PANEL_KEYS from k = 0, so that zeros in front (masked keys) change nothing. */
 static void softmax(float *sums, float *s, size_t first, size_t last, float scale) {
-    for (size_t c = 0; c < COLS; c += LANES) {
-        const sav_floats most = largest(s + c, first, last);
-        sav_floats sum = {0};
-        for (size_t k = first; k < last;) {
-            const size_t end = sav_min(last, (k / PANEL_KEYS + 1) * PANEL_KEYS);
-            sav_floats part = {0};
-            for (; k < end; k++) {
-                float *at = s + k * COLS + c;
-                const sav_floats e = sav_floats_exp((sav_floats_load(at) - most) * scale);
+    sav_floats most[VECS], sum[VECS] = {{0}};
+    largest(most, s, first, last);
+    for (size_t k = first; k < last;) {
+        const size_t end = sav_min(last, (k / PANEL_KEYS + 1) * PANEL_KEYS);
+        sav_floats part[VECS] = {{0}};
+        for (; k < end; k++)
+            for (int c = 0; c < VECS; c++) {
+                float *at = s + k * COLS + c * LANES;
+                const sav_floats e = sav_floats_exp((sav_floats_load(at) - most[c]) * scale);
                 sav_floats_store(at, e);
-                part += e;
+                part[c] += e;
             }
-            sum += part;
-        }
-        sav_floats_store(sums + c, sum);
+        for (int c = 0; c < VECS; c++) sum[c] += part[c];
     }
+    for (int c = 0; c < VECS; c++) sav_floats_store(sums + c * LANES, sum[c]);
 }
 
 const panel_isa ISA = {ROWS, COLS, pack, lay, tile, softmax, sav_float_activation};
