@@ -1,6 +1,7 @@
 #!/bin/sh
 # savs quantize and the int8 engine: from a folder to predictions; and folders that are not what they say.
 . tests/cli/lib
+needs_pictures 'cli int8'
 
 tiny=data/tiny-llava-onevision
 replace() { # replace FILE FROM TO: the same number of bytes, anywhere in a binary file
