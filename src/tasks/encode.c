@@ -211,7 +211,7 @@ static sav_status hand_out(loop *l, sav_error *err) {
 /* After a failure. A second one is not told: less is kept then. */
 static void keep_rest(loop *l) {
     sav_error ignored;
-    for (size_t i = l->first; l->v->keep && i < l->list->count; i++)
+    for (size_t i = l->first; l->slots && l->v->keep && i < l->list->count; i++)
         if (l->slots[i].state == READY && l->slots[i].batch && l->v->keep(l->v->context, &l->list->samples[i], l->slots[i].tap, &ignored)) return;
 }
 
