@@ -7,7 +7,10 @@
 
 #ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
+#if !defined(_WIN32_WINNT) || _WIN32_WINNT < 0x0602
+#undef _WIN32_WINNT
 #define _WIN32_WINNT 0x0602 /* Windows 8: PrefetchVirtualMemory */
+#endif
 #include <windows.h>
 
 #include <fcntl.h>

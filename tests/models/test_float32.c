@@ -93,12 +93,14 @@ static void run_case(const sav_json *node) {
     sav_safetensors_close(w.truth);
 }
 
+#if defined(__x86_64__)
 /* This program once more, with another choice of OpenBLAS's kernels. */
 static void run_again(const char *program, const char *core) {
     char command[500];
     snprintf(command, sizeof command, "OPENBLAS_CORETYPE=%s '%s' blas", core, program);
     CHECK(system(command) == 0);
 }
+#endif
 
 int main(int argc, char **argv) {
     const bool again = argc > 1; /* argument: the one engine to test */
