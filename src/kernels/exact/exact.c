@@ -206,7 +206,7 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
         own.sums = own.panels + (size_t)EXACT_COLS * EXACT_DEPTH;
         own.e = own.panels + TILE_DOUBLES;
         own.packed = own.e + wide;
-        own.scores = (float *)(own.packed + (size_t)QUERY_ROWS * (d > EXACT_DEPTH ? d : EXACT_DEPTH));
+        own.scores = (void *)(own.packed + (size_t)QUERY_ROWS * (d > EXACT_DEPTH ? d : EXACT_DEPTH));
         const operands from = {{q + b.row * at->q_stride + b.head * d, SAV_F32, SAV_F32, at->q_stride, 1},
                                {k + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, at->kv_stride, 1},
                                {v + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, 1, at->kv_stride}};
