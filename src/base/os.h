@@ -50,6 +50,8 @@ sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err);
 sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err);
 sav_status sav_os_commit(sav_os_file *file, sav_error *err); /* closes in any case */
 void sav_os_abandon(sav_os_file *file);                      /* NULL is fine */
+/* A whole file at once, the same way. */
+sav_status sav_os_save(const char *path, const void *bytes, size_t length, sav_error *err);
 void sav_os_remove(const char *path);                        /* a file or an empty folder, which need not be there */
 
 /* An append-only file for stores. open creates it and takes an exclusive lock when `lock`; held until close. */

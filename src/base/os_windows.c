@@ -269,11 +269,6 @@ sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_err
     return SAV_OK;
 }
 
-void sav_os_names_free(char **names, size_t count) {
-    for (size_t i = 0; i < count; i++) sav_free(names[i]);
-    sav_free(names);
-}
-
 sav_status sav_os_make_folder(const char *path, sav_error *err) {
     wide_path part;
     if (!widen(&part, path)) return fail_system(err, path, "make the folder");

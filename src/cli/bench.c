@@ -32,25 +32,17 @@ static sav_status read_size(report *r, sav_error *err) {
 static sav_status write_picture(report *r, sav_error *err) {
     const char *folder = getenv("TMPDIR");
     if (!folder || !*folder) folder = getenv("TEMP"); /* Windows */
-    const size_t bytes = r->height * r->width * 3;
-    sav_os_file *file;
     char head[64];
     uint32_t state = 1;
     snprintf(r->picture, sizeof r->picture, "%s/savs-bench-%.0f.ppm", folder && *folder ? folder : "/tmp", sav_os_seconds() * 1e9);
-    const int length = snprintf(head, sizeof head, "P6\n%zu %zu\n255\n", r->width, r->height);
-    unsigned char *rgb = sav_alloc(bytes, 1);
-    if (!rgb) return sav_fail(err, SAV_NO_MEMORY, "no memory for a picture of %zu x %zu", r->height, r->width);
-    for (size_t i = 0; i < bytes; i++) rgb[i] = (unsigned char)((state = state * 1664525u + 1013904223u) >> 24);
-    sav_status status = sav_os_create(&file, r->picture, err);
-    if (!status) {
-        status = sav_os_write(file, head, (size_t)length, err);
-        if (!status) status = sav_os_write(file, rgb, bytes, err);
-        if (status)
-            sav_os_abandon(file);
-        else
-            status = sav_os_commit(file, err);
-    }
-    sav_free(rgb);
+    const size_t length = (size_t)snprintf(head, sizeof head, "P6\n%zu %zu\n255\n", r->width, r->height);
+    const size_t bytes = length + r->height * r->width * 3;
+    unsigned char *file = sav_alloc(bytes, 1);
+    if (!file) return sav_fail(err, SAV_NO_MEMORY, "no memory for a picture of %zu x %zu", r->height, r->width);
+    memcpy(file, head, length);
+    for (size_t i = length; i < bytes; i++) file[i] = (unsigned char)((state = state * 1664525u + 1013904223u) >> 24);
+    sav_status status = sav_os_save(r->picture, file, bytes, err);
+    sav_free(file);
     return status;
 }
 

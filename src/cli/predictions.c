@@ -145,14 +145,6 @@ void sav_cli_tell_left_out(sav_cli *cli, const sav_list *list, size_t from) {
 }
 
 sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err) {
-    sav_os_file *file;
     if (text->failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path);
-    sav_status status = sav_os_create(&file, path, err);
-    if (status) return status;
-    status = sav_os_write(file, text->bytes ? text->bytes : "", text->length, err);
-    if (status)
-        sav_os_abandon(file);
-    else
-        status = sav_os_commit(file, err);
-    return status;
+    return sav_os_save(path, text->bytes ? text->bytes : "", text->length, err);
 }

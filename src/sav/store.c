@@ -157,7 +157,6 @@ static sav_status write_info(const sav_store *store, sav_error *err) {
     const sav_store_info *info = &store->info;
     const char *strings[5];
     sav_text text = {0};
-    sav_os_file *file = NULL;
     info_strings(strings, info);
     sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->layers, info->heads, info->head_size);
     for (size_t i = 0; i < 5; i++) {
@@ -168,12 +167,7 @@ static sav_status write_info(const sav_store *store, sav_error *err) {
             sav_text_string(&text, "null");
     }
     sav_text_string(&text, "}\n");
-    sav_status status = text.failed ? fail_memory(store->json_path, err) : sav_os_create(&file, store->json_path, err);
-    if (!status) status = sav_os_write(file, text.bytes, text.length, err);
-    if (status)
-        sav_os_abandon(file);
-    else
-        status = sav_os_commit(file, err);
+    sav_status status = text.failed ? fail_memory(store->json_path, err) : sav_os_save(store->json_path, text.bytes, text.length, err);
     sav_text_free(&text);
     return status;
 }

@@ -50,9 +50,8 @@ static sav_status tell(work *w, uint64_t bytes, sav_error *err) {
 
 /* Panels first … first + n - 1 of W (n <= PANELS) and their scales, in w. False: a weight is no number. */
 static bool pack(work *w, const sav_matrix *W, size_t first, size_t n) {
-    const size_t quads = (W->cols + SAV_INT8_DEPTH - 1) / SAV_INT8_DEPTH, bytes = quads * SAV_INT8_COLS * SAV_INT8_DEPTH;
-    const size_t floats = (W->cols + w->options.group - 1) / w->options.group * SAV_INT8_COLS;
-    int bad = 0;
+    size_t bytes, floats; /* of one panel, which fit: make_room asked */
+    int bad = !sav_int8_sizes(&bytes, &floats, SAV_INT8_COLS, W->cols, w->options.group);
 #pragma omp parallel for schedule(dynamic) num_threads(w->options.threads) reduction(+ : bad)
     for (size_t i = 0; i < n; i++)
         bad += !sav_int8_pack(w->panels + i * bytes, w->scales + (first + i) * floats, w->errors[i], W, (first + i) * SAV_INT8_COLS,
@@ -278,17 +277,9 @@ static sav_status write_shards(work *w, sav_text *map, sav_error *err) {
 
 static sav_status write_file(const work *w, const char *name, const void *bytes, size_t length, sav_error *err) {
     sav_text path = {0};
-    sav_os_file *file;
     sav_text_printf(&path, "%s/%s", w->to, name);
     if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
-    sav_status status = sav_os_create(&file, path.bytes, err);
-    if (!status) {
-        status = sav_os_write(file, bytes, length, err);
-        if (status)
-            sav_os_abandon(file);
-        else
-            status = sav_os_commit(file, err);
-    }
+    sav_status status = sav_os_save(path.bytes, bytes, length, err);
     sav_text_free(&path);
     return status;
 }
