@@ -10,6 +10,18 @@
 
 #include "base/base.h"
 
+/* Whether AddressSanitizer is built in: it keeps freed memory, and is slow. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 #define CHECK(condition) check_true((condition), #condition, __FILE__, __LINE__)
 #define CHECK_STR(got, want) check_string((got), (want), __FILE__, __LINE__)
 #define CHECK_SIZE(got, want) check_size((got), (want), __FILE__, __LINE__)

@@ -1,14 +1,20 @@
 /* stream.c: layers of weights read ahead and dropped behind. See stream.h. */
 #include "models/stream.h"
 
+#include "kernels/int8/int8.h"
+
+/* Of mapped matrices, whose sizes were checked when they were bound. */
 static size_t matrix_bytes(const sav_matrix *m) {
+    size_t bytes = 0, scales;
     if (m->dtype != SAV_U8) return m->rows * m->cols * sav_dtype_size(m->dtype);
-    return sav_round_up(m->rows, 16) * m->cols; /* panels of 16 rows (kernels/int8/int8.h) */
+    (void)sav_int8_sizes(&bytes, &scales, m->rows, m->cols, m->group);
+    return bytes;
 }
 
 static size_t scale_bytes(const sav_matrix *m) {
-    if (!m->scales || !m->group) return 0;
-    return sav_round_up(m->rows, 16) * ((m->cols + m->group - 1) / m->group) * sizeof *m->scales;
+    size_t bytes, scales = 0;
+    if (m->dtype == SAV_U8) (void)sav_int8_sizes(&bytes, &scales, m->rows, m->cols, m->group);
+    return scales * sizeof *m->scales;
 }
 
 static void measure(sav_stream *s, size_t i) {

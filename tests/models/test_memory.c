@@ -17,17 +17,6 @@ enum { LAYERS = 16, D = 512, F = 2048, KV = 128, V = 384, NAMES = 12, PROMPTS = 
 static sav_error err;
 static const size_t MIB = 1 << 20;
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 /* ---- the model ------------------------------------------------------------------------------------------------------- */
 
 static const struct {

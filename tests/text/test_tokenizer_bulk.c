@@ -16,14 +16,7 @@
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
+#if SANITIZED
 enum { STEP = 16, A_IDS = 261258, B_IDS = 1148017 };
 #define A_CRC 0x70674AC2u
 #define B_CRC 0x902F8333u

@@ -58,7 +58,7 @@ static sav_int8_rows place_rows(float **sums, void *scratch, size_t rows, size_t
 static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, size_t padded, const sav_int8_rows *x, float *sums,
                      const sav_int8_isa *isa) {
     const sav_matrix *W = p->W;
-    const size_t N = W->rows, K = W->cols, quads = x->stride / SAV_INT8_DEPTH, group = W->group;
+    const size_t N = W->rows, quads = x->stride / SAV_INT8_DEPTH, group = W->group;
     const size_t panels = (sav_min(N - n0, TILE_COLS) + SAV_INT8_COLS - 1) / SAV_INT8_COLS, first = n0 / SAV_INT8_COLS;
     const size_t at_once = BLOCK_DEPTH / group;
     sav_int8_span span = {.end = x->groups, .steps = group / SAV_INT8_DEPTH, .last = quads - (x->groups - 1) * (group / SAV_INT8_DEPTH)};
@@ -80,7 +80,6 @@ static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, si
             for (size_t c = 0; c < cols; c++) to[c] = p->bias ? from[c] + p->bias[c0 + c] : from[c];
         }
     }
-    (void)K;
 }
 
 static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const sav_int8_isa *isa) {
