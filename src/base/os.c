@@ -102,6 +102,16 @@ void sav_os_announce(const void *bytes, size_t length) {
     (void)posix_madvise(from, size, POSIX_MADV_WILLNEED);
 }
 
+void sav_os_large_pages(void *memory, size_t length) {
+#ifdef MADV_HUGEPAGE
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)memory + page - 1) / page * page;
+    const uintptr_t to = ((uintptr_t)memory + length) / page * page;
+    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+#else
+    (void)memory, (void)length;
+#endif
+}
+
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset) {
     void *from;
     if (!length) return;

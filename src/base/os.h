@@ -22,6 +22,8 @@ void sav_os_unmap(sav_map *map);
  * while; path and offset say where it stands in its file, so that the system's own copy may go too. */
 void sav_os_announce(const void *bytes, size_t length);
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset);
+/* Advice, too: memory that was just taken and will be used from end to end may lie in pages of 2 MiB. */
+void sav_os_large_pages(void *memory, size_t length);
 
 /* What a file is known by while it is mapped: its size and when it was last written. */
 typedef struct sav_os_stamp {

@@ -160,6 +160,11 @@ void sav_os_announce(const void *bytes, size_t length) {
     if (length) (void)PrefetchVirtualMemory(GetCurrentProcess(), 1, &range, 0);
 }
 
+/* Windows gives large pages to privileged users only. */
+void sav_os_large_pages(void *memory, size_t length) {
+    (void)memory, (void)length;
+}
+
 /* Unlocking pages that are not locked takes them out of the working set. The system's cache of files is its own affair. */
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset) {
     (void)path, (void)offset;

@@ -76,7 +76,7 @@ static const option OPTIONS[] = {
     {"max-rel-l2", LIMIT, AT(max_rel_l2), "X", "equal means: every stage within X"},
     {"tokens", COUNT, AT(tokens), "N", "of text in the prompt; default 256"},
     {"image-size", TEXT, AT(image_size), "HxW", "a picture of noise, height x width, stands in front of the text"},
-    {"rounds", COUNT, AT(rounds), "N", "forwards to take the median of, at most 64; default 3"},
+    {"rounds", COUNT, AT(rounds), "N", "forwards to take the median of, behind one to warm up; at most 64; default 3"},
     {"verify", FLAG, AT(verify), NULL, "read every byte, digest whole files, test the kernels"},
     {"json", FLAG, AT(json), NULL, "one JSON document on standard output"},
     {"quiet", FLAG, AT(quiet), NULL, "no progress, no messages"},

@@ -60,7 +60,7 @@ typedef struct sav_bench {
 typedef struct sav_bench_shape {
     size_t tokens;       /* of text */
     const char *picture; /* a file, or NULL */
-    size_t rounds;       /* 1 … SAV_BENCH_ROUNDS */
+    size_t rounds;       /* 1 … SAV_BENCH_ROUNDS, behind one that warms up */
     sav_status (*check)(void *context, sav_error *err); /* between forwards; may be NULL */
     void *context;
     void (*read)(void *context); /* called when the picture has been read; may be NULL */

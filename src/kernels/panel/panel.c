@@ -74,15 +74,26 @@ typedef struct column_tile {
     size_t row, rows;       /* of out */
 } column_tile;
 
-/* Asks for the share-th part (of `shares`) of what pack will read next: rows of W lie far apart, and each starts cold. */
-static void prefetch(const sav_matrix *W, size_t row, size_t rows, size_t k0, size_t depth, size_t share, size_t shares) {
+/* What pack will read next: `rows` rows of W, of which each starts cold, asked for a few lines at a time. */
+typedef struct ahead {
+    const char *from; /* the first row's terms */
+    size_t step, wide, rows; /* bytes from row to row; bytes and number of rows wanted */
+    size_t row, at;          /* what comes next */
+} ahead;
+
+static ahead look_ahead(const sav_matrix *W, size_t row, size_t rows, size_t k0, size_t depth) {
+    const size_t size = W->dtype == SAV_F32 ? 4 : 2, there = row < W->rows ? sav_min(rows, W->rows - row) : 0;
+    return (ahead){(const char *)W->data + (row * W->cols + k0) * size, W->cols * size, depth * size, there, 0, 0};
+}
+
+static void prefetch(ahead *p, size_t lines) {
 #if defined(__GNUC__)
-    const size_t size = W->dtype == SAV_F32 ? 4 : 2;
-    for (size_t r = share * rows / shares; r < (share + 1) * rows / shares && row + r < W->rows; r++)
-        for (size_t at = 0; at < depth * size; at += 64)
-            __builtin_prefetch((const char *)W->data + ((row + r) * W->cols + k0) * size + at, 0, 2);
+    for (; lines && p->row < p->rows; lines--) {
+        __builtin_prefetch(p->from + p->row * p->step + p->at, 0, 2);
+        if ((p->at += 64) > p->wide) p->at = 0, p->row++; /* one line more: rows need not begin at one */
+    }
 #else
-    (void)W, (void)row, (void)rows, (void)k0, (void)depth, (void)share, (void)shares;
+    (void)p, (void)lines;
 #endif
 }
 
@@ -94,11 +105,13 @@ static void sum_columns(float *sums, float *panel, const column_tile *t, const p
     for (size_t k0 = 0; k0 < K; k0 += block) {
         const size_t depth = sav_min(K - k0, block);
         for (size_t c = 0; c < t->columns; c += nr) {
-            const bool more = c + nr < t->columns;
-            const size_t next = more ? c + nr : 0, next_k = more ? k0 : k0 + block;
+            const bool more = c + nr < t->columns; /* in this block of k; else the next one's first columns */
+            const size_t next_k = more ? k0 : sav_min(K, k0 + block), next_depth = sav_min(K - next_k, block);
+            ahead next = look_ahead(W, t->column + (more ? c + nr : 0), nr, next_k, next_depth);
+            const size_t lines = (nr * (next.wide / 64 + 1) + down - 1) / down;
             isa->pack(panel, &weights, nr, t->column + c, W->rows, k0, depth);
             for (size_t i = 0; i < down; i++) {
-                if (next_k < K) prefetch(W, t->column + next, nr, next_k, sav_min(K - next_k, block), i, down);
+                if (next_k < K) prefetch(&next, lines);
                 isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel, depth,
                           sav_min(t->rows - i * mr, mr), k0 > 0);
             }
