@@ -3,19 +3,35 @@
  *   build/tools/bench_matmul [T N K [rounds]]     default 256 3584 3584, a 7B model's square projection; one thread
  *
  * A share is the median over the rounds of (matmul's rate / peak measured right before it), so that a busy machine slows both.
- * exact is measured against the double peak, blas against the float32 peak.
+ * exact is measured against the double peak, the others against the float32 peak; int8 with its own panels, groups of 128.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
+#include "kernels/int8/int8.h"
 #include "kernels/kernels.h"
 #include "kernels/peak.h"
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
+}
+
+/* W in the panels of the int8 engine. */
+static sav_matrix quantised(const sav_matrix *W) {
+    size_t bytes, floats, one_bytes, one_floats;
+    double error[2];
+    if (!sav_int8_sizes(&bytes, &floats, W->rows, W->cols, SAV_INT8_GROUP_MAX) ||
+        !sav_int8_sizes(&one_bytes, &one_floats, SAV_INT8_COLS, W->cols, SAV_INT8_GROUP_MAX))
+        exit(1);
+    unsigned char *panels = malloc(bytes);
+    float *scales = malloc(floats * sizeof *scales);
+    if (!panels || !scales) exit(1);
+    for (size_t n = 0, i = 0; n < W->rows; n += SAV_INT8_COLS, i++)
+        sav_int8_pack(panels + i * one_bytes, scales + i * one_floats, error, W, n, SAV_INT8_GROUP_MAX);
+    return (sav_matrix){.data = panels, .dtype = SAV_U8, .rows = W->rows, .cols = W->cols, .scales = scales, .group = SAV_INT8_GROUP_MAX};
 }
 
 static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int rounds) {
@@ -35,7 +51,9 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
         memcpy(&bits, &v, sizeof bits);
         w[i] = (uint16_t)(bits >> 16); /* bf16, as checkpoints store */
     }
-    const sav_matrix W = {.data = w, .dtype = SAV_BF16, .rows = N, .cols = K};
+    sav_matrix W = {.data = w, .dtype = SAV_BF16, .rows = N, .cols = K};
+    const bool int8 = strcmp(kernels->engine, "int8") == 0;
+    if (int8) W = quantised(&W);
     const sav_run run = {.R = SAV_F32, .threads = 1, .team_work = SAV_TEAM_WORK, .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
     sav_linear(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
@@ -48,6 +66,7 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     qsort(shares, (size_t)rounds, sizeof *shares, by_value);
     printf("%-6s %-8s %zu x %zu x %zu: %.2f of the %s multiply-add peak (%.2f to %.2f), best %.1f Gflop/s\n", kernels->engine,
            kernels->isa, T, N, K, shares[rounds / 2], exact ? "double" : "float32", shares[0], shares[rounds - 1], best);
+    if (int8) free((void *)(uintptr_t)W.data), free((void *)(uintptr_t)W.scales);
     free(x), free(out), free(w), free(room);
 }
 

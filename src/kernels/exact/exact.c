@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/ahead.h"
 #include "kernels/attention.h"
 #include "kernels/parallel.h"
 
@@ -33,16 +34,6 @@ bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d,
            sav_mul(bytes, own, sizeof(double));
 }
 
-/* Asks for the rows of W that the next block of k will pack, a share of them with each tile: they lie far apart, where a CPU
- * does not look for them by itself. */
-static void fetch_rows(const exact_operand *W, size_t row, size_t end, size_t k0, size_t depth) {
-    const size_t bytes = W->dtype == SAV_F32 ? 4 : 2;
-    for (; row < end; row++) {
-        const char *p = (const char *)W->data + (row * W->row_step + k0) * bytes;
-        for (size_t i = 0; i < depth * bytes; i += 64) __builtin_prefetch(p + i);
-    }
-}
-
 /* What add_block works on: tile columns col .. col + cols - 1 of W [N, K], `down` register tiles high. */
 typedef struct exact_tile {
     const exact_operand *W;
@@ -58,12 +49,13 @@ static void add_block(double *sums, double *panels, const double *a, const exact
     const size_t next = k0 + depth, next_depth = t->W->k_step == 1 ? sav_min(t->K - next, EXACT_DEPTH) : 0;
     for (size_t i0 = 0; i0 < t->down; i0 += high)
         for (size_t j = 0; j < across; j++) {
-            const size_t some = sav_min(t->down - i0, high), first = t->col + j * isa->nr, rows = sav_min(t->N - first, isa->nr);
+            const size_t some = sav_min(t->down - i0, high), first = t->col + j * isa->nr;
             double *panel = panels + j * isa->nr * depth;
+            sav_ahead ahead = sav_look_ahead(t->W->data, t->W->dtype == SAV_F32 ? 4 : 2, t->W->row_step, first, isa->nr, t->N, next,
+                                             i0 ? 0 : next_depth, some);
             if (i0 == 0) isa->pack(panel, t->W, isa->nr, first, t->N, k0, depth);
             for (size_t i = 0; i < some; i++) {
-                if (i0 == 0 && next_depth)
-                    fetch_rows(t->W, first + i * rows / some, first + (i + 1) * rows / some, next, next_depth);
+                sav_fetch(&ahead);
                 isa->tile(sums + (j * t->down + i0 + i) * isa->mr * isa->nr, a + (i0 + i) * isa->mr * depth, panel, depth);
             }
         }

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "kernels/ahead.h"
 #include "kernels/parallel.h"
 
 enum { BLOCK_ROWS = 256, TILE_COLS = 64, BLOCK_DEPTH = 1024 };
@@ -58,18 +59,24 @@ static sav_int8_rows place_rows(float **sums, void *scratch, size_t rows, size_t
 static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, size_t padded, const sav_int8_rows *x, float *sums,
                      const sav_int8_isa *isa) {
     const sav_matrix *W = p->W;
-    const size_t N = W->rows, quads = x->stride / SAV_INT8_DEPTH, group = W->group;
+    const size_t N = W->rows, group = W->group, bytes = x->stride * SAV_INT8_COLS; /* of a panel */
     const size_t panels = (sav_min(N - n0, TILE_COLS) + SAV_INT8_COLS - 1) / SAV_INT8_COLS, first = n0 / SAV_INT8_COLS;
-    const size_t at_once = BLOCK_DEPTH / group;
+    const size_t at_once = BLOCK_DEPTH / group, quads = x->stride / SAV_INT8_DEPTH;
     sav_int8_span span = {.end = x->groups, .steps = group / SAV_INT8_DEPTH, .last = quads - (x->groups - 1) * (group / SAV_INT8_DEPTH)};
     memset(sums, 0, panels * padded * SAV_INT8_COLS * sizeof *sums);
     for (span.from = 0; span.from < span.end; span.from = span.to) {
         span.to = sav_min(span.from + at_once, span.end);
         for (size_t i = 0; i < panels; i++) {
-            const unsigned char *panel = (const unsigned char *)W->data + (first + i) * quads * SAV_INT8_COLS * SAV_INT8_DEPTH;
+            const unsigned char *panel = (const unsigned char *)W->data + (first + i) * bytes;
             const float *scales = W->scales + (first + i) * x->groups * SAV_INT8_COLS;
-            for (size_t r = 0; r < padded; r += isa->mr)
+            const bool more = i + 1 < panels; /* in these groups; else the next ones' first panel */
+            const size_t at = sav_min((more ? span.from : span.to) * group * SAV_INT8_COLS, bytes);
+            sav_ahead next = sav_look_ahead(W->data, 1, bytes, first + (more ? i + 1 : 0), 1, first + panels, at,
+                                            sav_min(at_once * group * SAV_INT8_COLS, bytes - at), padded / isa->mr);
+            for (size_t r = 0; r < padded; r += isa->mr) {
+                sav_fetch(&next);
                 isa->tile(sums + (i * padded + r) * SAV_INT8_COLS, x, r, panel, scales, &span);
+            }
         }
     }
     for (size_t i = 0; i < panels; i++) {
@@ -105,16 +112,16 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
     }
 }
 
-/* Matrices that were left as they are go through the float engine; a call that mixes both is taken apart. */
+/* Matrices that were left as they are go through the float engine; neighbours of one kind stay together. */
 void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const sav_int8_isa *isa) {
-    size_t whole = 0;
-    for (size_t i = 0; i < count; i++) whole += to[i].W->dtype == SAV_U8;
-    if (whole == count)
-        linear(to, count, x, T, run, isa);
-    else if (whole == 0)
-        float_engine()->linear(to, count, x, T, run);
-    else
-        for (size_t i = 0; i < count; i++) sav_int8_linear(to + i, 1, x, T, run, isa);
+    for (size_t i = 0, n; i < count; i += n) {
+        const bool quantised = to[i].W->dtype == SAV_U8;
+        for (n = 1; i + n < count && (to[i + n].W->dtype == SAV_U8) == quantised;) n++;
+        if (quantised)
+            linear(to + i, n, x, T, run, isa);
+        else
+            float_engine()->linear(to + i, n, x, T, run);
+    }
 }
 
 /* ---- the float engine's ------------------------------------------------------------------------------------------ */

@@ -16,6 +16,7 @@
 
 #include <math.h>
 
+#include "kernels/ahead.h"
 #include "kernels/attention.h"
 #include "kernels/exact/exact.h"
 #include "kernels/parallel.h"
@@ -74,29 +75,6 @@ typedef struct column_tile {
     size_t row, rows;       /* of out */
 } column_tile;
 
-/* What pack will read next: `rows` rows of W, of which each starts cold, asked for a few lines at a time. */
-typedef struct ahead {
-    const char *from; /* the first row's terms */
-    size_t step, wide, rows; /* bytes from row to row; bytes and number of rows wanted */
-    size_t row, at;          /* what comes next */
-} ahead;
-
-static ahead look_ahead(const sav_matrix *W, size_t row, size_t rows, size_t k0, size_t depth) {
-    const size_t size = W->dtype == SAV_F32 ? 4 : 2, there = row < W->rows ? sav_min(rows, W->rows - row) : 0;
-    return (ahead){(const char *)W->data + (row * W->cols + k0) * size, W->cols * size, depth * size, there, 0, 0};
-}
-
-static void prefetch(ahead *p, size_t lines) {
-#if defined(__GNUC__)
-    for (; lines && p->row < p->rows; lines--) {
-        __builtin_prefetch(p->from + p->row * p->step + p->at, 0, 2);
-        if ((p->at += 64) > p->wide) p->at = 0, p->row++; /* one line more: rows need not begin at one */
-    }
-#else
-    (void)p, (void)lines;
-#endif
-}
-
 /* sums[columns / nr][rows / mr][mr][nr] = a . W^T */
 static void sum_columns(float *sums, float *panel, const column_tile *t, const panel_isa *isa) {
     const sav_matrix *W = t->to->W;
@@ -107,11 +85,11 @@ static void sum_columns(float *sums, float *panel, const column_tile *t, const p
         for (size_t c = 0; c < t->columns; c += nr) {
             const bool more = c + nr < t->columns; /* in this block of k; else the next one's first columns */
             const size_t next_k = more ? k0 : sav_min(K, k0 + block), next_depth = sav_min(K - next_k, block);
-            ahead next = look_ahead(W, t->column + (more ? c + nr : 0), nr, next_k, next_depth);
-            const size_t lines = (nr * (next.wide / 64 + 1) + down - 1) / down;
+            sav_ahead next = sav_look_ahead(W->data, W->dtype == SAV_F32 ? 4 : 2, K, t->column + (more ? c + nr : 0), nr, W->rows,
+                                            next_k, next_depth, down);
             isa->pack(panel, &weights, nr, t->column + c, W->rows, k0, depth);
             for (size_t i = 0; i < down; i++) {
-                if (next_k < K) prefetch(&next, lines);
+                sav_fetch(&next);
                 isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel, depth,
                           sav_min(t->rows - i * mr, mr), k0 > 0);
             }

@@ -148,8 +148,21 @@ static void lay(float *panels, const float *from, size_t step, size_t rows, size
 /* Sums have a name each: a compiler keeps names in registers, and not every compiler keeps arrays there. Rows that a tile does
  * not have, and a third vector where there are two, fold away. */
 #define SUMS(i) sav_floats s##i##0 = {0}, s##i##1 = {0}, s##i##2 = {0}
-#define ADD(i) \
-    if ((i) < rows) s##i##0 += a[i] * w0, s##i##1 += a[i] * w1, s##i##2 += a[i] * w2
+#define ADD(i, k) \
+    if ((i) < rows) s##i##0 += a[(k) * ROWS + (i)] * w0, s##i##1 += a[(k) * ROWS + (i)] * w1, s##i##2 += a[(k) * ROWS + (i)] * w2
+#define STEP(k) \
+    do { \
+        const sav_floats w0 = sav_floats_load(b + (k) * COLS), w1 = sav_floats_load(b + (k) * COLS + LANES); \
+        const sav_floats w2 = VECS == 3 ? sav_floats_load(b + (k) * COLS + (VECS - 1) * LANES) : w1; \
+        ADD(0, k); \
+        ADD(1, k); \
+        ADD(2, k); \
+        ADD(3, k); \
+        ADD(4, k); \
+        ADD(5, k); \
+        ADD(6, k); \
+        ADD(7, k); \
+    } while (0)
 #define PUT(i) \
     if ((i) < rows) put(c + (i) * COLS, s##i##0, s##i##1, s##i##2, add)
 
@@ -164,6 +177,7 @@ static inline void put(float *c, sav_floats s0, sav_floats s1, sav_floats s2, bo
 #endif
 }
 
+/* The next tile reads the next rows of a and writes the next sums, which are asked for meanwhile. */
 static inline __attribute__((always_inline)) void sum_rows(float *restrict c, const float *restrict a, const float *restrict b,
                                                            size_t depth, int rows, bool add) {
     SUMS(0);
@@ -174,18 +188,17 @@ static inline __attribute__((always_inline)) void sum_rows(float *restrict c, co
     SUMS(5);
     SUMS(6);
     SUMS(7);
-    for (size_t k = 0; k < depth; k++, a += ROWS, b += COLS) {
-        const sav_floats w0 = sav_floats_load(b), w1 = sav_floats_load(b + LANES);
-        const sav_floats w2 = VECS == 3 ? sav_floats_load(b + (VECS - 1) * LANES) : w1;
-        ADD(0);
-        ADD(1);
-        ADD(2);
-        ADD(3);
-        ADD(4);
-        ADD(5);
-        ADD(6);
-        ADD(7);
+    enum { LINE = 64 / sizeof(float) };
+    const float *next = a + depth * ROWS;
+    for (size_t i = 0; i < ROWS * COLS; i += LINE) __builtin_prefetch(c + ROWS * COLS + i);
+    for (; depth >= 4; depth -= 4, a += 4 * ROWS, b += 4 * COLS, next += 4 * ROWS) { /* four a turn: the loop's end is foreseen */
+        __builtin_prefetch(next), __builtin_prefetch(next + LINE);
+        STEP(0);
+        STEP(1);
+        STEP(2);
+        STEP(3);
     }
+    for (; depth; depth--, a += ROWS, b += COLS) STEP(0);
     PUT(0);
     PUT(1);
     PUT(2);
