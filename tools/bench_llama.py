@@ -1,22 +1,31 @@
 """llama.cpp for tools/bench: one Qwen2 decoder layer at the width of a 7B model, by llama-cpp-python.
 
-    folder/layer-f32.gguf -> llama.cpp's own quantiser -> layer-F16.gguf, BF16, Q8_0, Q4_K -> a forward of T rows, logits at each
+    layer-F32.gguf -> llama.cpp's own quantiser -> layer-F16.gguf, BF16, Q8_0, Q4_K -> a forward of T rows, logits at each
 
 A row without logits would be dropped before the last layer's MLP, and this model's only layer is its last; the head that the rows
-pay for is 256 tokens wide, half a percent of the layer. Flash attention, 512 rows at a time, repacked weights where llama.cpp
-has them, one thread. Needs llama-cpp-python (it comes as source: a C++ compiler, CMake, a quarter of an hour) and gguf.
+pay for is 256 tokens wide, half a percent of the layer. Flash attention, keys and values in f16 as by default, at most 512 rows
+at a time (its own default), repacked weights where llama.cpp has them, one thread. Needs llama-cpp-python (it comes as source: a C++ compiler, CMake, a quarter of an hour) and gguf.
 """
+import contextlib
 import ctypes
 import importlib.util
 import os
 
 D, F, HEADS, KV_HEADS, VOCABULARY = 3584, 18944, 28, 4, 256
-TYPES = {"F32": "ALL_F32", "F16": "MOSTLY_F16", "BF16": "MOSTLY_BF16", "Q8_0": "MOSTLY_Q8_0", "Q4_K": "MOSTLY_Q4_K_S"}
+TYPES = {"F32": None, "F16": "MOSTLY_F16", "BF16": "MOSTLY_BF16", "Q8_0": "MOSTLY_Q8_0", "Q4_K": "MOSTLY_Q4_K_S"}
 
 
 def missing():
     """The packages that are not here."""
     return [name for name in ("llama_cpp", "gguf") if importlib.util.find_spec(name) is None]
+
+
+def version():
+    """Its version, and the vector instructions that it was compiled for: a build without them would flatter us."""
+    import llama_cpp as L
+
+    quiet()
+    return f"llama-cpp-python {L.__version__}; {' '.join(L.llama_print_system_info().decode().split())}"
 
 
 def write(path):
@@ -65,13 +74,19 @@ def silent(level, text, data):
     pass
 
 
+def quiet():
+    import llama_cpp as L
+
+    L.llama_log_set(silent, None)
+    L.llama_backend_init()
+
+
 def file_of(folder, kind):
     """The model in that type, made at the first call."""
     import llama_cpp as L
 
     wide, path = f"{folder}/layer-F32.gguf", f"{folder}/layer-{kind}.gguf"
-    L.llama_log_set(silent, None)
-    L.llama_backend_init()
+    quiet()
     os.makedirs(folder, exist_ok=True)
     if not os.path.exists(wide):
         write(wide + ".part")
@@ -85,8 +100,9 @@ def file_of(folder, kind):
     return path
 
 
+@contextlib.contextmanager
 def layer(folder, kind, T):
-    """A function of no argument: one forward of T rows."""
+    """Gives a function of no argument: one forward of T rows."""
     import llama_cpp as L
 
     path = file_of(folder, kind)
@@ -110,4 +126,7 @@ def layer(folder, kind, T):
             raise SystemExit(f"{path}: llama.cpp could not run it")
         L.llama_synchronize(context)
 
-    return forward
+    yield forward
+    L.llama_batch_free(batch)
+    L.llama_free(context)
+    L.llama_model_free(model)

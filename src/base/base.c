@@ -129,7 +129,7 @@ sav_status sav_arena_make(sav_arena *arena, sav_error *err) {
     memcpy(arena->base - sizeof(void *), &block, sizeof(void *)); /* what to free stands in front of the first piece */
     arena->size = size;
     arena->used = 0;
-    sav_os_large_pages(arena->base, size); /* packed rows and hidden states of tens of megabytes: 4 KiB at a time, they cost 3 % */
+    sav_os_large_pages(arena->base, size); /* packed rows and hidden states: tens of megabytes */
     return SAV_OK;
 }
 

@@ -104,9 +104,8 @@ void sav_os_announce(const void *bytes, size_t length) {
 
 void sav_os_large_pages(void *memory, size_t length) {
 #ifdef MADV_HUGEPAGE
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = ((uintptr_t)memory + page - 1) / page * page;
-    const uintptr_t to = ((uintptr_t)memory + length) / page * page;
-    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
+    const uintptr_t page = 2 << 20, from = ((uintptr_t)memory + page - 1) / page * page, to = ((uintptr_t)memory + length) / page * page;
+    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* no whole large page: nothing to ask for */
 #else
     (void)memory, (void)length;
 #endif
@@ -418,16 +417,22 @@ char **sav_os_arguments(int *count, char **words) {
 
 /* ---- the machine ------------------------------------------------------------------------------------------------- */
 
-double sav_os_seconds(void) {
+static double seconds_by(clockid_t clock) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+double sav_os_seconds(void) {
+    return seconds_by(CLOCK_MONOTONIC);
+}
+
 double sav_os_cpu_seconds(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+    return seconds_by(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double sav_os_thread_seconds(void) {
+    return seconds_by(CLOCK_THREAD_CPUTIME_ID);
 }
 
 uint64_t sav_os_resident_bytes(void) {

@@ -22,7 +22,7 @@ void sav_os_unmap(sav_map *map);
  * while; path and offset say where it stands in its file, so that the system's own copy may go too. */
 void sav_os_announce(const void *bytes, size_t length);
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset);
-/* Advice, too: memory that was just taken and will be used from end to end may lie in pages of 2 MiB. */
+/* Advice, too: memory that was just taken may lie in large pages, where the system has them. */
 void sav_os_large_pages(void *memory, size_t length);
 
 /* What a file is known by while it is mapped: its size and when it was last written. */
@@ -74,6 +74,7 @@ char **sav_os_arguments(int *count, char **words);
 
 double sav_os_seconds(void);         /* monotonic */
 double sav_os_cpu_seconds(void);     /* of this process, all threads: what other processes take is not counted */
+double sav_os_thread_seconds(void);  /* of this thread alone: others may still be spinning behind a parallel loop */
 uint64_t sav_os_resident_bytes(void); /* memory this process has resident now, mapped files included; 0: unknown */
 uint64_t sav_os_peak_bytes(void);    /* most memory this process had resident so far, mapped files included; 0: unknown */
 bool sav_os_has_dotprod(void);       /* ARM64: the CPU has the dot product of bytes */

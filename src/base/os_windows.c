@@ -511,6 +511,11 @@ double sav_os_cpu_seconds(void) {
     return GetProcessTimes(GetCurrentProcess(), &made, &ended, &kernel, &user) ? seconds_of(kernel) + seconds_of(user) : 0;
 }
 
+double sav_os_thread_seconds(void) {
+    FILETIME made, ended, kernel, user;
+    return GetThreadTimes(GetCurrentThread(), &made, &ended, &kernel, &user) ? seconds_of(kernel) + seconds_of(user) : 0;
+}
+
 uint64_t sav_os_peak_bytes(void) {
     PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof memory};
     return K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory) ? memory.PeakWorkingSetSize : 0;

@@ -1,5 +1,6 @@
-/* ahead.h: rows of a matrix are asked for before packing reads them. They lie far apart, where a CPU does not look by itself, and
- * each would begin with a wait for memory; so a few cache lines of what is packed next are fetched with each register tile.
+/* ahead.h: weights are asked for before they are read. Rows that packing takes a block from lie far apart, and so do panels of
+ * int8; a CPU does not look there by itself, and each would begin with a wait for memory. So a few cache lines of what comes next
+ * are fetched with each register tile.
  */
 #ifndef SAV_AHEAD_H
 #define SAV_AHEAD_H
@@ -20,7 +21,7 @@ typedef struct sav_ahead {
 static inline sav_ahead sav_look_ahead(const void *data, size_t size, size_t stride, size_t row, size_t rows, size_t N, size_t k0,
                                        size_t depth, size_t tiles) {
     const size_t there = depth && row < N ? sav_min(rows, N - row) : 0;
-    const size_t lines = rows * (depth * size / SAV_LINE + 1);
+    const size_t lines = there * (depth * size / SAV_LINE + 1);
     const char *from = there ? (const char *)data + (row * stride + k0) * size : NULL;
     return (sav_ahead){from, stride * size, depth * size, there, 0, 0, (lines + tiles - 1) / tiles};
 }
@@ -29,7 +30,7 @@ static inline void sav_fetch(sav_ahead *p) {
 #if defined(__GNUC__)
     for (size_t i = 0; i < p->lines && p->row < p->rows; i++) {
         __builtin_prefetch(p->from + p->row * p->step + p->at, 0, 2);
-        if ((p->at += SAV_LINE) > p->wide) p->at = 0, p->row++; /* one line more: a row need not begin at one */
+        if ((p->at += SAV_LINE) > p->wide) p->at = 0, p->row++; /* one line more: a row may begin inside one */
     }
 #else
     (void)p;

@@ -47,9 +47,9 @@ double sav_peak(const char *isa, bool in_double) {
     enum { CHAINS = 12, STEPS = 3000000 };
     int bytes;
     loop *run = choose(&bytes, isa, in_double);
-    const double start = sav_os_cpu_seconds();
+    const double start = sav_os_thread_seconds();
     volatile double keep = run(0.999, STEPS);
     (void)keep;
     const double lanes = bytes / (in_double ? 8.0 : 4.0);
-    return 2e-9 * CHAINS * STEPS * lanes / (sav_os_cpu_seconds() - start);
+    return 2e-9 * CHAINS * STEPS * lanes / (sav_os_thread_seconds() - start);
 }

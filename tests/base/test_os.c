@@ -149,10 +149,11 @@ static void test_paths(void) {
 }
 
 static void test_machine(void) {
-    const double start = sav_os_seconds(), cpu = sav_os_cpu_seconds();
+    const double start = sav_os_seconds(), cpu = sav_os_cpu_seconds(), own = sav_os_thread_seconds();
     volatile unsigned work = 0;
     for (unsigned i = 0; i < 100000000; i++) work = work + i;
     CHECK(sav_os_seconds() > start && sav_os_cpu_seconds() > cpu && cpu >= 0);
+    CHECK(sav_os_thread_seconds() > own && own >= 0 && own <= cpu + 0.02); /* a part of the process's; Windows counts in ticks */
     CHECK(sav_os_cores() >= 1);
     CHECK(sav_os_peak_bytes() > 100000);
 }

@@ -71,10 +71,10 @@ static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, si
             const float *scales = W->scales + (first + i) * x->groups * SAV_INT8_COLS;
             const bool more = i + 1 < panels; /* in these groups; else the next ones' first panel */
             const size_t at = sav_min((more ? span.from : span.to) * group * SAV_INT8_COLS, bytes);
-            sav_ahead next = sav_look_ahead(W->data, 1, bytes, first + (more ? i + 1 : 0), 1, first + panels, at,
-                                            sav_min(at_once * group * SAV_INT8_COLS, bytes - at), padded / isa->mr);
+            sav_ahead ahead = sav_look_ahead(W->data, 1, bytes, first + (more ? i + 1 : 0), 1, first + panels, at,
+                                             sav_min(at_once * group * SAV_INT8_COLS, bytes - at), padded / isa->mr);
             for (size_t r = 0; r < padded; r += isa->mr) {
-                sav_fetch(&next);
+                sav_fetch(&ahead);
                 isa->tile(sums + (i * padded + r) * SAV_INT8_COLS, x, r, panel, scales, &span);
             }
         }

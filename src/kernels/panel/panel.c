@@ -85,11 +85,11 @@ static void sum_columns(float *sums, float *panel, const column_tile *t, const p
         for (size_t c = 0; c < t->columns; c += nr) {
             const bool more = c + nr < t->columns; /* in this block of k; else the next one's first columns */
             const size_t next_k = more ? k0 : sav_min(K, k0 + block), next_depth = sav_min(K - next_k, block);
-            sav_ahead next = sav_look_ahead(W->data, W->dtype == SAV_F32 ? 4 : 2, K, t->column + (more ? c + nr : 0), nr, W->rows,
-                                            next_k, next_depth, down);
+            sav_ahead ahead = sav_look_ahead(W->data, W->dtype == SAV_F32 ? 4 : 2, K, t->column + (more ? c + nr : 0), nr, W->rows,
+                                             next_k, next_depth, down);
             isa->pack(panel, &weights, nr, t->column + c, W->rows, k0, depth);
             for (size_t i = 0; i < down; i++) {
-                sav_fetch(&next);
+                sav_fetch(&ahead);
                 isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel, depth,
                           sav_min(t->rows - i * mr, mr), k0 > 0);
             }

@@ -189,10 +189,10 @@ static inline __attribute__((always_inline)) void sum_rows(float *restrict c, co
     SUMS(6);
     SUMS(7);
     enum { LINE = 64 / sizeof(float) };
-    const float *next = a + depth * ROWS;
+    const float *ahead = a + depth * ROWS;
     for (size_t i = 0; i < ROWS * COLS; i += LINE) __builtin_prefetch(c + ROWS * COLS + i);
-    for (; depth >= 4; depth -= 4, a += 4 * ROWS, b += 4 * COLS, next += 4 * ROWS) { /* four a turn: the loop's end is foreseen */
-        __builtin_prefetch(next), __builtin_prefetch(next + LINE);
+    for (; depth >= 4; depth -= 4, a += 4 * ROWS, b += 4 * COLS, ahead += 4 * ROWS) { /* four a turn: the loop's end is foreseen */
+        for (size_t i = 0; i < 4 * ROWS; i += LINE) __builtin_prefetch(ahead + i);
         STEP(0);
         STEP(1);
         STEP(2);
