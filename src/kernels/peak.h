@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-/* Gflop/s of one thread, in CPU seconds of this process; a multiply-add counts twice. Takes some ten milliseconds, and is to
+/* Gflop/s of the thread that asks, in its CPU seconds; a multiply-add counts twice. Takes some ten milliseconds, and is to
  * be asked right before what it is compared with, since a busy machine slows both. isa: of a kernel table ("avx2", …); others
  * ("openblas"): the widest this CPU has. */
 double sav_peak(const char *isa, bool in_double);
