@@ -183,7 +183,7 @@ exhaustive: $(BUILD)/exhaustive
 $(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary.o
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
 
-## bench        matmul, decoder layers and a tower at 7B width as shares of the multiply-add peak measured in the same run; minutes
+## bench        matmul, decoder layers and a tower at 7B width as shares of the multiply-add peak measured in the same run; over ten minutes
 bench: all $(BUILD)/tools/bench_matmul
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_matmul
 	@BUILD=$(BUILD) sh tools/bench_table
