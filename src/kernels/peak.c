@@ -20,7 +20,7 @@ static int vector_bytes(const char *isa) {
     static const struct {
         const char *isa;
         int bytes;
-    } known[] = {{"c", 16}, {"avx2", 32}, {"avxvnni", 32}, {"avx512", 64}, {"vnni", 64}, {"avx512bf16", 64}};
+    } known[] = {{"c", 16}, {"avx2", 32}, {"avxvnni", 32}, {"avx512", 64}, {"vnni", 64}};
     int most = 16;
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) most = 32;
     if (__builtin_cpu_supports("avx512f")) most = 64;

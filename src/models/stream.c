@@ -17,9 +17,13 @@ static size_t scale_bytes(const sav_matrix *m) {
     return scales * sizeof *m->scales;
 }
 
+size_t sav_matrix_bytes(const sav_matrix *matrix) {
+    return matrix_bytes(matrix) + scale_bytes(matrix);
+}
+
 static void measure(sav_stream *s, size_t i) {
     sav_layer *layer = &s->layers[i];
-    for (size_t m = 0; m < layer->count; m++) layer->bytes += matrix_bytes(layer->matrices[m]) + scale_bytes(layer->matrices[m]);
+    for (size_t m = 0; m < layer->count; m++) layer->bytes += sav_matrix_bytes(layer->matrices[m]);
     s->total += layer->bytes;
     if (layer->bytes > s->largest) s->largest = layer->bytes;
 }

@@ -29,6 +29,9 @@ typedef struct sav_stream {
 sav_status sav_stream_open(sav_stream *out, const sav_model *model, sav_error *err);
 void sav_stream_close(sav_stream *stream);
 
+/* Bytes of a mapped matrix, its scales included. */
+size_t sav_matrix_bytes(const sav_matrix *matrix);
+
 /* Bytes that a forward of `depth` decoder layers reads. */
 size_t sav_stream_bytes(const sav_stream *stream, sav_half half, size_t depth);
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "kernels/int8/int8.h"
 #include "kernels/peak.h"
 #include "models/model.h"
+#include "models/stream.h"
 
 const char *const sav_bench_names[SAV_BENCH_PLACES] = {
     "vision norm",     "vision qkv", "vision rope",        "vision attention", "vision out_proj", "vision mlp",
@@ -119,13 +119,6 @@ static const weight *find(const meter *m, const void *data) {
     return NULL;
 }
 
-static uint64_t bytes_of(const sav_matrix *W) {
-    size_t bytes = 0, scales = 0;
-    if (W->dtype != SAV_U8) return (uint64_t)(W->rows * W->cols * sav_dtype_size(W->dtype));
-    (void)sav_int8_sizes(&bytes, &scales, W->rows, W->cols, W->group); /* mapped, so they fit */
-    return (uint64_t)(bytes + scales * sizeof *W->scales);
-}
-
 static void count_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {
     meter *m = run->meter;
     const weight *before = m->latest, *w = find(m, to->W->data);
@@ -137,7 +130,7 @@ static void count_linear(const sav_product *to, size_t count, const float *x, si
     tally *at = spend(m, w ? in_layer(m, w->product) : SAV_BENCH_EMBEDDING);
     at->calls++;
     at->flop += 2.0 * (double)sav_product_work(to, count, T);
-    for (size_t i = 0; i < count; i++) at->weight_bytes += bytes_of(to[i].W);
+    for (size_t i = 0; i < count; i++) at->weight_bytes += sav_matrix_bytes(to[i].W);
 }
 
 /* Pairs of a query and a key that it sees. */

@@ -10,6 +10,7 @@
 #endif
 #include <string.h>
 
+#include "kernels/ahead.h"
 #include "kernels/exact/exact.h"
 
 typedef double vec __attribute__((vector_size(LANES * 8)));
@@ -180,6 +181,7 @@ static inline void store(double *p, vec v) {
 
 /* The next tile reads the next rows of a and writes the next sums, which are asked for meanwhile. */
 static void tile(double *restrict c, const double *restrict a, const double *restrict b, size_t depth) {
+    enum { LINE = SAV_LINE / sizeof(double) };
     const double *ahead = a + ROWS * depth;
     LOAD_ROW(0);
     LOAD_ROW(1);
@@ -191,9 +193,9 @@ static void tile(double *restrict c, const double *restrict a, const double *res
     LOAD_ROW(6);
     LOAD_ROW(7);
 #endif
-    for (size_t i = 0; i < ROWS * COLS; i += 8) __builtin_prefetch(c + ROWS * COLS + i);
+    for (size_t i = 0; i < ROWS * COLS; i += LINE) __builtin_prefetch(c + ROWS * COLS + i);
     for (; depth >= 4; depth -= 4) { /* four steps a turn: the loop's end is foreseen */
-        for (size_t i = 0; i < 4 * ROWS; i += 8) __builtin_prefetch(ahead + i);
+        for (size_t i = 0; i < 4 * ROWS; i += LINE) __builtin_prefetch(ahead + i);
         STEP(0);
         STEP(1);
         STEP(2);

@@ -8,6 +8,7 @@
 #define FLOAT_LANES LANES
 #include <math.h>
 
+#include "kernels/ahead.h"
 #include "kernels/panel/panel.h"
 
 enum { COLS = LANES * VECS, GROUP = LANES < 8 ? 4 : 8 }; /* nr; rows that are transposed together */
@@ -188,7 +189,7 @@ static inline __attribute__((always_inline)) void sum_rows(float *restrict c, co
     SUMS(5);
     SUMS(6);
     SUMS(7);
-    enum { LINE = 64 / sizeof(float) };
+    enum { LINE = SAV_LINE / sizeof(float) };
     const float *ahead = a + depth * ROWS;
     for (size_t i = 0; i < ROWS * COLS; i += LINE) __builtin_prefetch(c + ROWS * COLS + i);
     for (; depth >= 4; depth -= 4, a += 4 * ROWS, b += 4 * COLS, ahead += 4 * ROWS) { /* four a turn: the loop's end is foreseen */
