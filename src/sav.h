@@ -9,12 +9,13 @@
  *     float *tap = malloc(sav_model_describe(model)->features * sizeof *tap);         // [L, H, d]
  *     if (sav_forward(session, &prompt, tap, 0, &err)) return report(&err);
  *
- * Letters: T tokens, D width, H query heads, G key/value heads, d head size, F feed-forward width, P patches, L layers,
- * V vocabulary, C classes, N examples, K selected heads.
+ * Letters: T tokens, D width, H query heads, G key/value heads, d head size, F feed-forward width, P patches,
+ * L layers, V vocabulary, C classes, N examples, K selected heads.
  *
- * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library never exits,
- * prints, reads the environment or keeps mutable globals. One thing is process state all the same: OpenBLAS's own thread
- * count. The blas engine wants it to be 1 (openblas_set_num_threads(1)), which the program `savs` sees to.
+ * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library
+ * never exits, prints, reads the environment or keeps mutable globals. One thing is process state all the
+ * same: OpenBLAS's own thread count. The blas engine wants it to be 1 (openblas_set_num_threads(1)), which
+ * the program `savs` sees to.
  */
 #ifndef SAV_H
 #define SAV_H
@@ -22,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- status and errors ------------------------------------------------------------------------------------------ */
+/* ---- status and errors --------------------------------------------------------------------------------- */
 
 typedef enum sav_status {
     SAV_OK = 0,
@@ -42,14 +43,26 @@ typedef struct sav_error {
 } sav_error;
 
 /* Storage types of tensors, as safetensors names them. */
-typedef enum sav_dtype { SAV_F32, SAV_BF16, SAV_F16, SAV_F64, SAV_I64, SAV_I32, SAV_U8, SAV_DTYPES } sav_dtype;
+typedef enum sav_dtype {
+    SAV_F32,
+    SAV_BF16,
+    SAV_F16,
+    SAV_F64,
+    SAV_I64,
+    SAV_I32,
+    SAV_U8,
+    SAV_DTYPES
+} sav_dtype;
 
-/* ---- prompts ---------------------------------------------------------------------------------------------------- */
+/* ---- prompts ------------------------------------------------------------------------------------------- */
 
 typedef enum sav_part_kind {
-    SAV_TEXT,        /* UTF-8 text; a placeholder typed in it (`<image>`) counts as one, as in the reference tokenizer */
-    SAV_IMAGE,       /* a picture beside the text: where it goes and what surrounds it is the chat layout's business */
-    SAV_IMAGE_INLINE /* a picture whose placeholder stood inside a list's question: bare placeholder, at this very place */
+    /* UTF-8 text; a placeholder typed in it (`<image>`) counts as one, as in the reference tokenizer */
+    SAV_TEXT,
+    /* a picture beside the text: where it goes and what surrounds it is the chat layout's business */
+    SAV_IMAGE,
+    /* a picture whose placeholder stood inside a list's question: bare placeholder, at this very place */
+    SAV_IMAGE_INLINE
 } sav_part_kind;
 
 typedef struct sav_part {
@@ -63,56 +76,66 @@ typedef struct sav_message {
     size_t count;
 } sav_message;
 
-/* One question to the model. The generation prompt (`<|im_start|>assistant…`) is always added behind the messages. */
+/* One question to the model. The generation prompt (`<|im_start|>assistant…`) is always added behind the
+ * messages. */
 typedef struct sav_prompt {
     const sav_message *messages;
     size_t count;
-    const char *literal; /* not NULL: the prompt's bytes as they are, placeholders included; messages only bring pictures */
+    /* not NULL: the prompt's bytes as they are, placeholders included; messages only bring pictures */
+    const char *literal;
 } sav_prompt;
 
-/* ---- models and forwards ----------------------------------------------------------------------------------------- */
+/* ---- models and forwards ------------------------------------------------------------------------------- */
 
 typedef struct sav_model sav_model;     /* a Hugging Face folder, mapped: immutable, shared by sessions */
 typedef struct sav_session sav_session; /* engine, scratch memory: one thread at a time */
 
 typedef struct sav_model_info {
     const char *folder;
-    const char *family;        /* "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen2" (text alone) */
-    const char *layout;        /* the chat layout in use */
-    const char *layout_note;   /* why this one, when the folder's own template is not known; else NULL */
-    char sha256[65];           /* the model's identity: config, tokenizer, shard headers and the head of every tensor */
+    const char *family;      /* "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen2" (text alone) */
+    const char *layout;      /* the chat layout in use */
+    const char *layout_note; /* why this one, when the folder's own template is not known; else NULL */
+    /* the model's identity: config, tokenizer, shard headers and the head of every tensor */
+    char sha256[65];
     size_t L, H, G, d, D, F, V; /* decoder */
-    size_t features;           /* L * H * d floats of a tap */
-    size_t window;             /* keys at this distance and beyond are masked; 0: none */
+    size_t features;            /* L * H * d floats of a tap */
+    size_t window;              /* keys at this distance and beyond are masked; 0: none */
     size_t max_positions;
     size_t vision_layers, vision_width, vision_heads, tile; /* 0 without a tower; tile side in pixels */
     size_t tensors, shards, parameters;
     uint64_t weight_bytes;
-    size_t int8_group; /* a folder of savs quantize: weights that share a scale; 0: weights as they were trained */
+    /* a folder of savs quantize: weights that share a scale; 0: weights as they were trained */
+    size_t int8_group;
 } sav_model_info;
 
-/* Reads config, tokenizer and tensor tables, checks every tensor's name, shape and dtype, maps the weights. */
+/* Reads config, tokenizer and tensor tables, checks every tensor's name, shape and dtype, maps the
+ * weights. */
 sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err);
 void sav_model_close(sav_model *model); /* NULL is fine; after its sessions */
 const sav_model_info *sav_model_describe(const sav_model *model);
 
 typedef struct sav_options {
-    const char *engine; /* "exact", "panel", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its folders */
-    const char *isa;    /* "c", "avx2", …; NULL: the best */
-    sav_dtype dtype;    /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
-    int threads;        /* 0: the cores this process may use */
-    uint64_t memory;    /* bytes this process may have resident, mapped weights included; 0: no bound. When the weights do not fit,
-                         * layers are read ahead and dropped behind, and batches are as large as fits beside two layers */
-    int pillow;         /* order of the two resize passes: 11 (0 too) or 13 */
-    size_t min_pixels, max_pixels; /* bounds of a resized picture in the Qwen-VL families; 0: what their own run uses */
-    int exif_rotate;    /* 1: turn pictures as their EXIF orientation says; the reference does not */
-    /* Asked before each layer, with the share of the forward that is done, 0 to 1; what it returns other than SAV_OK ends the
-     * forward. NULL: nobody is. */
+    /* "exact", "panel", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its
+     * folders */
+    const char *engine;
+    const char *isa; /* "c", "avx2", …; NULL: the best */
+    sav_dtype dtype; /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
+    int threads;     /* 0: the cores this process may use */
+    /* bytes this process may have resident, mapped weights included; 0: no bound. When the weights do not
+     * fit, layers are read ahead and dropped behind, and batches are as large as fits beside two layers */
+    uint64_t memory;
+    int pillow; /* order of the two resize passes: 11 (0 too) or 13 */
+    /* bounds of a resized picture in the Qwen-VL families; 0: what their own run uses */
+    size_t min_pixels, max_pixels;
+    int exif_rotate; /* 1: turn pictures as their EXIF orientation says; the reference does not */
+    /* Asked before each layer, with the share of the forward that is done, 0 to 1; what it returns other than
+     * SAV_OK ends the forward. NULL: nobody is. */
     sav_status (*check)(void *context, double share, sav_error *err);
     void *context;
 } sav_options;
 
-sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options, sav_error *err);
+sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options,
+                            sav_error *err);
 void sav_session_close(sav_session *session); /* NULL is fine */
 
 typedef struct sav_session_info {
@@ -124,29 +147,32 @@ typedef struct sav_session_info {
     size_t turned;        /* of them with an EXIF orientation other than 1 */
     size_t scratch_bytes; /* of the latest forward */
     size_t batch_rows;    /* most rows that go through a layer together, when no single prompt has more */
-    uint64_t memory;      /* the budget, 0: none; what of it is spent before a forward, and on the weights it holds at a time */
+    /* the budget, 0: none; what of it is spent before a forward, and on the weights it holds at a time */
+    uint64_t memory;
     uint64_t fixed_bytes, held_bytes;
     uint64_t layer_bytes; /* of the largest layer */
     int streams;          /* 1: layers are read ahead and dropped behind */
 } sav_session_info;
 const sav_session_info *sav_session_describe(const sav_session *session);
 
-/* tap[L, H, d] = the input of each layer's self_attn.o_proj at the last prompt token. No logits; the last layer computes
- * keys and values of all tokens, but queries and attention of the last one only. depth: run layers 0 … depth - 1 and leave
- * the rest of tap alone; 0: all. Errors: SAV_BAD_INPUT for pictures and prompts that cannot be (unreadable file, placeholder
- * count, prompt longer than max_positions). */
-sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth, sav_error *err);
+/* tap[L, H, d] = the input of each layer's self_attn.o_proj at the last prompt token. No logits; the last
+ * layer computes keys and values of all tokens, but queries and attention of the last one only. depth: run
+ * layers 0 … depth - 1 and leave the rest of tap alone; 0: all. Errors: SAV_BAD_INPUT for pictures and
+ * prompts that cannot be (unreadable file, placeholder count, prompt longer than max_positions). */
+sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth,
+                       sav_error *err);
 
-/* The same for several prompts, taps [count, L, H, d]: each weight is read once for all of them, a picture that several show
- * goes through the tower once, and what prompts begin with in common is computed once. The exact engine's taps are the same
- * to the bit. A batch larger than memory wants is cut. An error's message begins with "prompt N: ". */
-sav_status sav_forward_batch(sav_session *session, const sav_prompt *prompts, size_t count, float *taps, size_t depth,
-                             sav_error *err);
+/* The same for several prompts, taps [count, L, H, d]: each weight is read once for all of them, a picture
+ * that several show goes through the tower once, and what prompts begin with in common is computed once. The
+ * exact engine's taps are the same to the bit. A batch larger than memory wants is cut. An error's message
+ * begins with "prompt N: ". */
+sav_status sav_forward_batch(sav_session *session, const sav_prompt *prompts, size_t count, float *taps,
+                             size_t depth, sav_error *err);
 
 /* One stage of a forward under its PyTorch module path, "model.layers.3.self_attn.o_proj.input". */
 typedef struct sav_snapshot {
     const char *name;
-    sav_dtype dtype;  /* storage type: F32, BF16, F16 (then data holds floats of that grid), I64 */
+    sav_dtype dtype; /* storage type: F32, BF16, F16 (then data holds floats of that grid), I64 */
     int rank;
     size_t shape[5];
     const void *data; /* float or int64_t, contiguous; valid during the call only */
@@ -161,14 +187,15 @@ typedef struct sav_sink {
 /* The whole module graph, every token of every layer, final norm and lm_head of the last token included. */
 sav_status sav_dump(sav_session *session, const sav_prompt *prompt, const sav_sink *sink, sav_error *err);
 
-/* ---- Sparse Attention Vectors: taps with labels -> heads; a tap -> votes ------------------------------------------ */
+/* ---- Sparse Attention Vectors: taps with labels -> heads; a tap -> votes ------------------------------- */
 
 typedef struct sav_fit_options {
-    size_t heads;      /* K, how many heads vote: 1 … L*H; 0 = 20 */
-    sav_dtype dtype;   /* what sums, means and cosines are rounded to: SAV_F32, SAV_BF16, SAV_F16 */
-    double validation; /* share of each class, in (0, 1), that scores the heads while the rest makes the means; 0 = off */
-    uint64_t seed;     /* of that draw */
-    int threads;       /* 0 = OpenMP's default; the results are the same at any number */
+    size_t heads;    /* K, how many heads vote: 1 … L*H; 0 = 20 */
+    sav_dtype dtype; /* what sums, means and cosines are rounded to: SAV_F32, SAV_BF16, SAV_F16 */
+    /* share of each class, in (0, 1), that scores the heads while the rest makes the means; 0 = off */
+    double validation;
+    uint64_t seed; /* of that draw */
+    int threads;   /* 0 = OpenMP's default; the results are the same at any number */
 } sav_fit_options;
 
 /* Where the taps came from; strings may be NULL. */
@@ -185,17 +212,21 @@ typedef struct sav_heads_view {
     const char *const *class_names; /* [C], in order of first appearance in the training list */
     const int32_t *class_counts;    /* [C] examples behind each mean */
     const int32_t *top_heads;       /* [K, 2] layer and head, best first */
-    const float *head_scores;       /* [L, H] share of the scored examples that each head puts into their class */
-    const float *activations;       /* [C, K, d] class means of the selected heads */
-    sav_origin origin;              /* of a file; NULLs after sav_fit */
+    /* [L, H] share of the scored examples that each head puts into their class */
+    const float *head_scores;
+    const float *activations; /* [C, K, d] class means of the selected heads */
+    sav_origin origin;        /* of a file; NULLs after sav_fit */
     /* How clear the selection was; all 0 when read from a file. */
-    size_t scored;                 /* examples that scored the heads */
-    int32_t cut_count, cut_next;   /* hits at rank K; most hits outside, -1 if nothing is outside */
-    size_t cut_tied, cut_taken;    /* heads with cut_count hits; selected ones among them. tied > taken: ambiguous */
-    size_t near_ties, nan_cosines; /* (example, head) pairs: best two cosines as good as equal; a cosine NaN */
+    size_t scored;               /* examples that scored the heads */
+    int32_t cut_count, cut_next; /* hits at rank K; most hits outside, -1 if nothing is outside */
+    /* heads with cut_count hits; selected ones among them. tied > taken: ambiguous */
+    size_t cut_tied, cut_taken;
+    /* (example, head) pairs: best two cosines as good as equal; a cosine NaN */
+    size_t near_ties, nan_cosines;
 } sav_heads_view;
 
-/* features [N, L, H, d]; labels [N], NULL leaves an example out; shape = {N, L, H, d}; options may be NULL. */
+/* features [N, L, H, d]; labels [N], NULL leaves an example out; shape = {N, L, H, d}; options may be
+ * NULL. */
 sav_status sav_fit(sav_heads **out, const float *features, const char *const *labels, const size_t shape[4],
                    const sav_fit_options *options, sav_error *err);
 const sav_heads_view *sav_heads_describe(const sav_heads *heads);
@@ -211,8 +242,9 @@ typedef struct sav_prediction {
     size_t near_ties, nan_cosines; /* among the K selected heads */
 } sav_prediction;
 
-/* tap [L, H, d], of which only the selected heads are read; votes [C] and head_votes [K] class ids in rank order. */
-sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_heads *heads, const float *tap,
-                       sav_error *err);
+/* tap [L, H, d], of which only the selected heads are read; votes [C] and head_votes [K] class ids in rank
+ * order. */
+sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_heads *heads,
+                       const float *tap, sav_error *err);
 
 #endif

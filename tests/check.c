@@ -29,7 +29,8 @@ bool check_true(bool condition, const char *text, const char *file, int line) {
 
 bool check_string(const char *got, const char *want, const char *file, int line) {
     bool ok = got && want ? strcmp(got, want) == 0 : got == want;
-    if (!ok) printf("%s:%d: got \"%s\", want \"%s\"\n", file, line, got ? got : "(null)", want ? want : "(null)");
+    if (!ok)
+        printf("%s:%d: got \"%s\", want \"%s\"\n", file, line, got ? got : "(null)", want ? want : "(null)");
     return count(ok);
 }
 

@@ -41,19 +41,26 @@ bool golden_case_open(golden_case *c, const sav_json *node, sav_options options)
     const sav_json *literal = sav_json_get(node, "prompt"), *dtype = sav_json_get(node, "dtype");
     size_t length;
     sav_error err;
-    *c = (golden_case){.name = sav_json_get(node, "name")->text, .stored = sav_json_get(node, "stored")->text};
-    c->dtype = options.dtype = sav_json_is(dtype, "bf16") ? SAV_BF16 : sav_json_is(dtype, "f16") ? SAV_F16 : SAV_F32;
+    *c =
+        (golden_case){.name = sav_json_get(node, "name")->text, .stored = sav_json_get(node, "stored")->text};
+    c->dtype = options.dtype = sav_json_is(dtype, "bf16")  ? SAV_BF16
+                               : sav_json_is(dtype, "f16") ? SAV_F16
+                                                           : SAV_F32;
     CHECK_OK(sav_json_size(&options.min_pixels, node, "min_pixels", 0, c->name, &err), &err);
     CHECK_OK(sav_json_size(&options.max_pixels, node, "max_pixels", 0, c->name, &err), &err);
-    if (!CHECK_OK(sav_model_open(&c->model, golden_path(sav_json_get(node, "model")->text, ""), &err), &err) ||
+    if (!CHECK_OK(sav_model_open(&c->model, golden_path(sav_json_get(node, "model")->text, ""), &err),
+                  &err) ||
         !CHECK_OK(sav_session_open(&c->session, c->model, &options, &err), &err) ||
-        !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err), &err) ||
+        !CHECK_OK(sav_messages_read(&c->chat, golden_path(sav_json_get(node, "messages")->text, ""), &err),
+                  &err) ||
         !pictures_read(c->chat))
         return false;
-    /* Small as the fixtures are, threads must show if they ever do; costly where other processes run beside, so not for all. */
+    /* Small as the fixtures are, threads must show if they ever do; costly where other processes run beside,
+     * so not for all. */
     if (strcmp(c->stored, "all") == 0 || sav_json_get(node, "truth")) sav_session_team_work(c->session, 0);
     if (literal->kind == SAV_JSON_STRING &&
-        !CHECK_OK(sav_os_read_file(&c->literal, &length, golden_path(literal->text, ""), 1 << 20, &err), &err))
+        !CHECK_OK(sav_os_read_file(&c->literal, &length, golden_path(literal->text, ""), 1 << 20, &err),
+                  &err))
         return false;
     c->prompt = c->chat->prompt;
     c->prompt.literal = c->literal;

@@ -18,7 +18,8 @@ typedef struct golden_case {
 
 /* Calls `run` for each case, or for the one named `only` (may be NULL). */
 void golden_cases(const char *only, void (*run)(const sav_json *node));
-bool golden_case_open(golden_case *out, const sav_json *node, sav_options options); /* dtype comes from the case */
+/* dtype comes from the case */
+bool golden_case_open(golden_case *out, const sav_json *node, sav_options options);
 void golden_case_close(golden_case *c);
 /* "golden/" + name + end, valid until the fourth next call. */
 const char *golden_path(const char *name, const char *end);

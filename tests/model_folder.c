@@ -92,7 +92,7 @@ void folder_remove(void) {
     must(check_remove(folder), folder, NULL);
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 typedef struct list {
     sav_tensor tensors[MOST];
@@ -139,16 +139,35 @@ static void twice(list *l, sav_tensor t, const char *name) {
 static void change(list *l, size_t i, const folder_edit *e) {
     sav_tensor *t = &l->tensors[i];
     switch (e->change) {
-    case TENSOR_TURN: turn(t, 0); break;
-    case TENSOR_TAIL: turn(t, 1); break;
-    case TENSOR_FLAT: t->rank = 1, t->shape[0] = t->count; break;
-    case TENSOR_DEEP: t->shape[t->rank++] = 1; break;
-    case TENSOR_TRIM: t->count = t->count / t->shape[0] * 350, t->shape[0] = 350; break;
-    case TENSOR_F64: set_type(t, SAV_F64); break;
-    case TENSOR_I64: set_type(t, SAV_I64); break;
-    case TENSOR_COPY: append(l, *t, e->to); break;
-    case TENSOR_DOUBLED: twice(l, *t, e->to); break;
-    default: break;
+    case TENSOR_TURN:
+        turn(t, 0);
+        break;
+    case TENSOR_TAIL:
+        turn(t, 1);
+        break;
+    case TENSOR_FLAT:
+        t->rank = 1, t->shape[0] = t->count;
+        break;
+    case TENSOR_DEEP:
+        t->shape[t->rank++] = 1;
+        break;
+    case TENSOR_TRIM:
+        t->count = t->count / t->shape[0] * 350, t->shape[0] = 350;
+        break;
+    case TENSOR_F64:
+        set_type(t, SAV_F64);
+        break;
+    case TENSOR_I64:
+        set_type(t, SAV_I64);
+        break;
+    case TENSOR_COPY:
+        append(l, *t, e->to);
+        break;
+    case TENSOR_DOUBLED:
+        twice(l, *t, e->to);
+        break;
+    default:
+        break;
     }
 }
 
@@ -163,9 +182,12 @@ static void rename_all(list *l, const folder_edit *edits, size_t count) {
         for (const folder_edit *e = edits; e < edits + count && !fits; e++) {
             size_t n = strlen(e->tensor);
             bool begins = n && e->tensor[n - 1] == '*' && strncmp(name, e->tensor, n - 1) == 0;
-            if ((e->change != TENSOR_RENAME && e->change != TENSOR_DROP) || (!begins && strcmp(name, e->tensor) != 0)) continue;
+            if ((e->change != TENSOR_RENAME && e->change != TENSOR_DROP) ||
+                (!begins && strcmp(name, e->tensor) != 0))
+                continue;
             fits = e;
-            if (e->change == TENSOR_RENAME) snprintf(now, sizeof now, "%.200s%.250s", e->to, begins ? name + n - 1 : "");
+            if (e->change == TENSOR_RENAME)
+                snprintf(now, sizeof now, "%.200s%.250s", e->to, begins ? name + n - 1 : "");
         }
         if (fits && fits->change == TENSOR_DROP) continue;
         l->tensors[kept] = l->tensors[i];
@@ -179,7 +201,8 @@ static sav_safetensors *read_list(list *l) {
     sav_error err;
     *l = (list){.count = 0};
     must(sav_safetensors_open(&file, folder_path("model.safetensors"), &err) == SAV_OK, folder, &err);
-    for (size_t i = 0; i < sav_safetensors_count(file); i++) append(l, *sav_safetensors_at(file, i), sav_safetensors_at(file, i)->name);
+    for (size_t i = 0; i < sav_safetensors_count(file); i++)
+        append(l, *sav_safetensors_at(file, i), sav_safetensors_at(file, i)->name);
     return file;
 }
 
@@ -189,7 +212,9 @@ void folder_tensors(const folder_edit *edits, size_t count) {
     sav_error err;
     for (const folder_edit *e = edits; e < edits + count; e++) {
         bool found = e->change == TENSOR_ADD || e->change == TENSOR_NONE || strchr(e->tensor, '*');
-        if (e->change == TENSOR_ADD) append(&l, (sav_tensor){.dtype = SAV_I64, .rank = 2, .shape = {1, 3}, .count = 3, .data = zeros}, e->to);
+        if (e->change == TENSOR_ADD)
+            append(&l, (sav_tensor){.dtype = SAV_I64, .rank = 2, .shape = {1, 3}, .count = 3, .data = zeros},
+                   e->to);
         for (size_t i = 0, all = l.count; i < all && !found; i++)
             if (strcmp(l.names[i], e->tensor) == 0) {
                 change(&l, i, e);
@@ -198,7 +223,8 @@ void folder_tensors(const folder_edit *edits, size_t count) {
         must(found, e->tensor, NULL);
     }
     rename_all(&l, edits, count);
-    must(sav_safetensors_write(folder_path("new"), l.tensors, l.count, NULL, NULL, 0, &err) == SAV_OK, folder, &err);
+    must(sav_safetensors_write(folder_path("new"), l.tensors, l.count, NULL, NULL, 0, &err) == SAV_OK, folder,
+         &err);
     while (l.doubles) free(l.doubled[--l.doubles]);
     sav_safetensors_close(file); /* before its file goes: some systems keep what is mapped */
     folder_delete("model.safetensors");
@@ -215,8 +241,11 @@ void folder_shard(size_t shards) {
     for (size_t s = 0; s < shards; s++) {
         size_t first = l.count * s / shards, end = l.count * (s + 1) / shards;
         snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", s + 1, shards);
-        must(sav_safetensors_write(folder_path(name), l.tensors + first, end - first, NULL, NULL, 0, &err) == SAV_OK, name, &err);
-        for (size_t i = first; i < end; i++) sav_text_printf(&index, "%s\n\"%s\": \"%s\"", i ? "," : "", l.names[i], name);
+        must(sav_safetensors_write(folder_path(name), l.tensors + first, end - first, NULL, NULL, 0, &err) ==
+                 SAV_OK,
+             name, &err);
+        for (size_t i = first; i < end; i++)
+            sav_text_printf(&index, "%s\n\"%s\": \"%s\"", i ? "," : "", l.names[i], name);
     }
     sav_text_string(&index, "}}\n");
     folder_write("model.safetensors.index.json", index.bytes, index.length);

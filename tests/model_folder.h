@@ -7,7 +7,7 @@
 
 /* All files of golden/models/<fixture> in a fresh folder; its path, valid until folder_remove. */
 const char *folder_copy(const char *fixture);
-void folder_remove(void); /* the latest copy */
+void folder_remove(void);                  /* the latest copy */
 const char *folder_path(const char *name); /* of a file in it; valid until the fourth next call */
 
 void folder_write(const char *name, const void *bytes, size_t length);
@@ -29,16 +29,18 @@ typedef enum folder_change {
     TENSOR_TRIM,    /* the first 350 rows */
     TENSOR_F64,     /* zeros of that type, same shape */
     TENSOR_I64,
-    TENSOR_ADD      /* an I64 tensor [1, 3] named `to` */
+    TENSOR_ADD /* an I64 tensor [1, 3] named `to` */
 } folder_change;
 
 typedef struct folder_edit {
-    const char *tensor; /* ends with '*': every tensor whose name begins so, RENAME and DROP only; `to` replaces the beginning */
+    /* ends with '*': every tensor whose name begins so, RENAME and DROP only; `to` replaces the beginning */
+    const char *tensor;
     folder_change change;
     const char *to;
 } folder_edit;
 
-/* model.safetensors written anew with the edits, in their order. The first edit that fits a name renames it. */
+/* model.safetensors written anew with the edits, in their order. The first edit that fits a name renames
+ * it. */
 void folder_tensors(const folder_edit *edits, size_t count);
 /* model.safetensors as `shards` files and an index. */
 void folder_shard(size_t shards);

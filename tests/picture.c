@@ -10,7 +10,8 @@ void picture_fill(unsigned char *rgb, size_t h, size_t w) {
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < w; x++)
             for (size_t c = 0; c < 3; c++) {
-                uint32_t v = 2654435761u * (uint32_t)x + 2246822519u * (uint32_t)y + 3266489917u * (uint32_t)c;
+                uint32_t v = 2654435761u * (uint32_t)x + 2246822519u * (uint32_t)y +
+                             3266489917u * (uint32_t)c;
                 v ^= v >> 15;
                 v *= 2246822519u;
                 v ^= v >> 13;

@@ -1,7 +1,8 @@
-/* qwen2_folder.c: tokens by rank -> vocabulary and merges (see qwen2_folder.h; tools/qwen2_tokenizer.py says why this
- * works).
+/* qwen2_folder.c: tokens by rank -> vocabulary and merges (see qwen2_folder.h; tools/qwen2_tokenizer.py says
+ * why this works).
  *
- *     "base64 rank" lines -> bytes -> for each token: byte-pair encoding with the lower ranks -> its last two parts
+ *     "base64 rank" lines -> bytes -> for each token: byte-pair encoding with the lower ranks
+ *         -> its last two parts
  */
 #include "qwen2_folder.h"
 
@@ -52,7 +53,8 @@ static sav_status read_ranks(sav_bpe *ranks, const char *path, sav_error *err) {
     return status;
 }
 
-/* Where the last two parts of a token meet: joins the neighbours of lowest rank below its own until two are left. */
+/* Where the last two parts of a token meet: joins the neighbours of lowest rank below its own until two are
+ * left. */
 static size_t last_split(const sav_bpe *ranks, const char *token, size_t length, uint32_t rank) {
     size_t ends[LONGEST], parts = length;
     for (size_t i = 0; i < length; i++) ends[i] = i + 1;
@@ -75,23 +77,29 @@ static void spell(sav_text *out, const char *bytes, size_t length) { /* in the b
     for (size_t i = 0; i < length; i++) {
         unsigned byte = (unsigned char)bytes[i];
         uint32_t point = byte;
-        if (byte <= 0x20) point = 0x100 + byte;
-        else if (byte >= 0x7F && byte <= 0xA0) point = 0x121 + byte - 0x7F;
-        else if (byte == 0xAD) point = 0x143;
+        if (byte <= 0x20)
+            point = 0x100 + byte;
+        else if (byte >= 0x7F && byte <= 0xA0)
+            point = 0x121 + byte - 0x7F;
+        else if (byte == 0xAD)
+            point = 0x143;
         char utf8[4];
         sav_text_bytes(out, utf8, sav_unicode_encode(utf8, point));
     }
 }
 
-sav_status qwen2_folder_file(const char *folder, const char *name, const void *bytes, size_t length, sav_error *err) {
+sav_status qwen2_folder_file(const char *folder, const char *name, const void *bytes, size_t length,
+                             sav_error *err) {
     sav_text path = {0};
     sav_os_file *file = NULL;
     sav_text_printf(&path, "%s/%s", folder, name);
     sav_status status = sav_os_make_folder(folder, err);
     if (status == SAV_OK) status = sav_os_create(&file, path.bytes, err);
     if (status == SAV_OK) status = sav_os_write(file, bytes, length, err);
-    if (status == SAV_OK) status = sav_os_commit(file, err);
-    else sav_os_abandon(file);
+    if (status == SAV_OK)
+        status = sav_os_commit(file, err);
+    else
+        sav_os_abandon(file);
     sav_text_free(&path);
     return status;
 }
@@ -130,13 +138,15 @@ sav_status qwen2_folder_write(const char *folder, char merges_sha256[65], sav_er
     return status;
 }
 
-/* ---- added tokens -------------------------------------------------------------------------------------------------- */
+/* ---- added tokens -------------------------------------------------------------------------------------- */
 
 static const char chat[] = "<|endoftext|> <|im_start|> <|im_end|>";
-static const char vision[] = "<|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|> <|quad_start|> <|quad_end|> "
-                             "<|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>";
-static const char tools[] = "<tool_call> </tool_call> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> <|fim_pad|> "
-                            "<|repo_name|> <|file_sep|>";
+static const char vision[] =
+    "<|object_ref_start|> <|object_ref_end|> <|box_start|> <|box_end|> <|quad_start|> <|quad_end|> "
+    "<|vision_start|> <|vision_end|> <|vision_pad|> <|image_pad|> <|video_pad|>";
+static const char tools[] =
+    "<tool_call> </tool_call> <|fim_prefix|> <|fim_middle|> <|fim_suffix|> <|fim_pad|> "
+    "<|repo_name|> <|file_sep|>";
 static const char media[] = "<image> <video>";
 
 /* As members "id": {…} of an object, or as elements {"id": id, …} of a list. */
@@ -144,8 +154,9 @@ static void put_words(sav_text *out, const char *words, bool special, bool list,
     while (*words) {
         size_t length = strcspn(words, " ");
         sav_text_printf(out, list ? "%s{\"id\": %u, " : "%s\"%u\": {", *id == 151643 ? "" : ", ", *id);
-        sav_text_printf(out, "\"content\": \"%.*s\", \"lstrip\": false, \"normalized\": false, \"rstrip\": false, "
-                             "\"single_word\": false, \"special\": %s}",
+        sav_text_printf(out,
+                        "\"content\": \"%.*s\", \"lstrip\": false, \"normalized\": false, \"rstrip\": false, "
+                        "\"single_word\": false, \"special\": %s}",
                         (int)length, words, special ? "true" : "false");
         *id += 1;
         words += length + strspn(words + length, " ");
@@ -164,8 +175,9 @@ sav_status qwen2_folder_config(const char *folder, const char *family, sav_error
     sav_text text = {0};
     sav_text_string(&text, "{\"added_tokens_decoder\": {");
     put_family(&text, family, false);
-    sav_text_string(&text, "}, \"eos_token\": \"<|im_end|>\", \"pad_token\": \"<|endoftext|>\", \"unk_token\": null, "
-                           "\"tokenizer_class\": \"Qwen2Tokenizer\"}\n");
+    sav_text_string(
+        &text, "}, \"eos_token\": \"<|im_end|>\", \"pad_token\": \"<|endoftext|>\", \"unk_token\": null, "
+               "\"tokenizer_class\": \"Qwen2Tokenizer\"}\n");
     sav_status status = qwen2_folder_file(folder, "tokenizer_config.json", text.bytes, text.length, err);
     sav_text_free(&text);
     return status;
@@ -190,7 +202,8 @@ static void put_merges(sav_text *out, const char *merges, bool pairs) {
     }
 }
 
-sav_status qwen2_folder_json(const char *folder, const char *source, const char *family, bool pairs, sav_error *err) {
+sav_status qwen2_folder_json(const char *folder, const char *source, const char *family, bool pairs,
+                             sav_error *err) {
     sav_text path = {0}, text = {0};
     char *vocab = NULL, *merges = NULL;
     size_t length;
@@ -202,13 +215,15 @@ sav_status qwen2_folder_json(const char *folder, const char *source, const char 
     if (status == SAV_OK) {
         sav_text_string(&text, "{\"version\": \"1.0\", \"added_tokens\": [");
         put_family(&text, family, true);
-        sav_text_string(&text, "], \"normalizer\": {\"type\": \"NFC\"}, \"pre_tokenizer\": {\"type\": \"Sequence\", "
-                               "\"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": ");
+        sav_text_string(&text,
+                        "], \"normalizer\": {\"type\": \"NFC\"}, \"pre_tokenizer\": {\"type\": \"Sequence\", "
+                        "\"pretokenizers\": [{\"type\": \"Split\", \"pattern\": {\"Regex\": ");
         sav_json_put_string(&text, sav_pretokenize_pattern, strlen(sav_pretokenize_pattern));
-        sav_text_string(&text, "}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", "
-                               "\"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false}]}, "
-                               "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": "
-                               "{\"type\": \"BPE\", \"ignore_merges\": false, \"vocab\": ");
+        sav_text_string(&text,
+                        "}, \"behavior\": \"Isolated\", \"invert\": false}, {\"type\": \"ByteLevel\", "
+                        "\"add_prefix_space\": false, \"trim_offsets\": true, \"use_regex\": false}]}, "
+                        "\"post_processor\": null, \"decoder\": {\"type\": \"ByteLevel\"}, \"model\": "
+                        "{\"type\": \"BPE\", \"ignore_merges\": false, \"vocab\": ");
         sav_text_string(&text, vocab);
         sav_text_string(&text, ", \"merges\": [");
         put_merges(&text, merges, pairs);

@@ -1,10 +1,11 @@
-/* baselines.c: what the demo compares SAVs with and the program `savs` does not offer: class means of whole vectors.
+/* baselines.c: what the demo compares SAVs with and the program `savs` does not offer: class means of whole
+ * vectors.
  *
  *     baselines pixels TRAIN.jsonl TEST.jsonl SHOTS DRAWS         pictures as 56 x 56 x 3 numbers
  *     baselines last-layer TRAIN.store TEST.store SHOTS DRAWS     the last layer's heads as one vector
  *
- * Prints the accuracy of each draw of the shots (seeds 0 … DRAWS - 1), one a line: the class whose mean has the largest
- * cosine (sav/baseline.h). The draws are those of `savs fit --shots --seed`.
+ * Prints the accuracy of each draw of the shots (seeds 0 … DRAWS - 1), one a line: the class whose mean has
+ * the largest cosine (sav/baseline.h). The draws are those of `savs fit --shots --seed`.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,14 +29,15 @@ typedef struct set {
     sav_feature_set features;
 } set;
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 static sav_status read_picture(float *out, const char *path, sav_error *err) {
     static unsigned char small[PIXELS];
     sav_image image = {0};
     sav_status status = sav_image_read(&image, path, err);
     if (!status)
-        status = sav_image_resize(small, SIDE, SIDE, image.rgb, image.h, image.w, SAV_BICUBIC, SAV_PILLOW_11, err);
+        status =
+            sav_image_resize(small, SIDE, SIDE, image.rgb, image.h, image.w, SAV_BICUBIC, SAV_PILLOW_11, err);
     for (size_t i = 0; i < PIXELS && !status; i++) out[i] = (float)small[i] / 255.0f;
     sav_image_free(&image);
     return status;
@@ -47,11 +49,13 @@ static sav_status read_pixels(set *out, const char *path, sav_error *err) {
     const size_t count = out->list->count;
     out->pixels = sav_alloc(count, PIXELS * sizeof *out->pixels);
     out->labels = sav_alloc(count, sizeof *out->labels);
-    if (!out->pixels || !out->labels) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its pictures", path);
+    if (!out->pixels || !out->labels)
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its pictures", path);
     for (size_t i = 0; i < count && !status; i++) {
         const sav_sample *s = &out->list->samples[i];
         out->labels[i] = s->label;
-        if (s->media_count != 1) return sav_fail(err, SAV_BAD_INPUT, "%s:%zu: expected one picture", path, s->line);
+        if (s->media_count != 1)
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%zu: expected one picture", path, s->line);
         status = read_picture(out->pixels + i * PIXELS, s->media[0], err);
     }
     out->vectors = (sav_vectors){out->pixels, count, PIXELS, PIXELS};
@@ -76,10 +80,11 @@ static void set_free(set *s) {
     sav_feature_set_close(&s->features);
 }
 
-/* ---- one draw ---------------------------------------------------------------------------------------------------- */
+/* ---- one draw ------------------------------------------------------------------------------------------ */
 
 /* ids [N] of the drawn examples, -1 of the others. */
-static sav_status draw(int32_t *ids, sav_labels *labels, const set *train, size_t shots, uint64_t seed, sav_error *err) {
+static sav_status draw(int32_t *ids, sav_labels *labels, const set *train, size_t shots, uint64_t seed,
+                       sav_error *err) {
     bool *keep = sav_alloc(train->vectors.count, sizeof *keep);
     if (!keep) return sav_fail(err, SAV_NO_MEMORY, "no memory for a draw");
     sav_status status = sav_sample_shots(keep, NULL, train->labels, train->vectors.count, shots, seed, err);
@@ -92,13 +97,16 @@ static sav_status draw(int32_t *ids, sav_labels *labels, const set *train, size_
     return status;
 }
 
-static sav_status score_draw(double *accuracy, const set *train, const set *test, size_t shots, uint64_t seed, sav_error *err) {
+static sav_status score_draw(double *accuracy, const set *train, const set *test, size_t shots, uint64_t seed,
+                             sav_error *err) {
     const size_t N = train->vectors.count, M = test->vectors.count;
     sav_labels labels = {0};
     int32_t *ids = sav_alloc(N, sizeof *ids), *predicted = sav_alloc(M, sizeof *predicted);
     size_t correct = 0;
-    sav_status status = ids && predicted ? draw(ids, &labels, train, shots, seed, err) : sav_fail(err, SAV_NO_MEMORY, "no memory");
-    if (!status) status = sav_baseline_class_means(predicted, &train->vectors, ids, labels.count, &test->vectors, err);
+    sav_status status = ids && predicted ? draw(ids, &labels, train, shots, seed, err)
+                                         : sav_fail(err, SAV_NO_MEMORY, "no memory");
+    if (!status)
+        status = sav_baseline_class_means(predicted, &train->vectors, ids, labels.count, &test->vectors, err);
     for (size_t i = 0; i < M && !status; i++)
         correct += test->labels[i] && strcmp(labels.names[predicted[i]], test->labels[i]) == 0;
     *accuracy = (double)correct / (double)M;
@@ -115,7 +123,8 @@ int main(int argc, char **argv) {
     }
     sav_error err = {0};
     set train = {0}, test = {0};
-    sav_status (*const read)(set *, const char *, sav_error *) = argv[1][0] == 'p' ? read_pixels : read_last_layer;
+    sav_status (*const read)(set *, const char *, sav_error *) = argv[1][0] == 'p' ? read_pixels
+                                                                                   : read_last_layer;
     sav_status status = read(&train, argv[2], &err);
     if (!status) status = read(&test, argv[3], &err);
     const unsigned long shots = strtoul(argv[4], NULL, 10), draws = strtoul(argv[5], NULL, 10);

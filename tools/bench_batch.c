@@ -1,9 +1,10 @@
-/* bench_batch.c: what a batch is worth: four questions a picture, with what they share computed once, side by side with none.
+/* bench_batch.c: what a batch is worth: four questions a picture, with what they share computed once, side by
+ * side with none.
  *
  *   build/tools/bench_batch MODEL PICTURE… [--rounds N] [--memory BYTES] [--engine E]
  *
- * Alternating pairs in one process, CPU seconds, the median of their ratios; then the rows, the largest difference, the
- * resident peak.
+ * Alternating pairs in one process, CPU seconds, the median of their ratios; then the rows, the largest
+ * difference, the resident peak.
  */
 #include <math.h>
 #include <stdio.h>
@@ -16,8 +17,10 @@
 enum { QUESTIONS = 4, MOST_PICTURES = 64, MOST_ROUNDS = 99 };
 
 static const char *const questions[QUESTIONS] = {
-    "What is the main object in this picture? Answer with one word.", "Is there a person in the picture? Answer with yes or no.",
-    "Which colour does the largest thing have? Answer with one word.", "Was this picture taken outdoors? Answer with yes or no."};
+    "What is the main object in this picture? Answer with one word.",
+    "Is there a person in the picture? Answer with yes or no.",
+    "Which colour does the largest thing have? Answer with one word.",
+    "Was this picture taken outdoors? Answer with yes or no."};
 
 static int end(const sav_error *err) {
     fprintf(stderr, "%s%s%s\n", err->message, err->hint[0] ? ": " : "", err->hint);
@@ -30,22 +33,26 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* CPU seconds of all prompts; below 0: err says why not. */
-static double once(float *taps, sav_session *session, bool share, const sav_prompt *prompts, size_t count, sav_error *err) {
+static double once(float *taps, sav_session *session, bool share, const sav_prompt *prompts, size_t count,
+                   sav_error *err) {
     const double before = sav_os_cpu_seconds();
     sav_session_share(session, share);
     sav_status status = sav_forward_batch(session, prompts, count, taps, 0, err);
     return status ? -1 : sav_os_cpu_seconds() - before;
 }
 
-static int compare(sav_session *session, const sav_model *model, const sav_prompt *prompts, size_t count, int rounds) {
+static int compare(sav_session *session, const sav_model *model, const sav_prompt *prompts, size_t count,
+                   int rounds) {
     static double ratios[MOST_ROUNDS];
     const size_t features = sav_model_describe(model)->features;
-    float *apart = calloc(count * features, sizeof *apart), *shared = calloc(count * features, sizeof *shared);
+    float *apart = calloc(count * features, sizeof *apart),
+          *shared = calloc(count * features, sizeof *shared);
     double difference = 0, length = 0;
     sav_error err;
     if (!apart || !shared) return 1;
     for (int i = 0; i < rounds; i++) {
-        const double none = once(apart, session, false, prompts, count, &err), reuse = none < 0 ? -1 : once(shared, session, true, prompts, count, &err);
+        const double none = once(apart, session, false, prompts, count, &err),
+                     reuse = none < 0 ? -1 : once(shared, session, true, prompts, count, &err);
         if (reuse < 0) return end(&err);
         ratios[i] = none / reuse;
         printf("%.2f s apart, %.2f s shared: %.2f x\n", none, reuse, ratios[i]);
@@ -55,8 +62,9 @@ static int compare(sav_session *session, const sav_model *model, const sav_promp
         difference += ((double)apart[i] - (double)shared[i]) * ((double)apart[i] - (double)shared[i]);
         length += (double)apart[i] * (double)apart[i];
     }
-    printf("%zu samples: median %.2f x (%.2f to %.2f); taps %.2g apart; resident at most %.0f MiB\n", count, ratios[rounds / 2], ratios[0],
-           ratios[rounds - 1], sqrt(difference / length), (double)sav_os_peak_bytes() / 1048576.0);
+    printf("%zu samples: median %.2f x (%.2f to %.2f); taps %.2g apart; resident at most %.0f MiB\n", count,
+           ratios[rounds / 2], ratios[0], ratios[rounds - 1], sqrt(difference / length),
+           (double)sav_os_peak_bytes() / 1048576.0);
     free(apart);
     free(shared);
     return 0;
@@ -92,7 +100,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: bench_batch MODEL PICTURE… [--rounds N] [--memory BYTES] [--engine E]\n");
         return 2;
     }
-    if (sav_model_open(&model, argv[1], &err) || sav_session_open(&session, model, &options, &err)) return end(&err);
+    if (sav_model_open(&model, argv[1], &err) || sav_session_open(&session, model, &options, &err))
+        return end(&err);
     const int code = compare(session, model, prompts, count, rounds);
     sav_session_close(session);
     sav_model_close(model);

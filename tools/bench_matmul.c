@@ -1,9 +1,12 @@
-/* bench_matmul.c: the matmul of each engine against this core's own multiply-add peak, measured in the same run.
+/* bench_matmul.c: the matmul of each engine against this core's own multiply-add peak, measured in the same
+ * run.
  *
- *   build/tools/bench_matmul [T N K [rounds]]     default 256 3584 3584, a 7B model's square projection; one thread
+ *   build/tools/bench_matmul [T N K [rounds]]  default 256 3584 3584,
+ *       a 7B model's square projection; one thread
  *
- * A share is the median over the rounds of (matmul's rate / peak measured right before it), so that a busy machine slows both.
- * exact is measured against the double peak, the others against the float32 peak; int8 with its own panels, groups of 128.
+ * A share is the median over the rounds of (matmul's rate / peak measured right before it), so that a busy
+ * machine slows both. exact is measured against the double peak, the others against the float32 peak; int8
+ * with its own panels, groups of 128.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +34,12 @@ static sav_matrix quantised(const sav_matrix *W) {
     if (!panels || !scales) exit(1);
     for (size_t n = 0, i = 0; n < W->rows; n += SAV_INT8_COLS, i++)
         sav_int8_pack(panels + i * one_bytes, scales + i * one_floats, error, W, n, SAV_INT8_GROUP_MAX);
-    return (sav_matrix){.data = panels, .dtype = SAV_U8, .rows = W->rows, .cols = W->cols, .scales = scales, .group = SAV_INT8_GROUP_MAX};
+    return (sav_matrix){.data = panels,
+                        .dtype = SAV_U8,
+                        .rows = W->rows,
+                        .cols = W->cols,
+                        .scales = scales,
+                        .group = SAV_INT8_GROUP_MAX};
 }
 
 static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int rounds) {
@@ -44,7 +52,8 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     uint16_t *w = malloc(N * K * sizeof *w);
     void *room = malloc(bytes + 64);
     if (!x || !out || !w || !room) exit(1);
-    for (size_t i = 0; i < T * K; i++) x[i] = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
+    for (size_t i = 0; i < T * K; i++)
+        x[i] = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
     for (size_t i = 0; i < N * K; i++) {
         float v = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
         uint32_t bits;
@@ -54,7 +63,10 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     sav_matrix W = {.data = w, .dtype = SAV_BF16, .rows = N, .cols = K};
     const bool int8 = strcmp(kernels->engine, "int8") == 0;
     if (int8) W = quantised(&W);
-    const sav_run run = {.R = SAV_F32, .threads = 1, .team_work = SAV_TEAM_WORK, .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
+    const sav_run run = {.R = SAV_F32,
+                         .threads = 1,
+                         .team_work = SAV_TEAM_WORK,
+                         .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
     sav_linear(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
         double top = sav_peak(kernels->isa, exact), start = sav_os_cpu_seconds();
@@ -64,8 +76,9 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
         if (rate > best) best = rate;
     }
     qsort(shares, (size_t)rounds, sizeof *shares, by_value);
-    printf("%-6s %-8s %zu x %zu x %zu: %.2f of the %s multiply-add peak (%.2f to %.2f), best %.1f Gflop/s\n", kernels->engine,
-           kernels->isa, T, N, K, shares[rounds / 2], exact ? "double" : "float32", shares[0], shares[rounds - 1], best);
+    printf("%-6s %-8s %zu x %zu x %zu: %.2f of the %s multiply-add peak (%.2f to %.2f), best %.1f Gflop/s\n",
+           kernels->engine, kernels->isa, T, N, K, shares[rounds / 2], exact ? "double" : "float32",
+           shares[0], shares[rounds - 1], best);
     if (int8) free((void *)(uintptr_t)W.data), free((void *)(uintptr_t)W.scales);
     free(x), free(out), free(w), free(room);
 }

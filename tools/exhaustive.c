@@ -1,14 +1,16 @@
-/* exhaustive.c: exp, erf, tanh, sin, cos on every float32: is (float)sav_exp(x) the correctly rounded exp(x)? `make exhaustive`.
+/* exhaustive.c: exp, erf, tanh, sin, cos on every float32: is (float)sav_exp(x) the correctly rounded exp(x)?
+ * `make exhaustive`.
  *
  *     every float32 x -> ours -> float        compared with the right answer, which comes from
- *                     -> proof                  where the function is constant or x itself in float32 (see by_proof)
- *                     -> long double            unless it lies within 2^-8 ulp (of float32) of a rounding tie; then
+ *                     -> proof           where the function is constant or x itself in float32 (see by_proof)
+ *                     -> long double      unless it lies within 2^-8 ulp (of float32) of a rounding tie; then
  *                     -> MPFR                   at 256 bits
  *     every bf16, f16 x -> ours -> bf16, f16  compared with MPFR
  *
- * Counts wrong roundings, and writes golden/elementary/exhaustive.json with the inputs that lie nearest to a tie ("hard").
- * 256 pieces of 2^24 inputs a function; each finished piece is a line of the progress file, and --resume goes on after them.
- * Exit code 0: no wrong rounding; 1: some; 2: it could not run. Links MPFR, which nothing else in savs does.
+ * Counts wrong roundings, and writes golden/elementary/exhaustive.json with the inputs that lie nearest to a
+ * tie ("hard"). 256 pieces of 2^24 inputs a function; each finished piece is a line of the progress file, and
+ * --resume goes on after them. Exit code 0: no wrong rounding; 1: some; 2: it could not run. Links MPFR,
+ * which nothing else in savs does.
  *
  *     build/exhaustive [--resume] [--progress FILE] [--out FILE] [--cpu NAME] [exp erf tanh sin cos]
  */
@@ -26,8 +28,8 @@
 
 enum { PIECES = 256, MOST_HARD = 4096 };
 #define PIECE ((uint64_t)1 << 24)
-#define NEAR_TIE 0x1p-8L  /* long double is trusted outside this distance, in ulp of float32 */
-#define HARD_TIE 0x1p-27  /* and inputs this close are recorded */
+#define NEAR_TIE 0x1p-8L /* long double is trusted outside this distance, in ulp of float32 */
+#define HARD_TIE 0x1p-27 /* and inputs this close are recorded */
 
 typedef struct function {
     const char *name;
@@ -43,8 +45,8 @@ typedef struct tally {
 } tally;
 
 static const function functions[] = {
-    {"exp", sav_exp, expl, mpfr_exp},     {"erf", sav_erf, erfl, mpfr_erf},     {"tanh", sav_tanh, tanhl, mpfr_tanh},
-    {"sin", sav_sin, sinl, mpfr_sin},     {"cos", sav_cos, cosl, mpfr_cos},
+    {"exp", sav_exp, expl, mpfr_exp}, {"erf", sav_erf, erfl, mpfr_erf}, {"tanh", sav_tanh, tanhl, mpfr_tanh},
+    {"sin", sav_sin, sinl, mpfr_sin}, {"cos", sav_cos, cosl, mpfr_cos},
 };
 enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
@@ -64,8 +66,8 @@ static bool same(float a, float b) {
     return bits_of(a) == bits_of(b) || (a != a && b != b);
 }
 
-/* True where mathematics gives the float32 without computing it; the bounds are generous. Half an ulp of 1 is 2^-25 below and
- * 2^-24 above.
+/* True where mathematics gives the float32 without computing it; the bounds are generous. Half an ulp of 1 is
+ * 2^-25 below and 2^-24 above.
  *     exp   e^89 > 2^128; e^-104 < 2^-150; |x| < 2^-26: within 2^-25.9 of 1
  *     erf   1 - erf(4) < 2^-25.9        tanh  1 - tanh(9.125) < 2^-25.3; x - x^3/3 for |x| < 2^-13
  *     sin   x - x^3/6 for |x| < 2^-13   cos   1 - x^2/2 for |x| < 2^-13: less than x/2^27, 2^-26 away */
@@ -90,7 +92,8 @@ static bool by_proof(const char *name, float x, float *answer) {
     return true;
 }
 
-/* Rounds the long double y to float32; false where y is too near a tie to be believed (or the result overflows). */
+/* Rounds the long double y to float32; false where y is too near a tie to be believed (or the result
+ * overflows). */
 static bool by_long_double(long double y, float *answer) {
     float near = (float)y;
     *answer = near;
@@ -158,7 +161,8 @@ static void test_one(const function *f, uint32_t bits, tally *t) {
     }
 }
 
-/* All of bf16 and f16. MPFR's value is cut to a double whose last bit says "more follows", so that rounding it rounds once. */
+/* All of bf16 and f16. MPFR's value is cut to a double whose last bit says "more follows", so that rounding
+ * it rounds once. */
 static void test_halves(const function *f, tally *t) {
     mpfr_t value, x_wide;
     mpfr_init2(value, 256);
@@ -179,7 +183,8 @@ static void test_halves(const function *f, tally *t) {
             memcpy(&cut, &bits, sizeof bits);
         }
         double ours = f->ours((double)x);
-        bool right = same(brain ? sav_round_bf16(ours) : sav_round_f16(ours), brain ? sav_round_bf16(cut) : sav_round_f16(cut));
+        bool right = same(brain ? sav_round_bf16(ours) : sav_round_f16(ours),
+                          brain ? sav_round_bf16(cut) : sav_round_f16(cut));
         t->half_tested++;
         t->half_wrong += !right;
         if (!right) {
@@ -233,7 +238,8 @@ static bool test_piece(const function *f, uint32_t piece, tally *sum) {
     return ok;
 }
 
-/* ---- progress: "name fingerprint piece tested outside proof wide mpfr wrong hard input... end", one line a piece ------ */
+/* ---- progress: "name fingerprint piece tested outside proof wide mpfr wrong hard input... end", one line a
+ * piece */
 
 /* FNV-1a of the function's bits on 2^16 inputs: pieces tested with another implementation do not count. */
 static uint64_t fingerprint(const function *f) {
@@ -248,8 +254,11 @@ static uint64_t fingerprint(const function *f) {
 }
 
 static bool write_line(FILE *file, const function *f, uint32_t piece, const tally *t) {
-    fprintf(file, "%s %" PRIx64 " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %zu",
-            f->name, fingerprint(f), piece, t->tested, t->outside, t->proof, t->wide, t->mpfr, t->wrong, t->hard);
+    fprintf(file,
+            "%s %" PRIx64 " %" PRIu32 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+            " %zu",
+            f->name, fingerprint(f), piece, t->tested, t->outside, t->proof, t->wide, t->mpfr, t->wrong,
+            t->hard);
     for (size_t i = 0; i < t->hard; i++) {
         fprintf(file, " %08" PRIx32, t->hard_input[i]);
     }
@@ -259,8 +268,11 @@ static bool write_line(FILE *file, const function *f, uint32_t piece, const tall
 /* One line; false if it was cut short by an interruption. */
 static bool read_line(char *line, char name[8], uint64_t *print, uint32_t *piece, tally *t) {
     int used = 0;
-    if (sscanf(line, "%7s %" SCNx64 "%" SCNu32 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%zu%n", name, print,
-               piece, &t->tested, &t->outside, &t->proof, &t->wide, &t->mpfr, &t->wrong, &t->hard, &used) != 10 ||
+    if (sscanf(line,
+               "%7s %" SCNx64 "%" SCNu32 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64 "%" SCNu64
+               "%zu%n",
+               name, print, piece, &t->tested, &t->outside, &t->proof, &t->wide, &t->mpfr, &t->wrong,
+               &t->hard, &used) != 10 ||
         *piece >= PIECES || t->hard > MOST_HARD || t->tested != PIECE) {
         return false;
     }
@@ -297,7 +309,7 @@ static void read_progress(FILE *file, tally *sums, bool (*done)[PIECES]) {
     free(t);
 }
 
-/* ---- the record ---------------------------------------------------------------------------------------------------- */
+/* ---- the record ---------------------------------------------------------------------------------------- */
 
 static bool write_record(const char *path, const tally *sums, const bool *chosen, const char *cpu) {
     FILE *file = fopen(path, "w");
@@ -310,23 +322,30 @@ static bool write_record(const char *path, const tally *sums, const bool *chosen
     if (gmtime_r(&now, &utc) != NULL) {
         strftime(date, sizeof date, "%Y-%m-%d", &utc);
     }
-    fprintf(file, "{\n  \"command\": \"make exhaustive\",\n  \"cpu\": \"%s\",\n  \"date\": \"%s\",\n", cpu, date);
-    fprintf(file, "  \"mpfr\": \"%s\",\n  \"compiler\": \"%s\",\n  \"functions\": {", mpfr_get_version(), __VERSION__);
+    fprintf(file, "{\n  \"command\": \"make exhaustive\",\n  \"cpu\": \"%s\",\n  \"date\": \"%s\",\n", cpu,
+            date);
+    fprintf(file, "  \"mpfr\": \"%s\",\n  \"compiler\": \"%s\",\n  \"functions\": {", mpfr_get_version(),
+            __VERSION__);
     const char *comma = "";
     for (int f = 0; f < FUNCTIONS; f++) {
         const tally *t = &sums[f];
         if (!chosen[f]) {
             continue;
         }
-        fprintf(file, "%s\n    \"%s\": {\n      \"tested\": %" PRIu64 ", \"wrong\": %" PRIu64 ",\n", comma, functions[f].name,
-                t->tested, t->wrong);
-        fprintf(file, "      \"outside_domain\": %" PRIu64 ", \"by_proof\": %" PRIu64 ",\n", t->outside, t->proof);
+        fprintf(file, "%s\n    \"%s\": {\n      \"tested\": %" PRIu64 ", \"wrong\": %" PRIu64 ",\n", comma,
+                functions[f].name, t->tested, t->wrong);
+        fprintf(file, "      \"outside_domain\": %" PRIu64 ", \"by_proof\": %" PRIu64 ",\n", t->outside,
+                t->proof);
         fprintf(file, "      \"by_long_double\": %" PRIu64 ", \"by_mpfr\": %" PRIu64 ",\n", t->wide, t->mpfr);
-        fprintf(file, "      \"bf16_and_f16_tested\": %" PRIu64 ", \"bf16_and_f16_wrong\": %" PRIu64 ",\n", t->half_tested,
-                t->half_wrong);
+        fprintf(file, "      \"bf16_and_f16_tested\": %" PRIu64 ", \"bf16_and_f16_wrong\": %" PRIu64 ",\n",
+                t->half_tested, t->half_wrong);
         fprintf(file, "      \"hard\": [");
         for (size_t i = 0; i < t->hard; i++) {
-            fprintf(file, "%s\"%08" PRIx32 "\"", i == 0 ? "" : i % 10 ? ", " : ",\n               ", t->hard_input[i]);
+            fprintf(file, "%s\"%08" PRIx32 "\"",
+                    i == 0   ? ""
+                    : i % 10 ? ", "
+                             : ",\n               ",
+                    t->hard_input[i]);
         }
         fprintf(file, "]\n    }");
         comma = ",";
@@ -385,7 +404,8 @@ static bool test_function(int f, FILE *progress, const bool *done, tally *sum) {
     if (ok) {
         qsort(sum->hard_input, sum->hard, sizeof *sum->hard_input, by_value);
         test_halves(&functions[f], sum);
-        printf("%s: %" PRIu64 " tested, %" PRIu64 " wrong; %" PRIu64 " by MPFR; bf16 and f16: %" PRIu64 " tested, %" PRIu64 " wrong\n",
+        printf("%s: %" PRIu64 " tested, %" PRIu64 " wrong; %" PRIu64 " by MPFR; bf16 and f16: %" PRIu64
+               " tested, %" PRIu64 " wrong\n",
                functions[f].name, sum->tested, sum->wrong, sum->mpfr, sum->half_tested, sum->half_wrong);
         fflush(stdout);
     }
@@ -395,7 +415,9 @@ static bool test_function(int f, FILE *progress, const bool *done, tally *sum) {
 int main(int argc, char **argv) {
     options o = {"build/exhaustive.progress", "golden/elementary/exhaustive.json", "", false, {false}};
     if (!read_options(&o, argc, argv)) {
-        fprintf(stderr, "usage: %s [--resume] [--progress FILE] [--out FILE] [--cpu NAME] [exp erf tanh sin cos]\n", argv[0]);
+        fprintf(stderr,
+                "usage: %s [--resume] [--progress FILE] [--out FILE] [--cpu NAME] [exp erf tanh sin cos]\n",
+                argv[0]);
         return 2;
     }
     tally *sums = calloc(FUNCTIONS, sizeof *sums);

@@ -1,12 +1,14 @@
 /* untrained.c: the weights of a model as they are before any training, for the demo to compare with.
  *
- *     untrained FOLDER OUT.safetensors SEED [KEPT …]      KEPT: tensors whose names start so stay as FOLDER has them
+ *     untrained FOLDER OUT.safetensors SEED [KEPT …]  KEPT: tensors whose names start so stay as FOLDER has
+ *         them
  *
  *     names and shapes of FOLDER -> random numbers -> bf16
  *
- * The rule of tools/tiny/model.py's first_weights, with other numbers: biases 0, norms 1, all else random with the standard
- * deviation 1 ÷ sqrt(inputs), half of that where a layer adds to the residual stream. A random number is the sum of twelve
- * uniform ones (Irwin and Hall), which needs no logarithm and so is the same on every system.
+ * The rule of tools/tiny/model.py's first_weights, with other numbers: biases 0, norms 1, all else random
+ * with the standard deviation 1 ÷ sqrt(inputs), half of that where a layer adds to the residual stream. A
+ * random number is the sum of twelve uniform ones (Irwin and Hall), which needs no logarithm and so is the
+ * same on every system.
  */
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +19,9 @@
 #include "io/safetensors.h"
 #include "sav/random.h"
 
-static bool has(const char *name, const char *part) { return strstr(name, part) != NULL; }
+static bool has(const char *name, const char *part) {
+    return strstr(name, part) != NULL;
+}
 
 /* Mean 0, standard deviation 1. */
 static double normal(sav_random *random) {
@@ -58,14 +62,16 @@ static bool kept(const char *name, char *const *prefixes, int count) {
     return false;
 }
 
-static sav_status write(const char *path, const sav_weights *weights, sav_random *random, char *const *prefixes, int prefix_count, sav_error *err) {
+static sav_status write(const char *path, const sav_weights *weights, sav_random *random,
+                        char *const *prefixes, int prefix_count, sav_error *err) {
     static const char *const keys[] = {"format"}, *const values[] = {"pt"}; /* transformers asks for it */
     const size_t count = sav_weights_count(weights);
     size_t all = 0;
     for (size_t i = 0; i < count; i++) all += sav_weights_at(weights, i)->count;
     sav_tensor *tensors = sav_alloc(count, sizeof *tensors);
     uint16_t *numbers = sav_alloc(all, sizeof *numbers), *next = numbers;
-    sav_status status = tensors && numbers ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu weights", all);
+    sav_status status = tensors && numbers ? SAV_OK
+                                           : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu weights", all);
     for (size_t i = 0; i < count && !status; i++) {
         tensors[i] = *sav_weights_at(weights, i);
         if (kept(tensors[i].name, prefixes, prefix_count)) continue;

@@ -1,5 +1,5 @@
-/* alloc.c: the one seam of allocation. A test that links its own three functions in front of these makes the n-th
- * allocation of any program fail; so nothing else may stand in this file.
+/* alloc.c: the one seam of allocation. A test that links its own three functions in front of these makes the
+ * n-th allocation of any program fail; so nothing else may stand in this file.
  */
 #include <stdlib.h>
 #include <string.h>

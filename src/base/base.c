@@ -6,15 +6,17 @@
 
 #include "base/os.h"
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
 /* Copies text into room[size], control characters as \xNN, cut where a whole character ends. */
 static void copy_escaped(char *room, size_t size, const char *text) {
     size_t n = 0;
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        bool control = *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0); /* C0, DEL, C1 */
+        /* C0, DEL, C1 */
+        bool control = *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0);
         if (n + (control ? 4 : 1) + 1 > size) {
-            while (n && ((unsigned char)room[n - 1] & 0xC0) == 0x80) n--; /* a character cut in the middle goes whole */
+            /* a character cut in the middle goes whole */
+            while (n && ((unsigned char)room[n - 1] & 0xC0) == 0x80) n--;
             if (n && (unsigned char)room[n - 1] >= 0xC0) n--;
             break;
         }
@@ -63,7 +65,7 @@ void sav_error_prefix(sav_error *err, const char *format, ...) {
     copy_escaped(err->message, sizeof err->message, raw);
 }
 
-/* ---- storage types ----------------------------------------------------------------------------------------------- */
+/* ---- storage types ------------------------------------------------------------------------------------- */
 
 const char *sav_storage_name(sav_dtype dtype) {
     return dtype == SAV_BF16 ? "bf16" : dtype == SAV_F16 ? "f16" : "f32";
@@ -79,7 +81,7 @@ bool sav_storage_find(sav_dtype *out, const char *name) {
     return false;
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
 char *sav_strndup(const char *text, size_t length) {
     if (!text) return NULL;
@@ -121,12 +123,14 @@ void *sav_arena_take(sav_arena *arena, size_t count, size_t size) {
 sav_status sav_arena_make(sav_arena *arena, sav_error *err) {
     size_t size = arena->used, room;
     if (arena->overflow || !sav_add(&room, size, ARENA_ALIGN + sizeof(void *)))
-        return sav_fail(err, SAV_NO_MEMORY, "scratch memory: the sizes wanted do not fit this machine's addresses");
+        return sav_fail(err, SAV_NO_MEMORY,
+                        "scratch memory: the sizes wanted do not fit this machine's addresses");
     unsigned char *block = sav_alloc(room, 1);
     if (!block) return sav_fail(err, SAV_NO_MEMORY, "scratch memory: %zu bytes are not to be had", room);
     size_t past = ((uintptr_t)block + sizeof(void *)) % ARENA_ALIGN;
     arena->base = block + sizeof(void *) + (past ? ARENA_ALIGN - past : 0);
-    memcpy(arena->base - sizeof(void *), &block, sizeof(void *)); /* what to free stands in front of the first piece */
+    /* what to free stands in front of the first piece */
+    memcpy(arena->base - sizeof(void *), &block, sizeof(void *));
     arena->size = size;
     arena->used = 0;
     sav_os_large_pages(arena->base, size); /* packed rows and hidden states: tens of megabytes */
@@ -142,7 +146,7 @@ void sav_arena_free(sav_arena *arena) {
     *arena = (sav_arena){0};
 }
 
-/* ---- growing text ------------------------------------------------------------------------------------------------ */
+/* ---- growing text -------------------------------------------------------------------------------------- */
 
 static bool text_room(sav_text *text, size_t more) {
     size_t want;

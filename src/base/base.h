@@ -1,4 +1,5 @@
-/* base.h: what every folder stands on: errors, allocation with checked sizes, one arena, growing text, SHA-256.
+/* base.h: what every folder stands on: errors, allocation with checked sizes, one arena, growing text,
+ * SHA-256.
  *
  * Nothing here knows of tensors or models. Calls to the operating system are in os.h.
  */
@@ -12,7 +13,8 @@
 
 #include "sav.h"
 
-#if defined(__MINGW32__) /* whose plain printf checks for the formats of another library than the one in use */
+#if defined( \
+    __MINGW32__) /* whose plain printf checks for the formats of another library than the one in use */
 #define SAV_PRINTF(format_at, args_at) __attribute__((format(gnu_printf, format_at, args_at)))
 #elif defined(__GNUC__)
 #define SAV_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
@@ -20,10 +22,11 @@
 #define SAV_PRINTF(format_at, args_at)
 #endif
 
-/* ---- errors ------------------------------------------------------------------------------------------------------ */
+/* ---- errors -------------------------------------------------------------------------------------------- */
 
-/* Fills err (may be NULL) and returns status, so that a failure reads `return sav_fail(err, SAV_BAD_INPUT, "%s: …", …)`.
- * Control characters that come from files are escaped as \xNN; a message too long is cut at a character boundary. */
+/* Fills err (may be NULL) and returns status, so that a failure reads `return sav_fail(err, SAV_BAD_INPUT,
+ * "%s: …", …)`. Control characters that come from files are escaped as \xNN; a message too long is cut at a
+ * character boundary. */
 sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) SAV_PRINTF(3, 4);
 
 /* Adds "what to do" to an error already filled. */
@@ -35,21 +38,22 @@ void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 /* More than any machine wants; a number from a user above it is an error. */
 enum { SAV_MAX_THREADS = 256 };
 
-/* ---- storage types ----------------------------------------------------------------------------------------------- */
+/* ---- storage types ------------------------------------------------------------------------------------- */
 
-/* F32, BF16, F16 by the names that options and files use: "f32", "bf16", "f16". find: false, *out untouched, for NULL and
- * other names. */
+/* F32, BF16, F16 by the names that options and files use: "f32", "bf16", "f16". find: false, *out untouched,
+ * for NULL and other names. */
 const char *sav_storage_name(sav_dtype dtype);
 bool sav_storage_find(sav_dtype *out, const char *name);
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
-/* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by sav_free.
- * Tests put their own alloc.c in front of it and make each allocation fail once. */
+/* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by
+ * sav_free. Tests put their own alloc.c in front of it and make each allocation fail once. */
 void *sav_alloc(size_t count, size_t size);
-void *sav_realloc(void *old, size_t count, size_t size); /* grown part is not zeroed; old survives a failure */
+/* grown part is not zeroed; old survives a failure */
+void *sav_realloc(void *old, size_t count, size_t size);
 void sav_free(void *p);
-char *sav_strdup(const char *text);              /* NULL for NULL or no memory */
+char *sav_strdup(const char *text); /* NULL for NULL or no memory */
 char *sav_strndup(const char *text, size_t length);
 
 /* Sizes from files are multiplied and added only through these: false on overflow, *out untouched. */
@@ -64,9 +68,9 @@ static inline size_t sav_round_up(size_t n, size_t unit) { /* to a multiple of u
     return (n + unit - 1) / unit * unit;
 }
 
-/* One block, handed out front to back and given back all at once: the forward's scratch. Every piece is 64-byte aligned.
- * A plan pass measures with base == NULL (take returns NULL and only counts), then the block is made and the same calls
- * run again: the two passes cannot disagree, since they are one function. */
+/* One block, handed out front to back and given back all at once: the forward's scratch. Every piece is
+ * 64-byte aligned. A plan pass measures with base == NULL (take returns NULL and only counts), then the block
+ * is made and the same calls run again: the two passes cannot disagree, since they are one function. */
 typedef struct sav_arena {
     unsigned char *base; /* NULL while measuring */
     size_t size;         /* bytes of base */
@@ -75,12 +79,14 @@ typedef struct sav_arena {
 } sav_arena;
 
 void *sav_arena_take(sav_arena *arena, size_t count, size_t size);
-sav_status sav_arena_make(sav_arena *arena, sav_error *err); /* turns a measuring arena of `used` bytes into a real one */
+/* turns a measuring arena of `used` bytes into a real one */
+sav_status sav_arena_make(sav_arena *arena, sav_error *err);
 void sav_arena_free(sav_arena *arena);
 
-/* ---- growing text ------------------------------------------------------------------------------------------------ */
+/* ---- growing text -------------------------------------------------------------------------------------- */
 
-/* Bytes that grow. After a failed append `failed` is set and further appends do nothing, so that a writer checks once. */
+/* Bytes that grow. After a failed append `failed` is set and further appends do nothing, so that a writer
+ * checks once. */
 typedef struct sav_text {
     char *bytes; /* NUL-terminated when not NULL */
     size_t length;
@@ -93,7 +99,7 @@ void sav_text_string(sav_text *text, const char *string);
 void sav_text_printf(sav_text *text, const char *format, ...) SAV_PRINTF(2, 3);
 void sav_text_free(sav_text *text);
 
-/* ---- SHA-256 (FIPS 180-4) ---------------------------------------------------------------------------------------- */
+/* ---- SHA-256 (FIPS 180-4) ------------------------------------------------------------------------------ */
 
 typedef struct sav_sha256 {
     uint32_t state[8];
@@ -103,7 +109,7 @@ typedef struct sav_sha256 {
 
 void sav_sha256_init(sav_sha256 *hash);
 void sav_sha256_update(sav_sha256 *hash, const void *bytes, size_t length);
-void sav_sha256_hex(sav_sha256 *hash, char hex[65]); /* ends the hash */
+void sav_sha256_hex(sav_sha256 *hash, char hex[65]);                        /* ends the hash */
 sav_status sav_sha256_file(char hex[65], const char *path, sav_error *err); /* of a whole file */
 
 #endif

@@ -1,7 +1,8 @@
-/* os.c: every call to the operating system: files mapped, read, written beside and renamed, folders, locks, clock, cores.
+/* os.c: every call to the operating system: files mapped, read, written beside and renamed, folders, locks,
+ * clock, cores.
  *
- * POSIX; os_windows.c is its counterpart. A path that is no regular file is refused before anything could block on it
- * (O_NONBLOCK, then fstat).
+ * POSIX; os_windows.c is its counterpart. A path that is no regular file is refused before anything could
+ * block on it (O_NONBLOCK, then fstat).
  */
 #ifdef __linux__
 #define _GNU_SOURCE /* sched_getaffinity */
@@ -31,10 +32,11 @@
 static sav_status fail_errno(sav_error *err, const char *path, const char *what) {
     int code = errno;
     sav_status status = code == ENOENT || code == ENOTDIR || code == EISDIR ? SAV_BAD_INPUT : SAV_IO_ERROR;
-    return sav_fail(err, code == ENOMEM ? SAV_NO_MEMORY : status, "%s: cannot %s: %s", path, what, strerror(code));
+    return sav_fail(err, code == ENOMEM ? SAV_NO_MEMORY : status, "%s: cannot %s: %s", path, what,
+                    strerror(code));
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 static const char *kind_name(mode_t mode) {
     if (S_ISDIR(mode)) return "a folder";
@@ -104,8 +106,10 @@ void sav_os_announce(const void *bytes, size_t length) {
 
 void sav_os_large_pages(void *memory, size_t length) {
 #ifdef MADV_HUGEPAGE
-    const uintptr_t page = 2 << 20, from = ((uintptr_t)memory + page - 1) / page * page, to = ((uintptr_t)memory + length) / page * page;
-    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE); /* no whole large page: nothing to ask for */
+    const uintptr_t page = 2 << 20, from = ((uintptr_t)memory + page - 1) / page * page,
+                    to = ((uintptr_t)memory + length) / page * page;
+    /* no whole large page: nothing to ask for */
+    if (to > from) (void)madvise((void *)from, to - from, MADV_HUGEPAGE);
 #else
     (void)memory, (void)length;
 #endif
@@ -160,7 +164,8 @@ static sav_status read_all(char **out, size_t *length, int fd, const char *name,
         if (used < room) continue;
         if (used >= limit) {
             sav_free(bytes);
-            return sav_fail(err, SAV_BAD_INPUT, "%s: larger than the %zu bytes expected at most", name, limit);
+            return sav_fail(err, SAV_BAD_INPUT, "%s: larger than the %zu bytes expected at most", name,
+                            limit);
         }
         room = room > limit / 2 ? limit : room * 2 + 4096;
         if (room > limit) room = limit;
@@ -192,7 +197,7 @@ sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error
     return read_all(out, length, STDIN_FILENO, "standard input", 65536, limit, err);
 }
 
-/* ---- folders ----------------------------------------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------------------------------------- */
 
 const char *sav_os_path_name(const char *path) {
     const char *slash = strrchr(path, '/');
@@ -262,7 +267,7 @@ sav_status sav_os_make_folder(const char *path, sav_error *err) {
     return status;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 struct sav_os_file {
     int fd;
@@ -302,7 +307,8 @@ sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err) {
     sav_status status = SAV_OK;
     struct stat st; /* the rename would put a file in the place of a device, such as /dev/null */
     if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
-        status = sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path, kind_name(st.st_mode));
+        status = sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path,
+                          kind_name(st.st_mode));
     else if ((file->fd = open(file->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
         status = sav_fail(err, SAV_IO_ERROR, "%s: cannot write: %s", path, strerror(errno));
     if (status) {
@@ -321,7 +327,8 @@ sav_status sav_os_commit(sav_os_file *file, sav_error *err) {
     sav_status status = SAV_OK;
     if (fsync(file->fd) != 0) status = fail_errno(err, file->path, "write to disk");
     if (close(file->fd) != 0 && !status) status = fail_errno(err, file->path, "close");
-    if (!status && rename(file->temporary, file->path) != 0) status = fail_errno(err, file->path, "rename into place");
+    if (!status && rename(file->temporary, file->path) != 0)
+        status = fail_errno(err, file->path, "rename into place");
     if (status) unlink(file->temporary);
     file_free(file);
     return status;
@@ -396,12 +403,13 @@ void sav_os_log_close(sav_os_log *log) {
     sav_free(log);
 }
 
-/* ---- the three streams ------------------------------------------------------------------------------------------- */
+/* ---- the three streams --------------------------------------------------------------------------------- */
 
 void sav_os_guard_streams(void) {
     for (int fd = 0; fd <= 2; fd++) {
         if (fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
-        int got = open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY); /* the lowest free number: fd itself */
+        /* the lowest free number: fd itself */
+        int got = open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY);
         if (got >= 0 && got != fd) close(got);
     }
 }
@@ -415,7 +423,7 @@ char **sav_os_arguments(int *count, char **words) {
     return words;
 }
 
-/* ---- the machine ------------------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------------------- */
 
 static double seconds_by(clockid_t clock) {
     struct timespec t;
@@ -460,7 +468,8 @@ uint64_t sav_os_peak_bytes(void) {
 }
 
 #ifdef __linux__
-/* Whether CPU n is the first of its core's siblings that this process may use. A file that cannot be read: it is. */
+/* Whether CPU n is the first of its core's siblings that this process may use. A file that cannot be read: it
+ * is. */
 static bool first_of_core(int n, const cpu_set_t *allowed) {
     char path[100], line[200];
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", n);

@@ -1,7 +1,7 @@
 /* os.h: every call to the operating system. Tests wrap these to make each of them fail.
  *
- * os.c has them for POSIX, os_windows.c for Windows. Paths are UTF-8 byte strings. Errors name the path and carry the
- * system's own words.
+ * os.c has them for POSIX, os_windows.c for Windows. Paths are UTF-8 byte strings. Errors name the path and
+ * carry the system's own words.
  */
 #ifndef SAV_OS_H
 #define SAV_OS_H
@@ -18,8 +18,9 @@ typedef struct sav_map {
 sav_status sav_os_map(sav_map *out, const char *path, sav_error *err);
 void sav_os_unmap(sav_map *map);
 
-/* Advice about a piece of a mapping, which the system may ignore. announce: it will be read soon. drop: it will not be read for a
- * while; path and offset say where it stands in its file, so that the system's own copy may go too. */
+/* Advice about a piece of a mapping, which the system may ignore. announce: it will be read soon. drop: it
+ * will not be read for a while; path and offset say where it stands in its file, so that the system's own
+ * copy may go too. */
 void sav_os_announce(const void *bytes, size_t length);
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset);
 /* Advice, too: memory that was just taken may lie in large pages, where the system has them. */
@@ -41,12 +42,14 @@ const char *sav_os_path_name(const char *path); /* what follows its last separat
 bool sav_os_path_absolute(const char *path);
 bool sav_os_is_folder(const char *path);
 bool sav_os_exists(const char *path);
-/* Names in a folder without "." and "..", sorted by bytes; free each name and the array with sav_os_names_free. */
+/* Names in a folder without "." and "..", sorted by bytes; free each name and the array with
+ * sav_os_names_free. */
 sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_error *err);
 void sav_os_names_free(char **names, size_t count);
 sav_status sav_os_make_folder(const char *path, sav_error *err); /* parents too; fine if there */
 
-/* A file being written: bytes go to a temporary name beside `path`, commit syncs and renames it, abandon removes it. */
+/* A file being written: bytes go to a temporary name beside `path`, commit syncs and renames it, abandon
+ * removes it. */
 typedef struct sav_os_file sav_os_file;
 sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err);
 sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err);
@@ -54,9 +57,11 @@ sav_status sav_os_commit(sav_os_file *file, sav_error *err); /* closes in any ca
 void sav_os_abandon(sav_os_file *file);                      /* NULL is fine */
 /* A whole file at once, the same way. */
 sav_status sav_os_save(const char *path, const void *bytes, size_t length, sav_error *err);
-void sav_os_remove(const char *path);                        /* a file or an empty folder, which need not be there */
+/* a file or an empty folder, which need not be there */
+void sav_os_remove(const char *path);
 
-/* An append-only file for stores. open creates it and takes an exclusive lock when `lock`; held until close. */
+/* An append-only file for stores. open creates it and takes an exclusive lock when `lock`; held until
+ * close. */
 typedef struct sav_os_log sav_os_log;
 sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_error *err);
 sav_status sav_os_log_size(sav_os_log *log, uint64_t *size, sav_error *err);
@@ -65,19 +70,23 @@ sav_status sav_os_log_append(sav_os_log *log, const void *bytes, size_t length, 
 sav_status sav_os_log_sync(sav_os_log *log, sav_error *err);
 void sav_os_log_close(sav_os_log *log);
 
-/* Opens nothing onto each of the descriptors 0, 1, 2 that is closed, so that no file gets its number; writing to such a
- * standard output still fails. */
+/* Opens nothing onto each of the descriptors 0, 1, 2 that is closed, so that no file gets its number; writing
+ * to such a standard output still fails. */
 void sav_os_guard_streams(void);
 bool sav_os_is_terminal(int descriptor);
 /* main's words in UTF-8: themselves, or where the system has another encoding a copy, with *count set. */
 char **sav_os_arguments(int *count, char **words);
 
-double sav_os_seconds(void);         /* monotonic */
-double sav_os_cpu_seconds(void);     /* of this process, all threads: what other processes take is not counted */
-double sav_os_thread_seconds(void);  /* of this thread alone: others may still be spinning behind a parallel loop */
-uint64_t sav_os_resident_bytes(void); /* memory this process has resident now, mapped files included; 0: unknown */
-uint64_t sav_os_peak_bytes(void);    /* most memory this process had resident so far, mapped files included; 0: unknown */
-bool sav_os_has_dotprod(void);       /* ARM64: the CPU has the dot product of bytes */
-int sav_os_cores(void);              /* physical cores this process may use, at least 1 */
+double sav_os_seconds(void); /* monotonic */
+/* of this process, all threads: what other processes take is not counted */
+double sav_os_cpu_seconds(void);
+/* of this thread alone: others may still be spinning behind a parallel loop */
+double sav_os_thread_seconds(void);
+/* memory this process has resident now, mapped files included; 0: unknown */
+uint64_t sav_os_resident_bytes(void);
+/* most memory this process had resident so far, mapped files included; 0: unknown */
+uint64_t sav_os_peak_bytes(void);
+bool sav_os_has_dotprod(void); /* ARM64: the CPU has the dot product of bytes */
+int sav_os_cores(void);        /* physical cores this process may use, at least 1 */
 
 #endif

@@ -1,7 +1,7 @@
 /* os_windows.c: what os.c does, by Win32. Elsewhere it compiles to nothing.
  *
- * Paths come as UTF-8 and go to the system in UTF-16; both separators are understood. A path that is no regular file is
- * refused by the kind of its handle.
+ * Paths come as UTF-8 and go to the system in UTF-16; both separators are understood. A path that is no
+ * regular file is refused by the kind of its handle.
  */
 #include "base/os.h"
 
@@ -22,16 +22,18 @@
 
 enum { PIECE = 1 << 30, RENAME_TRIES = 20, RENAME_PAUSE_MS = 25 };
 
-/* ---- text and errors --------------------------------------------------------------------------------------------- */
+/* ---- text and errors ----------------------------------------------------------------------------------- */
 
-/* A path in the system's own form, on the stack, so that asking whether a file is there cannot lack memory. */
+/* A path in the system's own form, on the stack, so that asking whether a file is there cannot lack
+ * memory. */
 typedef struct wide_path {
     wchar_t units[4096];
 } wide_path;
 
 /* false with GetLastError set: no UTF-8, or too long. */
 static bool widen(wide_path *out, const char *path) {
-    return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, out->units, sizeof out->units / sizeof *out->units) > 0;
+    return MultiByteToWideChar(CP_UTF8, MB_ERR_INVALID_CHARS, path, -1, out->units,
+                               sizeof out->units / sizeof *out->units) > 0;
 }
 
 static char *to_utf8(const wchar_t *wide) {
@@ -45,18 +47,20 @@ static sav_status fail_system(sav_error *err, const char *path, const char *what
     const DWORD code = GetLastError();
     wchar_t wide[200] = L"";
     char said[600] = "";
-    FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK, NULL, code, 0,
-                   wide, sizeof wide / sizeof *wide, NULL);
+    FormatMessageW(FORMAT_MESSAGE_FROM_SYSTEM | FORMAT_MESSAGE_IGNORE_INSERTS | FORMAT_MESSAGE_MAX_WIDTH_MASK,
+                   NULL, code, 0, wide, sizeof wide / sizeof *wide, NULL);
     WideCharToMultiByte(CP_UTF8, 0, wide, -1, said, sizeof said, NULL, NULL);
     for (size_t n = strlen(said); n && strchr(" .", said[n - 1]); n--) said[n - 1] = '\0';
     sav_status status = SAV_IO_ERROR;
-    if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_DIRECTORY || code == ERROR_INVALID_NAME)
+    if (code == ERROR_FILE_NOT_FOUND || code == ERROR_PATH_NOT_FOUND || code == ERROR_DIRECTORY ||
+        code == ERROR_INVALID_NAME)
         status = SAV_BAD_INPUT;
-    if (code == ERROR_NOT_ENOUGH_MEMORY || code == ERROR_OUTOFMEMORY || code == ERROR_COMMITMENT_LIMIT) status = SAV_NO_MEMORY;
+    if (code == ERROR_NOT_ENOUGH_MEMORY || code == ERROR_OUTOFMEMORY || code == ERROR_COMMITMENT_LIMIT)
+        status = SAV_NO_MEMORY;
     return sav_fail(err, status, "%s: cannot %s: %s", path, what, said[0] ? said : "error without a text");
 }
 
-/* ---- paths ------------------------------------------------------------------------------------------------------- */
+/* ---- paths --------------------------------------------------------------------------------------------- */
 
 static bool is_separator(char c) {
     return c == '/' || c == '\\';
@@ -73,11 +77,13 @@ bool sav_os_path_absolute(const char *path) {
     return is_separator(path[0]) || (path[0] && path[1] == ':');
 }
 
-/* INVALID_HANDLE_VALUE with GetLastError set. Others may read, write, rename and delete the file meanwhile, as elsewhere. */
+/* INVALID_HANDLE_VALUE with GetLastError set. Others may read, write, rename and delete the file meanwhile,
+ * as elsewhere. */
 static HANDLE open_path(const char *path, DWORD access, DWORD how, DWORD flags) {
     wide_path wide;
     if (!widen(&wide, path)) return INVALID_HANDLE_VALUE;
-    return CreateFileW(wide.units, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, how, flags, NULL);
+    return CreateFileW(wide.units, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, how,
+                       flags, NULL);
 }
 
 /* NULL: a regular file. */
@@ -86,7 +92,9 @@ static const char *kind_name(HANDLE file) {
     const DWORD type = GetFileType(file);
     if (type == FILE_TYPE_PIPE) return "a pipe";
     if (type != FILE_TYPE_DISK) return "a device";
-    return GetFileInformationByHandle(file, &info) && info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY ? "a folder" : NULL;
+    return GetFileInformationByHandle(file, &info) && info.dwFileAttributes & FILE_ATTRIBUTE_DIRECTORY
+               ? "a folder"
+               : NULL;
 }
 
 static DWORD attributes_of(const char *path) {
@@ -103,12 +111,13 @@ bool sav_os_exists(const char *path) {
     return attributes_of(path) != INVALID_FILE_ATTRIBUTES;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 /* Opens a regular file; *size gets its length. */
 static HANDLE open_regular(const char *path, size_t *size, sav_error *err) {
     LARGE_INTEGER length;
-    HANDLE file = open_path(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS); /* opens folders too */
+    /* opens folders too */
+    HANDLE file = open_path(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
     if (file == INVALID_HANDLE_VALUE) {
         fail_system(err, path, "open");
         return file;
@@ -165,7 +174,8 @@ void sav_os_large_pages(void *memory, size_t length) {
     (void)memory, (void)length;
 }
 
-/* Unlocking pages that are not locked takes them out of the working set. The system's cache of files is its own affair. */
+/* Unlocking pages that are not locked takes them out of the working set. The system's cache of files is its
+ * own affair. */
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset) {
     (void)path, (void)offset;
     if (length) (void)VirtualUnlock((void *)(uintptr_t)bytes, length);
@@ -177,28 +187,32 @@ sav_status sav_os_look(sav_os_stamp *out, const char *path, sav_error *err) {
     wide_path wide;
     if (!widen(&wide, path) || !GetFileAttributesExW(wide.units, GetFileExInfoStandard, &info))
         return fail_system(err, path, "look at");
-    const uint64_t written = (uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 | info.ftLastWriteTime.dwLowDateTime;
+    const uint64_t written = (uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 |
+                             info.ftLastWriteTime.dwLowDateTime;
     *out = (sav_os_stamp){(uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow, (int64_t)(written / TICKS),
                           (int64_t)(written % TICKS * 100)};
     return SAV_OK;
 }
 
-/* Reads to the end into fresh memory. `expect` sizes the first block. A pipe whose writer left is at its end. */
-static sav_status read_all(char **out, size_t *length, HANDLE file, const char *name, size_t expect, size_t limit,
-                           sav_error *err) {
+/* Reads to the end into fresh memory. `expect` sizes the first block. A pipe whose writer left is at its
+ * end. */
+static sav_status read_all(char **out, size_t *length, HANDLE file, const char *name, size_t expect,
+                           size_t limit, sav_error *err) {
     size_t used = 0, room = expect < limit ? expect + 1 : limit;
     char *bytes = sav_alloc(room + 1, 1);
     if (!bytes) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu bytes", name, room);
     sav_status status = SAV_OK;
     for (;;) {
         DWORD got = 0;
-        if (!ReadFile(file, bytes + used, (DWORD)sav_min(room - used, PIECE), &got, NULL) && GetLastError() != ERROR_BROKEN_PIPE)
+        if (!ReadFile(file, bytes + used, (DWORD)sav_min(room - used, PIECE), &got, NULL) &&
+            GetLastError() != ERROR_BROKEN_PIPE)
             status = fail_system(err, name, "read");
         used += got;
         if (status || (got == 0 && used < room)) break;
         if (used < room) continue;
         if (used >= limit) {
-            status = sav_fail(err, SAV_BAD_INPUT, "%s: larger than the %zu bytes expected at most", name, limit);
+            status =
+                sav_fail(err, SAV_BAD_INPUT, "%s: larger than the %zu bytes expected at most", name, limit);
             break;
         }
         room = room > limit / 2 ? limit : sav_min(room * 2 + 4096, limit);
@@ -234,7 +248,7 @@ sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error
     return read_all(out, length, GetStdHandle(STD_INPUT_HANDLE), "standard input", 65536, limit, err);
 }
 
-/* ---- folders ----------------------------------------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------------------------------------- */
 
 static int by_bytes(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -257,7 +271,8 @@ sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_err
     WIN32_FIND_DATAW entry;
     HANDLE find = INVALID_HANDLE_VALUE;
     wide_path all;
-    if (sav_os_is_folder(folder) && widen(&all, folder) && wcslen(all.units) + 3 < sizeof all.units / sizeof *all.units)
+    if (sav_os_is_folder(folder) && widen(&all, folder) &&
+        wcslen(all.units) + 3 < sizeof all.units / sizeof *all.units)
         find = FindFirstFileW(wcscat(all.units, L"/*"), &entry);
     if (find == INVALID_HANDLE_VALUE) return fail_system(err, folder, "list");
     bool ok = true;
@@ -277,20 +292,22 @@ sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_err
 sav_status sav_os_make_folder(const char *path, sav_error *err) {
     wide_path part;
     if (!widen(&part, path)) return fail_system(err, path, "make the folder");
-    for (wchar_t *p = part.units + 1; part.units[0] && *p; p++) { /* a parent that cannot be made is there (a drive, a share), … */
+    /* a parent that cannot be made is there (a drive, a share), … */
+    for (wchar_t *p = part.units + 1; part.units[0] && *p; p++) {
         if (*p != L'/' && *p != L'\\') continue;
         const wchar_t kept = *p;
         *p = L'\0';
         CreateDirectoryW(part.units, NULL);
         *p = kept;
     }
-    if (!CreateDirectoryW(part.units, NULL) && GetLastError() != ERROR_ALREADY_EXISTS && !sav_os_is_folder(path))
+    if (!CreateDirectoryW(part.units, NULL) && GetLastError() != ERROR_ALREADY_EXISTS &&
+        !sav_os_is_folder(path))
         return fail_system(err, path, "make the folder"); /* … or this says so */
     if (sav_os_is_folder(path)) return SAV_OK;
     return sav_fail(err, SAV_IO_ERROR, "%s: found a file; expected a folder or nothing", path);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 struct sav_os_file {
     HANDLE file;
@@ -301,7 +318,8 @@ static sav_status write_all(HANDLE file, const char *path, const void *bytes, si
     const char *p = bytes;
     while (length) {
         DWORD n = 0;
-        if (!WriteFile(file, p, (DWORD)sav_min(length, PIECE), &n, NULL)) return fail_system(err, path, "write");
+        if (!WriteFile(file, p, (DWORD)sav_min(length, PIECE), &n, NULL))
+            return fail_system(err, path, "write");
         p += n;
         length -= n;
     }
@@ -343,8 +361,10 @@ sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err) {
     sav_status status = SAV_OK;
     const char *kind = in_the_way(path);
     if (kind) {
-        status = sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path, kind);
-    } else if ((file->file = open_path(file->temporary, GENERIC_WRITE, CREATE_ALWAYS, 0)) == INVALID_HANDLE_VALUE) {
+        status =
+            sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path, kind);
+    } else if ((file->file = open_path(file->temporary, GENERIC_WRITE, CREATE_ALWAYS, 0)) ==
+               INVALID_HANDLE_VALUE) {
         fail_system(err, path, "write");
         status = SAV_IO_ERROR;
         if (err) err->status = status;
@@ -367,7 +387,8 @@ static bool rename_over(const char *from, const char *to) {
     if (!widen(&old, from) || !widen(&new, to)) return false;
     for (int i = 0; i < RENAME_TRIES; i++) {
         if (i) Sleep(RENAME_PAUSE_MS);
-        if (MoveFileExW(old.units, new.units, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH)) return true;
+        if (MoveFileExW(old.units, new.units, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+            return true;
         if (GetLastError() != ERROR_ACCESS_DENIED && GetLastError() != ERROR_SHARING_VIOLATION) break;
     }
     return false;
@@ -377,7 +398,8 @@ sav_status sav_os_commit(sav_os_file *file, sav_error *err) {
     sav_status status = SAV_OK;
     if (!FlushFileBuffers(file->file)) status = fail_system(err, file->path, "write to disk");
     if (!CloseHandle(file->file) && !status) status = fail_system(err, file->path, "close");
-    if (!status && !rename_over(file->temporary, file->path)) status = fail_system(err, file->path, "rename into place");
+    if (!status && !rename_over(file->temporary, file->path))
+        status = fail_system(err, file->path, "rename into place");
     if (status) sav_os_remove(file->temporary);
     file_free(file);
     return status;
@@ -411,7 +433,8 @@ sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_er
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
     }
     const char *kind = in_the_way(path);
-    *log = (sav_os_log){kind ? INVALID_HANDLE_VALUE : open_path(path, GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, 0), copy};
+    *log = (sav_os_log){
+        kind ? INVALID_HANDLE_VALUE : open_path(path, GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, 0), copy};
     sav_status status = SAV_OK;
     if (kind) {
         status = sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected a file", path, kind);
@@ -439,7 +462,8 @@ sav_status sav_os_log_size(sav_os_log *log, uint64_t *size, sav_error *err) {
 
 sav_status sav_os_log_truncate(sav_os_log *log, uint64_t size, sav_error *err) {
     LARGE_INTEGER at = {.QuadPart = (LONGLONG)size};
-    if (!SetFilePointerEx(log->file, at, NULL, FILE_BEGIN) || !SetEndOfFile(log->file)) return fail_system(err, log->path, "cut");
+    if (!SetFilePointerEx(log->file, at, NULL, FILE_BEGIN) || !SetEndOfFile(log->file))
+        return fail_system(err, log->path, "cut");
     return SAV_OK;
 }
 
@@ -461,9 +485,10 @@ void sav_os_log_close(sav_os_log *log) {
     sav_free(log);
 }
 
-/* ---- the program ------------------------------------------------------------------------------------------------- */
+/* ---- the program --------------------------------------------------------------------------------------- */
 
-/* What main gets is in the system's code page, which lacks most characters. The copy lives as long as the process. */
+/* What main gets is in the system's code page, which lacks most characters. The copy lives as long as the
+ * process. */
 char **sav_os_arguments(int *count, char **words) {
     int n = 0;
     wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &n);
@@ -492,7 +517,7 @@ bool sav_os_is_terminal(int descriptor) {
     return descriptor >= 0 && descriptor <= 2 && GetConsoleMode(GetStdHandle(streams[descriptor]), &mode);
 }
 
-/* ---- the machine ------------------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------------------- */
 
 double sav_os_seconds(void) {
     LARGE_INTEGER now, each;
@@ -508,17 +533,22 @@ static double seconds_of(FILETIME t) {
 
 double sav_os_cpu_seconds(void) {
     FILETIME made, ended, kernel, user;
-    return GetProcessTimes(GetCurrentProcess(), &made, &ended, &kernel, &user) ? seconds_of(kernel) + seconds_of(user) : 0;
+    return GetProcessTimes(GetCurrentProcess(), &made, &ended, &kernel, &user)
+               ? seconds_of(kernel) + seconds_of(user)
+               : 0;
 }
 
 double sav_os_thread_seconds(void) {
     FILETIME made, ended, kernel, user;
-    return GetThreadTimes(GetCurrentThread(), &made, &ended, &kernel, &user) ? seconds_of(kernel) + seconds_of(user) : 0;
+    return GetThreadTimes(GetCurrentThread(), &made, &ended, &kernel, &user)
+               ? seconds_of(kernel) + seconds_of(user)
+               : 0;
 }
 
 uint64_t sav_os_peak_bytes(void) {
     PROCESS_MEMORY_COUNTERS memory = {.cb = sizeof memory};
-    return K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory) ? memory.PeakWorkingSetSize : 0;
+    return K32GetProcessMemoryInfo(GetCurrentProcess(), &memory, sizeof memory) ? memory.PeakWorkingSetSize
+                                                                                : 0;
 }
 
 uint64_t sav_os_resident_bytes(void) {

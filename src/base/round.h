@@ -1,11 +1,12 @@
 /* round.h: one rounding from double to a storage type, and back from stored bits.
  *
- * An operation of the numeric contract computes in double and rounds its result once:  double -> R -> float (exact).
- * R is f32, bf16 or f16; a value of R travels in a float, which holds every number of all three. Going through float32 on
- * the way to bf16 or f16 would round twice and differ in about one of 20,000 results.
+ * An operation of the numeric contract computes in double and rounds its result once:  double -> R -> float
+ * (exact). R is f32, bf16 or f16; a value of R travels in a float, which holds every number of all three.
+ * Going through float32 on the way to bf16 or f16 would round twice and differ in about one of 20,000
+ * results.
  *
- * Round to nearest, ties to even; subnormals kept; overflow to infinity; NaN stays NaN; -0 stays -0. Needs the default
- * rounding mode, no flush-to-zero, and FLT_EVAL_METHOD == 0.
+ * Round to nearest, ties to even; subnormals kept; overflow to infinity; NaN stays NaN; -0 stays -0. Needs
+ * the default rounding mode, no flush-to-zero, and FLT_EVAL_METHOD == 0.
  */
 #ifndef SAV_BASE_ROUND_H
 #define SAV_BASE_ROUND_H
@@ -18,14 +19,14 @@
 #include "sav.h"
 
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
-#error "savs needs float and double arithmetic without excess precision (FLT_EVAL_METHOD == 0): use SSE2, not x87"
+#error "savs needs float and double arithmetic without excess precision (FLT_EVAL_METHOD 0): SSE2, not x87"
 #endif
 
 /* x to the grid with `kept` fraction bits, lowest normal exponent 2^low, first power out of range `over`.
  *
- * The addition rounds for us: in x + c with c = 1.5 * 2^(52 - kept) * 2^e, e the exponent of x, the last bit of the double
- * sum has the weight of the last bit of R, so hardware rounds x to R's grid, ties to even; taking c off again is exact.
- * Below the normal range e stops at `low`, which gives the subnormal grid. */
+ * The addition rounds for us: in x + c with c = 1.5 * 2^(52 - kept) * 2^e, e the exponent of x, the last bit
+ * of the double sum has the weight of the last bit of R, so hardware rounds x to R's grid, ties to even;
+ * taking c off again is exact. Below the normal range e stops at `low`, which gives the subnormal grid. */
 static inline double sav_round_grid(double x, double scale, double low, double over) {
     if (fabs(x) >= over) return copysign(HUGE_VAL, x);
     uint64_t bits;
@@ -35,7 +36,8 @@ static inline double sav_round_grid(double x, double scale, double low, double o
     memcpy(&power, &bits, sizeof power);
     if (power < low) power = low;
     const double c = scale * power;
-    const double r = copysign((x + c) - c, x); /* copysign: -0 and negatives that round to zero keep their sign */
+    /* copysign: -0 and negatives that round to zero keep their sign */
+    const double r = copysign((x + c) - c, x);
     return fabs(r) >= over ? copysign(HUGE_VAL, x) : r;
 }
 
@@ -58,7 +60,7 @@ static inline float sav_round(double x, sav_dtype type) {
     return type == SAV_BF16 ? sav_round_bf16(x) : type == SAV_F16 ? sav_round_f16(x) : sav_round_f32(x);
 }
 
-/* ---- stored bits ------------------------------------------------------------------------------------------------- */
+/* ---- stored bits --------------------------------------------------------------------------------------- */
 
 static inline float sav_widen_bf16(uint16_t stored) {
     const uint32_t bits = (uint32_t)stored << 16;
@@ -100,8 +102,7 @@ static inline uint16_t sav_narrow_f16(float x) {
     const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
     const uint32_t exponent = bits >> 23 & 255u, fraction = bits >> 13 & 0x3ffu;
     if (x != x) return (uint16_t)(sign | 0x7e00u | fraction);
-    if (exponent == 255)
-        return (uint16_t)(sign | 0x7c00u);
+    if (exponent == 255) return (uint16_t)(sign | 0x7c00u);
     if (exponent < 113) /* below 2^-14 */
         return (uint16_t)(sign | (uint32_t)(fabsf(x) * 0x1p+24f));
     return (uint16_t)(sign | (exponent - 112) << 10 | fraction);

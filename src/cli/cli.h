@@ -2,7 +2,8 @@
  *
  *   argv -> options.c -> sav_cli -> one of the commands -> stdout (results), stderr (messages), exit code
  *
- * A command is a function that fills an error or succeeds; main.c turns that into exit codes and the one line on stderr.
+ * A command is a function that fills an error or succeeds; main.c turns that into exit codes and the one line
+ * on stderr.
  */
 #ifndef SAV_CLI_H
 #define SAV_CLI_H
@@ -32,8 +33,8 @@ struct sav_cli {
     const sav_command *command;
     sav_console *console;
     const char *work; /* what the progress line says */
-    int code;    /* exit code of success: diff puts 1 there */
-    bool misuse; /* the failure is about the command line: exit 2 and a pointer to --help */
+    int code;         /* exit code of success: diff puts 1 there */
+    bool misuse;      /* the failure is about the command line: exit 2 and a pointer to --help */
 
     const char *model, *engine, *isa, *dtype, *pillow;
     const char *train, *test, *input, *data, *image_root, *question;
@@ -69,16 +70,19 @@ void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session);
 /* Can a file be written there? Asked before the long work. */
 sav_status sav_cli_try_file(const char *path, sav_error *err);
 /* Messages and, when given, the literal prompt that replaces their text; free both in any case. */
-sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt, sav_error *err);
+sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt,
+                               sav_error *err);
 
 /* ---- heads.c, predictions.c ---- */
 
 /* Fits with the options given, tells what a user should know of the examples and of the choice. */
 sav_status sav_cli_fit_heads(sav_heads **out, sav_cli *cli, const float *features, const char *const *labels,
                              const size_t shape[4], sav_dtype dtype, sav_error *err);
-sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err); /* --heads against L*H */
+/* --heads against L*H */
+sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err);
 void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads); /* a table for people */
-size_t sav_cli_depth(const sav_heads_view *heads);                  /* layers up to the deepest head that votes */
+/* layers up to the deepest head that votes */
+size_t sav_cli_depth(const sav_heads_view *heads);
 /* labels [count], of a test: those that no training example has are told. */
 void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *const *labels, size_t count);
 
@@ -87,24 +91,27 @@ typedef struct sav_predictions {
     const sav_heads *heads;
     const sav_heads_view *view;
     size_t min_margin;
-    int32_t *votes, *head_votes;      /* [C], [K] of the latest one */
-    size_t margin, winner;            /* of the latest one */
-    sav_text lines;                   /* predictions.jsonl */
-    const char **labels, **answers;   /* [room], the caller's and the heads' strings */
+    int32_t *votes, *head_votes;    /* [C], [K] of the latest one */
+    size_t margin, winner;          /* of the latest one */
+    sav_text lines;                 /* predictions.jsonl */
+    const char **labels, **answers; /* [room], the caller's and the heads' strings */
     size_t count, room;
     size_t near_ties, nan_cosines, tied_votes;
 } sav_predictions;
 
-sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin, sav_error *err);
+sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin,
+                                 sav_error *err);
 /* who: index, question_id, group, split, label; the rest is filled in here. */
 sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *tap, sav_error *err);
 /* Adds a sample of a list: the `take` of sav_encode_each. */
-sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap, sav_error *err);
+sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap,
+                                sav_error *err);
 /* The lines as one JSON array. */
 void sav_predictions_put_array(sav_text *out, const sav_predictions *p);
-/* After a failure among `total` samples: what is finished goes to the file, or without one (NULL) to standard output; the hint
- * of err says where it is and how to go on. Nothing happens when nothing is finished. */
-void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total, sav_error *err);
+/* After a failure among `total` samples: what is finished goes to the file, or without one (NULL) to standard
+ * output; the hint of err says where it is and how to go on. Nothing happens when nothing is finished. */
+void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total,
+                          sav_error *err);
 void sav_predictions_free(sav_predictions *p);
 
 /* metrics.json and the sentence about it. more: further members of the JSON object, or NULL. */

@@ -21,8 +21,8 @@ static void on_stop(int number) {
 
 void sav_console_catch(void) {
     static const int numbers[] = {SIGINT, SIGTERM};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (signal(numbers[i], on_stop) == SIG_IGN) signal(numbers[i], SIG_IGN); /* nohup and background jobs stay so */
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) /* nohup and background jobs stay so */
+        if (signal(numbers[i], on_stop) == SIG_IGN) signal(numbers[i], SIG_IGN);
 #ifdef SIGPIPE
     signal(SIGPIPE, SIG_DFL); /* a reader that went away ends the program without a word */
 #endif
@@ -37,7 +37,7 @@ sav_status sav_console_check(sav_error *err) {
     return sav_fail(err, SAV_STOPPED, "stopped by %s", stop_signal == SIGINT ? "Ctrl-C" : "SIGTERM");
 }
 
-/* ---- stderr ------------------------------------------------------------------------------------------------------ */
+/* ---- stderr -------------------------------------------------------------------------------------------- */
 
 void sav_console_open(sav_console *console) {
     *console = (sav_console){0};
@@ -98,7 +98,7 @@ void sav_console_close(sav_console *console, bool failed) {
     sav_text_free(&console->later);
 }
 
-/* ---- progress ---------------------------------------------------------------------------------------------------- */
+/* ---- progress ------------------------------------------------------------------------------------------ */
 
 void sav_console_begin(sav_console *console) {
     console->started = sav_os_seconds();
@@ -115,7 +115,8 @@ static void put_duration(char *out, size_t size, double seconds) {
         snprintf(out, size, "%lus", s);
 }
 
-void sav_console_progress(sav_console *console, const char *what, double done, size_t total, uint64_t tokens) {
+void sav_console_progress(sav_console *console, const char *what, double done, size_t total,
+                          uint64_t tokens) {
     if (console->quiet) return;
     const double now = sav_os_seconds(), spent = now - console->started;
     if (done >= (double)total && console->terminal) {
@@ -128,18 +129,19 @@ void sav_console_progress(sav_console *console, const char *what, double done, s
     char speed[40] = "";
     if (done > 0) put_duration(left, sizeof left, spent / done * ((double)total - done));
     if (tokens && spent > 0) snprintf(speed, sizeof speed, "%.0f tokens/s  ", (double)tokens / spent);
-    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s left%s", console->terminal ? "\r" : "", what, (size_t)done, total, speed, left,
-            console->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s left%s", console->terminal ? "\r" : "", what, (size_t)done,
+            total, speed, left, console->terminal ? "\033[K" : "\n");
     console->line_open = console->terminal;
     fflush(stderr);
 }
 
-/* ---- stdout ------------------------------------------------------------------------------------------------------ */
+/* ---- stdout -------------------------------------------------------------------------------------------- */
 
 sav_status sav_console_print(const sav_text *text, sav_error *err) {
     if (text->failed) return sav_fail(err, SAV_NO_MEMORY, "no memory for the result");
     errno = 0;
-    if ((text->length && fwrite(text->bytes, 1, text->length, stdout) != text->length) || fflush(stdout) != 0) {
+    if ((text->length && fwrite(text->bytes, 1, text->length, stdout) != text->length) ||
+        fflush(stdout) != 0) {
         sav_fail(err, SAV_IO_ERROR, "standard output: cannot write: %s", strerror(errno));
         clearerr(stdout);
         return SAV_IO_ERROR;

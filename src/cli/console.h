@@ -1,7 +1,7 @@
 /* console.h: the two streams of the program and the signals that stop it.
  *
- * stdout carries results alone and every byte of it must arrive; stderr carries progress and messages, which --quiet
- * silences, errors never.
+ * stdout carries results alone and every byte of it must arrive; stderr carries progress and messages, which
+ * --quiet silences, errors never.
  */
 #ifndef SAV_CONSOLE_H
 #define SAV_CONSOLE_H
@@ -10,14 +10,15 @@
 
 typedef struct sav_console {
     bool quiet;
-    bool terminal;     /* stderr is one: the progress line is rewritten */
-    bool line_open;    /* a progress line stands there without its line end */
-    size_t warnings;   /* told so far */
-    sav_text later;    /* warnings past the first three: told at the end, when all went well */
+    bool terminal;         /* stderr is one: the progress line is rewritten */
+    bool line_open;        /* a progress line stands there without its line end */
+    size_t warnings;       /* told so far */
+    sav_text later;        /* warnings past the first three: told at the end, when all went well */
     double started, shown; /* seconds: of the work in progress, and when the line was last written */
 } sav_console;
 
-/* Makes sure that the three streams exist, so that no file opened later becomes one of them; reads stderr's kind. */
+/* Makes sure that the three streams exist, so that no file opened later becomes one of them; reads stderr's
+ * kind. */
 void sav_console_open(sav_console *console);
 void sav_console_close(sav_console *console, bool failed); /* tells the warnings kept back */
 
@@ -25,18 +26,21 @@ void sav_console_close(sav_console *console, bool failed); /* tells the warnings
 void sav_console_say(sav_console *console, const char *format, ...) SAV_PRINTF(2, 3);
 /* "savs: warning: …"; what is past the third waits for the end, so that a failure has at most four lines. */
 void sav_console_warn(sav_console *console, const char *format, ...) SAV_PRINTF(2, 3);
-void sav_console_error(sav_console *console, const sav_error *err); /* one line, with its hint; not silenced */
+/* one line, with its hint; not silenced */
+void sav_console_error(sav_console *console, const sav_error *err);
 
-/* Samples done of total (a batch counts by its share), tokens so far, time left. `begin` restarts the clock. */
+/* Samples done of total (a batch counts by its share), tokens so far, time left. `begin` restarts the
+ * clock. */
 void sav_console_begin(sav_console *console);
 void sav_console_progress(sav_console *console, const char *what, double done, size_t total, uint64_t tokens);
 
 /* Results: written, flushed, and an error if they did not get there. */
 sav_status sav_console_print(const sav_text *text, sav_error *err);
 
-/* ---- signals ----------------------------------------------------------------------------------------------------- */
+/* ---- signals ------------------------------------------------------------------------------------------- */
 
-void sav_console_catch(void); /* SIGINT and SIGTERM from now on ask to stop; a second one ends the program at once */
+/* SIGINT and SIGTERM from now on ask to stop; a second one ends the program at once */
+void sav_console_catch(void);
 int sav_console_stopped(void); /* the signal that asked, or 0 */
 /* SAV_STOPPED with a message once a signal asked to stop. */
 sav_status sav_console_check(sav_error *err);

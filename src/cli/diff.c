@@ -9,9 +9,10 @@
 #include "tasks/compare.h"
 
 typedef struct verdict {
-    size_t different, first; /* stages that differ, and the first of them, one that both files have where there is one */
-    size_t missing;          /* of them, those that only one file has */
-    size_t widest;           /* stage with the largest rel-L2 among those compared */
+    /* stages that differ, and the first of them, one that both files have where there is one */
+    size_t different, first;
+    size_t missing; /* of them, those that only one file has */
+    size_t widest;  /* stage with the largest rel-L2 among those compared */
     double rel_l2;
 } verdict;
 
@@ -32,7 +33,7 @@ static verdict judge(const sav_comparison *c, double limit) {
     return v;
 }
 
-/* ---- for people -------------------------------------------------------------------------------------------------- */
+/* ---- for people ---------------------------------------------------------------------------------------- */
 
 static void put_stage(sav_text *out, const sav_compare_stage *s, bool truth) {
     sav_text_printf(out, "%-58s %-22s ", s->name, s->shape);
@@ -49,10 +50,11 @@ static void put_table(sav_text *out, const sav_comparison *c, bool truth) {
     bool header = false;
     for (size_t i = 0; i < sav_compare_count(c); i++) {
         const sav_compare_stage *s = sav_compare_at(c, i);
-        if (s->kind >= SAV_COMPARE_ONLY_A || (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth))) continue;
+        if (s->kind >= SAV_COMPARE_ONLY_A || (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth)))
+            continue;
         if (!header)
-            sav_text_printf(out, "%-58s %-22s %-22s %10s %10s%s\n", "stage", "shape", "elements that differ", "max |A-B|",
-                            "rel-L2", truth ? "  A to truth B to truth" : "");
+            sav_text_printf(out, "%-58s %-22s %-22s %10s %10s%s\n", "stage", "shape", "elements that differ",
+                            "max |A-B|", "rel-L2", truth ? "  A to truth B to truth" : "");
         header = true;
         put_stage(out, s, truth);
     }
@@ -64,10 +66,12 @@ static void put_missing(sav_text *out, const sav_comparison *c, sav_compare_kind
     size_t count = 0;
     for (size_t i = 0; i < sav_compare_count(c); i++) count += sav_compare_at(c, i)->kind == kind;
     if (!count) return;
-    sav_text_printf(out, "only in %s: %zu stage%s: ", kind == SAV_COMPARE_ONLY_A ? "A" : "B", count, count == 1 ? "" : "s");
+    sav_text_printf(out, "only in %s: %zu stage%s: ", kind == SAV_COMPARE_ONLY_A ? "A" : "B", count,
+                    count == 1 ? "" : "s");
     size_t named = 0;
     for (size_t i = 0; i < sav_compare_count(c) && named < NAMED; i++)
-        if (sav_compare_at(c, i)->kind == kind) sav_text_printf(out, "%s%s", named++ ? ", " : "", sav_compare_at(c, i)->name);
+        if (sav_compare_at(c, i)->kind == kind)
+            sav_text_printf(out, "%s%s", named++ ? ", " : "", sav_compare_at(c, i)->name);
     if (count > named) sav_text_printf(out, " and %zu more", count - named);
     sav_text_string(out, "\n");
 }
@@ -97,14 +101,15 @@ static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v
     }
 }
 
-/* ---- for programs ------------------------------------------------------------------------------------------------ */
+/* ---- for programs -------------------------------------------------------------------------------------- */
 
 static void put_json_stage(sav_text *out, const sav_compare_stage *s, double limit) {
     static const char *const kinds[] = {"equal", "values", "shapes", "only_a", "only_b"};
     sav_text_string(out, "{\"name\":");
     sav_json_put_string(out, s->name, strlen(s->name));
-    sav_text_printf(out, ",\"kind\":\"%s\",\"within\":%s,\"shape\":\"%s\",\"elements\":%zu,\"differ\":%zu,\"max_abs\":",
-                    kinds[s->kind], sav_compare_differs(s, limit) ? "false" : "true", s->shape, s->count, s->differ);
+    sav_text_printf(
+        out, ",\"kind\":\"%s\",\"within\":%s,\"shape\":\"%s\",\"elements\":%zu,\"differ\":%zu,\"max_abs\":",
+        kinds[s->kind], sav_compare_differs(s, limit) ? "false" : "true", s->shape, s->count, s->differ);
     sav_json_put_double(out, s->max_abs);
     sav_text_string(out, ",\"rel_l2\":");
     sav_json_put_double(out, s->rel_l2);
@@ -118,9 +123,11 @@ static void put_json_stage(sav_text *out, const sav_compare_stage *s, double lim
 }
 
 static void put_json(sav_text *out, const sav_comparison *c, const verdict *v, double limit) {
-    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu,\"first\":", v->different ? "false" : "true", v->different);
+    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu,\"first\":", v->different ? "false" : "true",
+                    v->different);
     if (v->different)
-        sav_json_put_string(out, sav_compare_at(c, v->first)->name, strlen(sav_compare_at(c, v->first)->name));
+        sav_json_put_string(out, sav_compare_at(c, v->first)->name,
+                            strlen(sav_compare_at(c, v->first)->name));
     else
         sav_text_string(out, "null");
     sav_text_string(out, ",\"stages\":[");
@@ -150,7 +157,8 @@ static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
     return status;
 }
 
-/* What the two are decides how they are compared: folders are stores; a fitted classifier is known by its tensors. */
+/* What the two are decides how they are compared: folders are stores; a fitted classifier is known by its
+ * tensors. */
 sav_status sav_cli_diff(sav_cli *cli, sav_error *err) {
     const char *a = cli->operands[0], *b = cli->operands[1];
     const bool stores = sav_os_is_folder(a) && sav_os_is_folder(b);

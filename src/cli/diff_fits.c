@@ -3,23 +3,27 @@
 #include "io/json.h"
 #include "tasks/compare_fits.h"
 
-/* ---- heads ------------------------------------------------------------------------------------------------------- */
+/* ---- heads --------------------------------------------------------------------------------------------- */
 
 static void put_heads(sav_text *out, const sav_heads_difference *d) {
-    sav_text_printf(out, "classes: %s\n", d->same_classes ? "the same" : "different names, order or numbers of examples");
-    sav_text_printf(out, "heads that vote: %zu in A, %zu in B, %zu in both%s\n", d->selected_a, d->selected_b, d->common,
-                    d->same_order ? ", in the same order" : "");
+    sav_text_printf(out, "classes: %s\n",
+                    d->same_classes ? "the same" : "different names, order or numbers of examples");
+    sav_text_printf(out, "heads that vote: %zu in A, %zu in B, %zu in both%s\n", d->selected_a, d->selected_b,
+                    d->common, d->same_order ? ", in the same order" : "");
     sav_text_printf(out, "head scores: %zu of %zu differ\n", d->scores_differ, d->scores);
-    sav_text_printf(out, "class means of the common heads: %zu of %zu elements differ, rel-L2 %.3g\n", d->means_differ, d->means,
-                    d->means_rel_l2);
+    sav_text_printf(out, "class means of the common heads: %zu of %zu elements differ, rel-L2 %.3g\n",
+                    d->means_differ, d->means, d->means_rel_l2);
 }
 
 static void put_heads_json(sav_text *out, const sav_heads_difference *d) {
-    sav_text_printf(out, "{\"equal\":%s,\"same_classes\":%s,\"heads_a\":%zu,\"heads_b\":%zu,\"heads_common\":%zu,\"same_order\":%s",
-                    d->equal ? "true" : "false", d->same_classes ? "true" : "false", d->selected_a, d->selected_b, d->common,
-                    d->same_order ? "true" : "false");
-    sav_text_printf(out, ",\"scores\":%zu,\"scores_differ\":%zu,\"means\":%zu,\"means_differ\":%zu,\"means_rel_l2\":", d->scores,
-                    d->scores_differ, d->means, d->means_differ);
+    sav_text_printf(out,
+                    "{\"equal\":%s,\"same_classes\":%s,\"heads_a\":%zu,\"heads_b\":%zu,\"heads_common\":%zu,"
+                    "\"same_order\":%s",
+                    d->equal ? "true" : "false", d->same_classes ? "true" : "false", d->selected_a,
+                    d->selected_b, d->common, d->same_order ? "true" : "false");
+    sav_text_printf(
+        out, ",\"scores\":%zu,\"scores_differ\":%zu,\"means\":%zu,\"means_differ\":%zu,\"means_rel_l2\":",
+        d->scores, d->scores_differ, d->means, d->means_differ);
     sav_json_put_double(out, d->means_rel_l2);
     sav_text_string(out, "}");
 }
@@ -51,11 +55,13 @@ sav_status sav_cli_diff_heads(sav_cli *cli, sav_error *err) {
     return status;
 }
 
-/* ---- stores ------------------------------------------------------------------------------------------------------ */
+/* ---- stores -------------------------------------------------------------------------------------------- */
 
 static void put_stores(sav_text *out, const sav_stores_difference *d) {
-    sav_text_printf(out, "rows: %zu in A, %zu in B; %zu differ, rel-L2 %.3g", d->rows_a, d->rows_b, d->rows_differ, d->rel_l2);
-    if (d->samples_differ) sav_text_printf(out, "; %zu are of another sample, model, engine or type", d->samples_differ);
+    sav_text_printf(out, "rows: %zu in A, %zu in B; %zu differ, rel-L2 %.3g", d->rows_a, d->rows_b,
+                    d->rows_differ, d->rel_l2);
+    if (d->samples_differ)
+        sav_text_printf(out, "; %zu are of another sample, model, engine or type", d->samples_differ);
     sav_text_string(out, "\n");
     if (!d->fitted) {
         sav_text_string(out, "no labels: no heads, no votes\n");
@@ -63,18 +69,21 @@ static void put_stores(sav_text *out, const sav_stores_difference *d) {
     }
     sav_text_printf(out, "each fitted with %zu heads on its own rows:\n", d->heads_asked);
     put_heads(out, &d->heads);
-    sav_text_printf(out, "votes of equal heads: %zu of %zu differ\npredictions of these rows: %zu flipped\n", d->votes_differ,
-                    d->votes, d->flipped);
+    sav_text_printf(out, "votes of equal heads: %zu of %zu differ\npredictions of these rows: %zu flipped\n",
+                    d->votes_differ, d->votes, d->flipped);
 }
 
 static void put_stores_json(sav_text *out, const sav_stores_difference *d) {
-    sav_text_printf(out, "{\"equal\":%s,\"rows_a\":%zu,\"rows_b\":%zu,\"rows_differ\":%zu,\"samples_differ\":%zu,\"rel_l2\":",
-                    d->equal ? "true" : "false", d->rows_a, d->rows_b, d->rows_differ, d->samples_differ);
+    sav_text_printf(
+        out,
+        "{\"equal\":%s,\"rows_a\":%zu,\"rows_b\":%zu,\"rows_differ\":%zu,\"samples_differ\":%zu,\"rel_l2\":",
+        d->equal ? "true" : "false", d->rows_a, d->rows_b, d->rows_differ, d->samples_differ);
     sav_json_put_double(out, d->rel_l2);
     if (d->fitted) {
         sav_text_string(out, ",\"heads\":");
         put_heads_json(out, &d->heads);
-        sav_text_printf(out, ",\"votes\":%zu,\"votes_differ\":%zu,\"flipped\":%zu", d->votes, d->votes_differ, d->flipped);
+        sav_text_printf(out, ",\"votes\":%zu,\"votes_differ\":%zu,\"flipped\":%zu", d->votes, d->votes_differ,
+                        d->flipped);
     }
     sav_text_string(out, "}");
 }

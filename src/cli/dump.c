@@ -9,7 +9,8 @@
 
 enum { PROMPT_LIMIT = 1 << 26 }; /* bytes of a literal prompt */
 
-sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt, sav_error *err) {
+sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt,
+                               sav_error *err) {
     size_t length;
     *chat = NULL;
     *literal = NULL;
@@ -38,14 +39,18 @@ static sav_status dump(sav_cli *cli, const sav_chat *chat, sav_dump_file *file, 
     const sav_sink sink = {take, &inner};
     status = sav_dump(session, &chat->prompt, &sink, err);
     if (!status && sav_dump_file_count(file) == 0)
-        status = sav_fail(err, SAV_BAD_INPUT, "--stages %s: no stage of this forward has such a name", cli->stages);
+        status = sav_fail(err, SAV_BAD_INPUT, "--stages %s: no stage of this forward has such a name",
+                          cli->stages);
     const sav_session_info *info = sav_session_describe(session);
     char pillow[16];
     snprintf(pillow, sizeof pillow, "%d", info->pillow);
-    const sav_dump_origin origin = {info->engine, sav_storage_name(info->dtype), pillow, sav_model_describe(model)->sha256};
+    const sav_dump_origin origin = {info->engine, sav_storage_name(info->dtype), pillow,
+                                    sav_model_describe(model)->sha256};
     if (!status) status = sav_dump_file_write(file, cli->out, &origin, err);
     if (!status) sav_cli_tell_turned(cli, session);
-    if (!status) sav_console_say(cli->console, "%s: %zu stages of %zu tokens", cli->out, sav_dump_file_count(file), info->tokens);
+    if (!status)
+        sav_console_say(cli->console, "%s: %zu stages of %zu tokens", cli->out, sav_dump_file_count(file),
+                        info->tokens);
     sav_cli_close_session(model, session);
     return status;
 }

@@ -1,4 +1,5 @@
-/* encode.c: `savs encode`: a list's features into a store, one forward a sample; what is there already is kept. */
+/* encode.c: `savs encode`: a list's features into a store, one forward a sample; what is there already is
+ * kept. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,11 +8,12 @@
 static void put_report(sav_text *out, const sav_cli *cli, const sav_list *list, const sav_encode_report *r) {
     const size_t rows = r->forwarded + r->copied + r->present;
     if (cli->json)
-        sav_text_printf(out, "{\"rows\":%zu,\"forwarded\":%zu,\"copied\":%zu,\"present\":%zu,\"left_out\":%zu}\n", rows,
-                        r->forwarded, r->copied, r->present, list->bad.count);
+        sav_text_printf(out,
+                        "{\"rows\":%zu,\"forwarded\":%zu,\"copied\":%zu,\"present\":%zu,\"left_out\":%zu}\n",
+                        rows, r->forwarded, r->copied, r->present, list->bad.count);
     else
-        sav_text_printf(out, "%s: %zu rows: %zu computed, %zu equal to another sample, %zu there before\n", cli->store, rows,
-                        r->forwarded, r->copied, r->present);
+        sav_text_printf(out, "%s: %zu rows: %zu computed, %zu equal to another sample, %zu there before\n",
+                        cli->store, rows, r->forwarded, r->copied, r->present);
 }
 
 static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report, sav_error *err) {
@@ -20,7 +22,8 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
     sav_text pixels = {0};
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
-    sav_text_printf(&pixels, "pillow %d%s", sav_session_describe(session)->pillow, cli->exif_rotate ? ", turned by EXIF" : "");
+    sav_text_printf(&pixels, "pillow %d%s", sav_session_describe(session)->pillow,
+                    cli->exif_rotate ? ", turned by EXIF" : "");
     if (cli->min_pixels) sav_text_printf(&pixels, ", at least %zu", cli->min_pixels);
     if (cli->max_pixels) sav_text_printf(&pixels, ", at most %zu", cli->max_pixels);
     const sav_encoder encoder = sav_cli_encoder(cli, model, session, "encode");
@@ -41,11 +44,13 @@ sav_status sav_cli_encode(sav_cli *cli, sav_error *err) {
     const size_t bad = list->bad.count;
     status = encode(cli, list, &report, err);
     if (status == SAV_STOPPED)
-        sav_hint(err, "%zu rows are in %s; the same command goes on", report.present + report.copied + report.forwarded + report.ahead, cli->store);
+        sav_hint(err, "%zu rows are in %s; the same command goes on",
+                 report.present + report.copied + report.forwarded + report.ahead, cli->store);
     if (!status) {
         sav_cli_tell_left_out(cli, list, bad);
         if (report.strangers)
-            sav_console_warn(cli->console, "%s: %zu rows are of samples that this list does not have", cli->store, report.strangers);
+            sav_console_warn(cli->console, "%s: %zu rows are of samples that this list does not have",
+                             cli->store, report.strangers);
         put_report(&out, cli, list, &report);
         status = sav_console_print(&out, err);
     }

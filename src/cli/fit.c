@@ -13,7 +13,9 @@ static sav_status draw_shots(sav_cli *cli, sav_feature_set *set, sav_error *err)
     sav_status status = sav_sample_shots(keep, &few, set->labels, set->count, cli->shots, cli->seed, err);
     for (size_t i = 0; i < set->count && !status; i++)
         if (!keep[i]) set->labels[i] = NULL;
-    if (!status && few) sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few, cli->shots);
+    if (!status && few)
+        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
+                         cli->shots);
     sav_free(keep);
     return status;
 }
@@ -34,13 +36,14 @@ static void put_json(sav_text *out, const sav_heads_view *v, const char *path) {
         sav_json_put_double(out, (double)v->head_scores[(size_t)l * v->heads + (size_t)h]);
         sav_text_string(out, "}");
     }
-    sav_text_printf(out, "],\"n_head_scoring\":%zu,\"cut\":{\"count\":%d,\"next\":", v->scored, (int)v->cut_count);
+    sav_text_printf(out, "],\"n_head_scoring\":%zu,\"cut\":{\"count\":%d,\"next\":", v->scored,
+                    (int)v->cut_count);
     if (v->cut_next < 0)
         sav_text_string(out, "null");
     else
         sav_text_printf(out, "%d", (int)v->cut_next);
-    sav_text_printf(out, ",\"tied\":%zu,\"taken\":%zu},\"near_ties\":%zu,\"nan_cosines\":%zu}\n", v->cut_tied, v->cut_taken,
-                    v->near_ties, v->nan_cosines);
+    sav_text_printf(out, ",\"tied\":%zu,\"taken\":%zu},\"near_ties\":%zu,\"nan_cosines\":%zu}\n", v->cut_tied,
+                    v->cut_taken, v->near_ties, v->nan_cosines);
 }
 
 static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {

@@ -9,7 +9,8 @@ enum { DEFAULT_HEADS = 20 };
 sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err) {
     const size_t wanted = cli->heads ? cli->heads : DEFAULT_HEADS;
     if (wanted <= L * H) return SAV_OK;
-    sav_fail(err, SAV_BAD_INPUT, "--heads %zu: the model has %zu heads (%zu layers of %zu)", wanted, L * H, L, H);
+    sav_fail(err, SAV_BAD_INPUT, "--heads %zu: the model has %zu heads (%zu layers of %zu)", wanted, L * H, L,
+             H);
     sav_hint(err, "ask for fewer with --heads");
     return SAV_BAD_INPUT;
 }
@@ -23,10 +24,13 @@ static void tell_lonely(sav_cli *cli, const sav_heads_view *heads) {
             first = c;
         }
     if (lonely == 1)
-        sav_console_warn(cli->console, "class \"%s\" has one example: its score in the choice of heads is vacuous",
+        sav_console_warn(cli->console,
+                         "class \"%s\" has one example: its score in the choice of heads is vacuous",
                          heads->class_names[first]);
     else if (lonely)
-        sav_console_warn(cli->console, "%zu classes, \"%s\" the first, have one example: their scores in the choice of heads are vacuous",
+        sav_console_warn(cli->console,
+                         "%zu classes, \"%s\" the first, have one example: their scores in the choice of "
+                         "heads are vacuous",
                          lonely, heads->class_names[first]);
     if (heads->nan_cosines)
         sav_console_warn(cli->console, "%zu cosines of the training examples are NaN", heads->nan_cosines);
@@ -54,7 +58,9 @@ size_t sav_cli_depth(const sav_heads_view *heads) {
 
 void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads) {
     enum { COLUMNS = 4 };
-    sav_text_printf(out, "%zu of %zu heads vote on %zu classes (layer.head and the share of examples it puts into their class):\n",
+    sav_text_printf(out,
+                    "%zu of %zu heads vote on %zu classes (layer.head and the share of examples it puts into "
+                    "their class):\n",
                     heads->selected, heads->layers * heads->heads, heads->classes);
     for (size_t k = 0; k < heads->selected; k++) {
         const size_t l = (size_t)heads->top_heads[2 * k], h = (size_t)heads->top_heads[2 * k + 1];
@@ -62,8 +68,10 @@ void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads) {
                         k % COLUMNS == COLUMNS - 1 || k + 1 == heads->selected ? "\n" : "   ");
     }
     if (heads->cut_tied > heads->cut_taken)
-        sav_text_printf(out, "the cut is ambiguous: %zu heads share the last score, %zu of them vote (later layers first)\n",
-                        heads->cut_tied, heads->cut_taken);
+        sav_text_printf(
+            out,
+            "the cut is ambiguous: %zu heads share the last score, %zu of them vote (later layers first)\n",
+            heads->cut_tied, heads->cut_taken);
 }
 
 void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *const *labels, size_t count) {
@@ -71,11 +79,13 @@ void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *
     const char *first = NULL;
     for (size_t i = 0; i < count; i++) {
         bool known = labels[i] == NULL;
-        for (size_t c = 0; c < heads->classes && !known; c++) known = strcmp(labels[i], heads->class_names[c]) == 0;
+        for (size_t c = 0; c < heads->classes && !known; c++)
+            known = strcmp(labels[i], heads->class_names[c]) == 0;
         if (!known && unseen++ == 0) first = labels[i];
     }
     if (unseen)
         sav_console_warn(cli->console,
-                         "%zu of %zu test samples have a label that no training example has, \"%s\" the first: they count as wrong",
+                         "%zu of %zu test samples have a label that no training example has, \"%s\" the "
+                         "first: they count as wrong",
                          unseen, count, first);
 }

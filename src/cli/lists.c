@@ -20,7 +20,8 @@ sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, boo
     sav_status status = sav_list_read(out, path, &options, err);
     if (status) return status;
     tell_notes(cli, &(*out)->warnings, "");
-    if ((*out)->bad.count) sav_console_warn(cli->console, "%s: %zu bad records left out", (*out)->name, (*out)->bad.count);
+    if ((*out)->bad.count)
+        sav_console_warn(cli->console, "%s: %zu bad records left out", (*out)->name, (*out)->bad.count);
     tell_notes(cli, &(*out)->bad, "left out: ");
     return SAV_OK;
 }

@@ -1,6 +1,7 @@
 /* main.c: the program `savs`: a table of commands, help, version, exit codes.
  *
- *   savs COMMAND options -> command -> 0 success | 1 failure | 2 wrong command line | 130, 143 stopped by a signal
+ *   savs COMMAND options -> command -> 0 success | 1 failure | 2 wrong command line | 130,
+ *       143 stopped by a signal
  *
  * diff ends as cmp(1) does: 0 equal, 1 different, 2 trouble.
  */
@@ -23,36 +24,47 @@ char *openblas_get_config(void);
 #define LIST_OPTIONS "data image-root question skip-bad"
 
 static const sav_command COMMANDS[] = {
-    {"run", "--model DIR --train LIST --test LIST --out DIR [options]", "encode, select heads, classify, score: the main job",
+    {"run", "--model DIR --train LIST --test LIST --out DIR [options]",
+     "encode, select heads, classify, score: the main job",
      "savs run --model llava --train train.jsonl --test test.jsonl --out out/",
-     MODEL_OPTIONS " " LIST_OPTIONS " train test out heads validation shots seed min-margin", "model train test out", 0, 1,
-     sav_cli_run},
-    {"encode", "--model DIR --input LIST --store DIR [options]", "one forward a sample, appended to a feature store; resumes",
-     "savs encode --model llava --input train.jsonl --store train.store", MODEL_OPTIONS " " LIST_OPTIONS " input store",
-     "model input store", 0, 1, sav_cli_encode},
-    {"fit", "--store DIR --out FILE [options]", "class means, head scores, selection from a store; no model needed",
-     "savs fit --store train.store --out sav.safetensors", "store out heads validation shots seed threads", "store out", 0, 1,
-     sav_cli_fit},
+     MODEL_OPTIONS " " LIST_OPTIONS " train test out heads validation shots seed min-margin",
+     "model train test out", 0, 1, sav_cli_run},
+    {"encode", "--model DIR --input LIST --store DIR [options]",
+     "one forward a sample, appended to a feature store; resumes",
+     "savs encode --model llava --input train.jsonl --store train.store",
+     MODEL_OPTIONS " " LIST_OPTIONS " input store", "model input store", 0, 1, sav_cli_encode},
+    {"fit", "--store DIR --out FILE [options]",
+     "class means, head scores, selection from a store; no model needed",
+     "savs fit --store train.store --out sav.safetensors", "store out heads validation shots seed threads",
+     "store out", 0, 1, sav_cli_fit},
     {"predict", "--sav FILE (--model DIR (--input LIST | --image F… [--question T]) | --store DIR) [options]",
      "vote; with a model it runs only as deep as the deepest selected head",
      "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
      MODEL_OPTIONS " " LIST_OPTIONS " sav input image store out min-margin", "sav", 0, 1, sav_cli_predict},
     {"info", "--model DIR [--verify] [options]", "family, sizes, tensors, memory; --verify reads every byte",
-     "savs info --model llava --verify", "model engine dtype isa threads memory min-pixels max-pixels verify", "model", 0, 1, sav_cli_info},
+     "savs info --model llava --verify", "model engine dtype isa threads memory min-pixels max-pixels verify",
+     "model", 0, 1, sav_cli_info},
     {"show tokens", "--model DIR (--text F | --messages F | --prompt F) [options]", "ids with their pieces",
-     "savs show tokens --model llava --text question.txt", "model text messages prompt", "model", 0, 1, sav_cli_show_tokens},
+     "savs show tokens --model llava --text question.txt", "model text messages prompt", "model", 0, 1,
+     sav_cli_show_tokens},
     {"show pixels", "--model DIR (--image F… | --messages F) [--out DIR] [options]",
-     "sizes, grids, token counts; with --out the tiles or the resized picture as PNG", "savs show pixels --model llava --image cat.jpg --out tiles/",
+     "sizes, grids, token counts; with --out the tiles or the resized picture as PNG",
+     "savs show pixels --model llava --image cat.jpg --out tiles/",
      "model image messages out pillow min-pixels max-pixels exif-rotate", "model", 0, 1, sav_cli_show_pixels},
     {"show samples", "--input LIST [options]", "what a list says, one JSON line a sample",
      "savs show samples --input test.jsonl", "input " LIST_OPTIONS, "input", 0, 1, sav_cli_show_samples},
-    {"dump", "--model DIR --messages F --out F [options]", "every stage of one forward, under the names of PyTorch's modules",
+    {"dump", "--model DIR --messages F --out F [options]",
+     "every stage of one forward, under the names of PyTorch's modules",
      "savs dump --model llava --messages chat.json --out mine.safetensors --engine exact",
      MODEL_OPTIONS " messages prompt out stages", "model messages out", 0, 1, sav_cli_dump},
-    {"quantize", "--model DIR --out DIR [options]", "int8 weights: a model folder a bit over half its size, for the int8 engine",
-     "savs quantize --model llava --out llava-int8", "model out vision group threads", "model out", 0, 1, sav_cli_quantize},
-    {"diff", "A B [options]", "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
-     "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2 heads", "", 2, 2, sav_cli_diff},
+    {"quantize", "--model DIR --out DIR [options]",
+     "int8 weights: a model folder a bit over half its size, for the int8 engine",
+     "savs quantize --model llava --out llava-int8", "model out vision group threads", "model out", 0, 1,
+     sav_cli_quantize},
+    {"diff", "A B [options]",
+     "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
+     "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5", "truth max-rel-l2 heads", "", 2, 2,
+     sav_cli_diff},
     {"bench", "--model DIR [--tokens N] [--image-size HxW] [options]",
      "where a forward's time goes: seconds, Gflop/s, share of the measured peak, stage by stage",
      "savs bench --model llava --tokens 64 --image-size 480x640 --threads 1",
@@ -61,14 +73,15 @@ static const sav_command COMMANDS[] = {
 
 enum { COMMAND_COUNT = sizeof COMMANDS / sizeof *COMMANDS, USAGE = 2 };
 
-/* ---- help -------------------------------------------------------------------------------------------------------- */
+/* ---- help ---------------------------------------------------------------------------------------------- */
 
 static void put_commands(sav_text *out) {
     sav_text_string(out, "usage: savs COMMAND [options]\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         if (strncmp(COMMANDS[i].name, "show ", 5) != 0)
             sav_text_printf(out, "  %-14s %s\n", COMMANDS[i].name, COMMANDS[i].summary);
-    sav_text_string(out, "  show ...       what a model sees: show tokens, show pixels, show samples\n"); /* one line: 12 in all */
+    /* one line: 12 in all */
+    sav_text_string(out, "  show ...       what a model sees: show tokens, show pixels, show samples\n");
     sav_text_string(out, "savs COMMAND --help: its options and an example; savs --version\n");
 }
 
@@ -103,7 +116,7 @@ static sav_status print_help(const sav_command *command, sav_error *err) {
     return status;
 }
 
-/* ---- which command ----------------------------------------------------------------------------------------------- */
+/* ---- which command ------------------------------------------------------------------------------------- */
 
 /* The command that the first words name, and how many words that took. */
 static const sav_command *find_command(int *used, int count, char **words) {
@@ -118,7 +131,8 @@ static const sav_command *find_command(int *used, int count, char **words) {
     return NULL;
 }
 
-/* What to say when no command has that name: the nearest one, or the second words that the first one takes. */
+/* What to say when no command has that name: the nearest one, or the second words that the first one
+ * takes. */
 static void put_unknown(const char *const *words, int count) {
     sav_text names = {0}, kinds = {0};
     char room[64];
@@ -133,8 +147,8 @@ static void put_unknown(const char *const *words, int count) {
     const char *near = names.bytes ? sav_options_nearest(room, sizeof room, words[0], names.bytes) : NULL;
     sav_error line;
     if (kinds.length)
-        sav_fail(&line, SAV_BAD_INPUT, "%s%s%s: expected %s %s", words[0], count > 1 ? " " : "", count > 1 ? words[1] : "",
-                 words[0], kinds.bytes);
+        sav_fail(&line, SAV_BAD_INPUT, "%s%s%s: expected %s %s", words[0], count > 1 ? " " : "",
+                 count > 1 ? words[1] : "", words[0], kinds.bytes);
     else if (near)
         sav_fail(&line, SAV_BAD_INPUT, "unknown command %.60s; did you mean %s?", words[0], near);
     else
@@ -145,7 +159,7 @@ static void put_unknown(const char *const *words, int count) {
     sav_text_free(&kinds);
 }
 
-/* ---- one command ------------------------------------------------------------------------------------------------- */
+/* ---- one command --------------------------------------------------------------------------------------- */
 
 sav_status sav_cli_misuse(sav_cli *cli, sav_error *err, const char *format, ...) {
     char text[sizeof err->message];
@@ -177,8 +191,8 @@ static int run_command(const sav_command *command, int count, char **words) {
         status = command->run(&cli, &err);
     if (status) sav_console_error(&console, &err);
     if (cli.misuse)
-        fprintf(stderr, "usage: savs %s %s\nsavs %s --help: its options and an example\n", command->name, command->usage,
-                command->name);
+        fprintf(stderr, "usage: savs %s %s\nsavs %s --help: its options and an example\n", command->name,
+                command->usage, command->name);
     sav_console_close(&console, status != SAV_OK);
     sav_options_free(&cli);
     return exit_code(&cli, status);

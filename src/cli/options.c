@@ -11,7 +11,7 @@
 #include "tasks/engines.h"
 #include "tasks/formats.h"
 
-/* ---- the table --------------------------------------------------------------------------------------------------- */
+/* ---- the table ----------------------------------------------------------------------------------------- */
 
 typedef enum kind {
     FLAG,   /* bool, no value */
@@ -32,7 +32,7 @@ typedef enum kind {
 typedef struct option {
     const char *name;
     kind kind;
-    size_t at; /* offset of its value in sav_cli */
+    size_t at;         /* offset of its value in sav_cli */
     const char *value; /* how the help shows the value */
     const char *help;
 } option;
@@ -41,11 +41,13 @@ typedef struct option {
 
 static const option OPTIONS[] = {
     {"model", TEXT, AT(model), "DIR", "a Hugging Face model folder, as downloaded"},
-    {"engine", ENGINE, AT(engine), "NAME", "how numbers are computed; the first is the default, int8 for its folders"},
+    {"engine", ENGINE, AT(engine), "NAME",
+     "how numbers are computed; the first is the default, int8 for its folders"},
     {"dtype", CHOICE, AT(dtype), "f32|bf16|f16", "storage type of the exact engine"},
     {"isa", ISA, AT(isa), "NAME", "force a kernel variant"},
     {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
-    {"memory", SIZE, AT(memory), "SIZE", "most memory to use, 800M or 4G; weights are streamed when they exceed it"},
+    {"memory", SIZE, AT(memory), "SIZE",
+     "most memory to use, 800M or 4G; weights are streamed when they exceed it"},
     {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
     {"min-pixels", COUNT, AT(min_pixels), "N", "least pixels of a resized picture (Qwen-VL families)"},
     {"max-pixels", COUNT, AT(max_pixels), "N", "most pixels of a resized picture (Qwen-VL families)"},
@@ -60,14 +62,16 @@ static const option OPTIONS[] = {
     {"skip-bad", FLAG, AT(skip_bad), NULL, "leave out bad lines and unreadable pictures, and list them"},
     {"exif-rotate", FLAG, AT(exif_rotate), NULL, "turn pictures as their EXIF orientation says"},
     {"heads", COUNT, AT(heads), "K", "how many heads vote; default 20"},
-    {"validation", SHARE, AT(validation), "FRACTION", "score heads on this share of each class, means from the rest"},
+    {"validation", SHARE, AT(validation), "FRACTION",
+     "score heads on this share of each class, means from the rest"},
     {"min-margin", NUMBER, AT(min_margin), "M", "predict null below this margin of votes"},
     {"image", FILES, AT(images), "F…", "pictures of one question"},
     {"store", TEXT, AT(store), "DIR", "a feature store"},
     {"sav", TEXT, AT(sav), "FILE", "a fitted sav.safetensors"},
     {"out", TEXT, AT(out), "PATH", "where results go"},
     {"vision", CHOICE, AT(vision), "bf16|int8", "bf16: the vision tower stays as it is; default int8"},
-    {"group", CHOICE, AT(group), "32|64|128", "weights that share a scale; default 128, fewer are closer and slower"},
+    {"group", CHOICE, AT(group), "32|64|128",
+     "weights that share a scale; default 128, fewer are closer and slower"},
     {"messages", TEXT, AT(messages), "F", "Hugging Face chat JSON"},
     {"prompt", TEXT, AT(prompt), "F", "a literal prompt, placeholders included"},
     {"text", TEXT, AT(text), "F", "a file's bytes alone, no chat layout"},
@@ -75,8 +79,10 @@ static const option OPTIONS[] = {
     {"truth", TEXT, AT(truth), "F64", "adds both files' distances from this one"},
     {"max-rel-l2", LIMIT, AT(max_rel_l2), "X", "equal means: every stage within X"},
     {"tokens", COUNT, AT(tokens), "N", "of text in the prompt; default 256"},
-    {"image-size", TEXT, AT(image_size), "HxW", "a picture of noise, height x width, stands in front of the text"},
-    {"rounds", COUNT, AT(rounds), "N", "forwards to take the median of, behind one to warm up; at most 64; default 3"},
+    {"image-size", TEXT, AT(image_size), "HxW",
+     "a picture of noise, height x width, stands in front of the text"},
+    {"rounds", COUNT, AT(rounds), "N",
+     "forwards to take the median of, behind one to warm up; at most 64; default 3"},
     {"verify", FLAG, AT(verify), NULL, "read every byte, digest whole files, test the kernels"},
     {"json", FLAG, AT(json), NULL, "one JSON document on standard output"},
     {"quiet", FLAG, AT(quiet), NULL, "no progress, no messages"},
@@ -85,7 +91,7 @@ static const option OPTIONS[] = {
 
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------------- */
 
 /* Is word one of names (separated by `between`)? */
 static bool listed(const char *names, const char *word, size_t length, char between) {
@@ -103,7 +109,8 @@ static bool offered(const sav_command *command, const char *name) {
     return listed(command->options, name, strlen(name), ' ') || listed(everywhere, name, strlen(name), ' ');
 }
 
-/* Letters inserted, deleted, changed or swapped with their neighbour on the way from a to b (restricted Damerau distance). */
+/* Letters inserted, deleted, changed or swapped with their neighbour on the way from a to b (restricted
+ * Damerau distance). */
 static size_t distance(const char *a, size_t n, const char *b, size_t m) {
     enum { MOST = 31 };
     size_t rows[3][MOST + 1];
@@ -156,9 +163,10 @@ static sav_status unknown(sav_cli *cli, const char *word, size_t length, sav_err
     return SAV_BAD_INPUT;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
-static sav_status bad_value(sav_cli *cli, const option *o, const char *value, const char *expected, sav_error *err) {
+static sav_status bad_value(sav_cli *cli, const option *o, const char *value, const char *expected,
+                            sav_error *err) {
     return sav_cli_misuse(cli, err, "--%s %.80s: expected %s", o->name, value, expected);
 }
 
@@ -194,11 +202,13 @@ static bool read_size(uint64_t *out, const char *text) {
     return true;
 }
 
-static sav_status set_format(sav_cli *cli, const option *o, const char *value, const char **place, sav_error *err) {
+static sav_status set_format(sav_cli *cli, const option *o, const char *value, const char **place,
+                             sav_error *err) {
     if (!sav_format_find(value)) {
         sav_text names = {0};
         sav_format_names(&names);
-        sav_cli_misuse(cli, err, "--%s %.80s: expected one of %s", o->name, value, names.failed ? "its names" : names.bytes);
+        sav_cli_misuse(cli, err, "--%s %.80s: expected one of %s", o->name, value,
+                       names.failed ? "its names" : names.bytes);
         sav_text_free(&names);
         return SAV_BAD_INPUT;
     }
@@ -206,7 +216,8 @@ static sav_status set_format(sav_cli *cli, const option *o, const char *value, c
     return SAV_OK;
 }
 
-static sav_status set_kernels(sav_cli *cli, const option *o, const char *value, const char **place, sav_error *err) {
+static sav_status set_kernels(sav_cli *cli, const option *o, const char *value, const char **place,
+                              sav_error *err) {
     sav_text names = {0};
     sav_status status = SAV_OK;
     sav_engines_names(&names, o->kind == ISA);
@@ -235,11 +246,13 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
     case COUNT:
     case NUMBER:
         if (!read_whole(&whole, value, o->kind == COUNT, INT_MAX))
-            return bad_value(cli, o, value, o->kind == COUNT ? "a whole number from 1" : "a whole number from 0", err);
+            return bad_value(cli, o, value,
+                             o->kind == COUNT ? "a whole number from 1" : "a whole number from 0", err);
         *(size_t *)place = (size_t)whole;
         return SAV_OK;
     case SEED:
-        if (!read_whole(place, value, 0, UINT64_MAX)) return bad_value(cli, o, value, "a whole number from 0", err);
+        if (!read_whole(place, value, 0, UINT64_MAX))
+            return bad_value(cli, o, value, "a whole number from 0", err);
         return SAV_OK;
     case SHARE:
         if (!read_real(&real, value) || real <= 0 || real >= 1)
@@ -247,7 +260,8 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
         *(double *)place = real;
         return SAV_OK;
     case SIZE:
-        if (!read_size(place, value)) return bad_value(cli, o, value, "a number of bytes, or one with K, M, G or T: 800M, 4G", err);
+        if (!read_size(place, value))
+            return bad_value(cli, o, value, "a number of bytes, or one with K, M, G or T: 800M, 4G", err);
         return SAV_OK;
     case LIMIT:
         if (!read_real(&real, value)) return bad_value(cli, o, value, "a number from 0", err);
@@ -259,33 +273,40 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
     }
 }
 
-/* ---- argv -------------------------------------------------------------------------------------------------------- */
+/* ---- argv ---------------------------------------------------------------------------------------------- */
 
 static bool is_option(const char *word) {
     return word[0] == '-' && word[1] == '-' && word[2] != '\0';
 }
 
 /* One option, whose word is words[*at]; *at moves to the last word it used. */
-static sav_status read_option(sav_cli *cli, int *at, int count, char **words, uint64_t *given, sav_error *err) {
+static sav_status read_option(sav_cli *cli, int *at, int count, char **words, uint64_t *given,
+                              sav_error *err) {
     const char *name = words[*at] + 2, *equals = strchr(name, '=');
     const size_t length = equals ? (size_t)(equals - name) : strlen(name);
     size_t i = 0;
-    while (i < OPTION_COUNT && (strlen(OPTIONS[i].name) != length || memcmp(OPTIONS[i].name, name, length) != 0)) i++;
+    while (i < OPTION_COUNT &&
+           (strlen(OPTIONS[i].name) != length || memcmp(OPTIONS[i].name, name, length) != 0))
+        i++;
     if (i == OPTION_COUNT || !offered(cli->command, OPTIONS[i].name)) return unknown(cli, name, length, err);
     const option *o = &OPTIONS[i];
     const bool again = *given >> i & 1;
     *given |= UINT64_C(1) << i;
-    if (again && o->kind != FLAG && o->kind != FILES) return sav_cli_misuse(cli, err, "--%s is given twice", o->name);
+    if (again && o->kind != FLAG && o->kind != FILES)
+        return sav_cli_misuse(cli, err, "--%s is given twice", o->name);
     if (o->kind == FLAG) {
         if (equals) return sav_cli_misuse(cli, err, "--%s takes no value", o->name);
         *(bool *)((char *)cli + o->at) = true;
         return SAV_OK;
     }
-    const char *value = equals ? equals + 1 : *at + 1 < count && !is_option(words[*at + 1]) ? words[++*at] : "";
+    const char *value = equals                                          ? equals + 1
+                        : *at + 1 < count && !is_option(words[*at + 1]) ? words[++*at]
+                                                                        : "";
     if (!*value) return sav_cli_misuse(cli, err, "--%s needs a value: --%s %s", o->name, o->name, o->value);
     if (o->kind != FILES) return set_value(cli, o, value, err);
     cli->images[cli->image_count++] = value;
-    while (!equals && *at + 1 < count && !is_option(words[*at + 1])) cli->images[cli->image_count++] = words[++*at];
+    while (!equals && *at + 1 < count && !is_option(words[*at + 1]))
+        cli->images[cli->image_count++] = words[++*at];
     return SAV_OK;
 }
 
@@ -297,9 +318,11 @@ static sav_status check_required(sav_cli *cli, uint64_t given, sav_error *err) {
             return sav_cli_misuse(cli, err, "--%s %s is missing: %s", o->name, o->value, o->help);
     }
     if (cli->operand_count > cli->command->operands)
-        return sav_cli_misuse(cli, err, "found \"%.80s\"; expected an option or nothing", cli->operands[cli->command->operands]);
+        return sav_cli_misuse(cli, err, "found \"%.80s\"; expected an option or nothing",
+                              cli->operands[cli->command->operands]);
     if (cli->operand_count < cli->command->operands)
-        return sav_cli_misuse(cli, err, "found %zu files; expected %zu", cli->operand_count, cli->command->operands);
+        return sav_cli_misuse(cli, err, "found %zu files; expected %zu", cli->operand_count,
+                              cli->command->operands);
     return SAV_OK;
 }
 

@@ -4,14 +4,16 @@
 
 #include "cli/cli.h"
 
-/* Reads the words behind the command's name. Errors are misuse; an unknown option gets the nearest known one. */
+/* Reads the words behind the command's name. Errors are misuse; an unknown option gets the nearest known
+ * one. */
 sav_status sav_options_read(sav_cli *cli, int count, char **words, sav_error *err);
 void sav_options_free(sav_cli *cli);
 
 /* The command's options, one a line. */
 void sav_options_describe(sav_text *out, const sav_command *command);
 
-/* The nearest of names (a space between) to a mistyped word, or NULL when none is near; room for the answer in out[size]. */
+/* The nearest of names (a space between) to a mistyped word, or NULL when none is near; room for the answer
+ * in out[size]. */
 const char *sav_options_nearest(char *out, size_t size, const char *word, const char *names);
 
 #endif

@@ -1,15 +1,17 @@
-/* predict.c: `savs predict`: heads that were fitted before vote on a list, on pictures, or on the rows of a store. */
+/* predict.c: `savs predict`: heads that were fitted before vote on a list, on pictures, or on the rows of a
+ * store. */
 #include <string.h>
 
 #include "base/os.h"
 #include "cli/cli.h"
 
-/* ---- do heads and features belong together? ---------------------------------------------------------------------- */
+/* ---- do heads and features belong together? ------------------------------------------------------------ */
 
-static sav_status check_shape(const sav_cli *cli, const sav_heads_view *v, size_t L, size_t H, size_t d, const char *what,
-                              sav_error *err) {
+static sav_status check_shape(const sav_cli *cli, const sav_heads_view *v, size_t L, size_t H, size_t d,
+                              const char *what, sav_error *err) {
     if (v->layers == L && v->heads == H && v->head_size == d) return SAV_OK;
-    return sav_fail(err, SAV_BAD_INPUT, "%s: fitted on %zu layers of %zu heads of size %zu; %s has %zu of %zu of %zu", cli->sav,
+    return sav_fail(err, SAV_BAD_INPUT,
+                    "%s: fitted on %zu layers of %zu heads of size %zu; %s has %zu of %zu of %zu", cli->sav,
                     v->layers, v->heads, v->head_size, what, L, H, d);
 }
 
@@ -18,7 +20,7 @@ static void tell_other_model(sav_cli *cli, const sav_heads_view *v, const char *
         sav_console_warn(cli->console, "%s was fitted with another model than %s", cli->sav, what);
 }
 
-/* ---- the votes --------------------------------------------------------------------------------------------------- */
+/* ---- the votes ----------------------------------------------------------------------------------------- */
 
 static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list, sav_error *err) {
     sav_model *model;
@@ -42,7 +44,8 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
     return status;
 }
 
-static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feature_set *set, sav_error *err) {
+static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feature_set *set,
+                                sav_error *err) {
     const size_t row = set->layers * set->heads * set->head_size;
     sav_status status = check_shape(cli, p->view, set->layers, set->heads, set->head_size, cli->store, err);
     if (!status) tell_other_model(cli, p->view, set->origin.model_sha256, cli->store);
@@ -53,13 +56,14 @@ static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feat
     return status;
 }
 
-/* ---- what comes out ---------------------------------------------------------------------------------------------- */
+/* ---- what comes out ------------------------------------------------------------------------------------ */
 
 /* "cat: 15 of 20 votes (dog 5)" */
 static void put_words(sav_text *out, const sav_predictions *p) {
     const sav_heads_view *v = p->view;
     const char *comma = " (";
-    sav_text_printf(out, "%s: %d of %zu votes", p->answers[0] ? p->answers[0] : "no answer", (int)p->votes[p->winner], v->selected);
+    sav_text_printf(out, "%s: %d of %zu votes", p->answers[0] ? p->answers[0] : "no answer",
+                    (int)p->votes[p->winner], v->selected);
     for (int32_t votes = (int32_t)v->selected; votes > 0; votes--)
         for (size_t c = 0; c < v->classes; c++)
             if (p->votes[c] == votes && c != p->winner) {
@@ -93,7 +97,7 @@ static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err)
     return status;
 }
 
-/* ---- what goes in ------------------------------------------------------------------------------------------------ */
+/* ---- what goes in -------------------------------------------------------------------------------------- */
 
 /* --image F… --question T: one sample, as if a list had said it. */
 static sav_status images_list(sav_list **out, const sav_cli *cli, sav_error *err) {
@@ -125,7 +129,8 @@ static sav_status images_list(sav_list **out, const sav_cli *cli, sav_error *err
 static sav_status from_list(sav_cli *cli, const sav_heads *heads, sav_error *err) {
     sav_list *list = NULL;
     sav_predictions p = {0};
-    sav_status status = cli->image_count ? images_list(&list, cli, err) : sav_cli_read_list(&list, cli, cli->input, false, err);
+    sav_status status = cli->image_count ? images_list(&list, cli, err)
+                                         : sav_cli_read_list(&list, cli, cli->input, false, err);
     if (!status) status = sav_predictions_begin(&p, heads, list->count, cli->min_margin, err);
     if (!status) {
         const size_t total = list->count;
@@ -156,15 +161,18 @@ static sav_status from_store(sav_cli *cli, const sav_heads *heads, sav_error *er
 sav_status sav_cli_predict(sav_cli *cli, sav_error *err) {
     sav_heads *heads;
     const bool list = cli->input || cli->image_count;
-    if (!cli->model == !cli->store) return sav_cli_misuse(cli, err, "expected either --model DIR or --store DIR");
-    if (cli->store && list) return sav_cli_misuse(cli, err, "--store has its own samples: expected no --input and no --image");
+    if (!cli->model == !cli->store)
+        return sav_cli_misuse(cli, err, "expected either --model DIR or --store DIR");
+    if (cli->store && list)
+        return sav_cli_misuse(cli, err, "--store has its own samples: expected no --input and no --image");
     if (cli->model && !cli->input == !cli->image_count)
         return sav_cli_misuse(cli, err, "expected either --input LIST or --image F… beside --model");
     sav_status status = cli->out ? sav_cli_try_file(cli->out, err) : SAV_OK;
     if (!status) status = sav_heads_open(&heads, cli->sav, err);
     if (status) return status;
     const sav_heads_view *v = sav_heads_describe(heads);
-    if (!cli->dtype && v->dtype != SAV_F32) cli->dtype = sav_storage_name(v->dtype); /* features as in the fit */
+    /* features as in the fit */
+    if (!cli->dtype && v->dtype != SAV_F32) cli->dtype = sav_storage_name(v->dtype);
     status = cli->store ? from_store(cli, heads, err) : from_list(cli, heads, err);
     sav_heads_free(heads);
     return status;

@@ -5,10 +5,12 @@
 #include "base/os.h"
 #include "cli/cli.h"
 
-/* ---- votes ------------------------------------------------------------------------------------------------------- */
+/* ---- votes --------------------------------------------------------------------------------------------- */
 
-sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin, sav_error *err) {
-    *p = (sav_predictions){.heads = heads, .view = sav_heads_describe(heads), .room = room, .min_margin = min_margin};
+sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin,
+                                 sav_error *err) {
+    *p = (sav_predictions){
+        .heads = heads, .view = sav_heads_describe(heads), .room = room, .min_margin = min_margin};
     p->votes = sav_alloc(p->view->classes, sizeof *p->votes);
     p->head_votes = sav_alloc(p->view->selected, sizeof *p->head_votes);
     p->labels = sav_alloc(room, sizeof *p->labels);
@@ -46,7 +48,8 @@ sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *
     return p->lines.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the predictions") : SAV_OK;
 }
 
-sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap, sav_error *err) {
+sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap,
+                                sav_error *err) {
     const sav_result who = {.index = sample->index,
                             .question_id = sample->question_id,
                             .group = sample->group,
@@ -63,7 +66,7 @@ void sav_predictions_put_array(sav_text *out, const sav_predictions *p) {
         if (out->bytes[i] == '\n') out->bytes[i] = ','; /* inside strings a newline is escaped */
 }
 
-/* ---- after a failure --------------------------------------------------------------------------------------------- */
+/* ---- after a failure ----------------------------------------------------------------------------------- */
 
 static sav_status print_finished(const sav_predictions *p, bool json) {
     sav_text array = {0};
@@ -74,32 +77,35 @@ static sav_status print_finished(const sav_predictions *p, bool json) {
     return status;
 }
 
-void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total, sav_error *err) {
+void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total,
+                          sav_error *err) {
     if (!p->count || p->lines.failed) return;
     const sav_status status = err->status;
     if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, cli->json)) return;
     /* a failure that may be the sample's own: the others can do without it */
     const bool own = status != SAV_STOPPED && status != SAV_NO_MEMORY && !cli->skip_bad;
     const sav_error before = *err;
-    sav_hint(err, "%s%s%zu of %zu predictions are %s%s%s", before.hint, before.hint[0] ? "; " : "", p->count, total,
-             path ? "in " : "on standard output", path ? path : "",
+    sav_hint(err, "%s%s%zu of %zu predictions are %s%s%s", before.hint, before.hint[0] ? "; " : "", p->count,
+             total, path ? "in " : "on standard output", path ? path : "",
              own ? "; mend the line or leave it out with --skip-bad" : "");
 }
 
-/* ---- scores ------------------------------------------------------------------------------------------------------ */
+/* ---- scores -------------------------------------------------------------------------------------------- */
 
 sav_status sav_cli_score(sav_cli_scores *out, const sav_predictions *p, const char *more, sav_error *err) {
     sav_score score;
     *out = (sav_cli_scores){0};
-    sav_status status = sav_score_accuracy(&score, p->labels, p->answers, p->count, p->view->class_names, p->view->classes, err);
+    sav_status status = sav_score_accuracy(&score, p->labels, p->answers, p->count, p->view->class_names,
+                                           p->view->classes, err);
     if (status) return status;
     const sav_metrics metrics = {&score, p->view, p->near_ties, p->nan_cosines, p->tied_votes, more};
     sav_metrics_put(&out->json, &metrics);
     if (score.scored)
-        sav_text_printf(&out->words, "accuracy %.4f (95 %% interval %.4f to %.4f): %zu of %zu\n", score.accuracy,
-                        score.interval[0], score.interval[1], score.correct, score.scored);
+        sav_text_printf(&out->words, "accuracy %.4f (95 %% interval %.4f to %.4f): %zu of %zu\n",
+                        score.accuracy, score.interval[0], score.interval[1], score.correct, score.scored);
     if (score.tested > score.scored)
-        sav_text_printf(&out->words, "%zu samples without a label: predicted, not scored\n", score.tested - score.scored);
+        sav_text_printf(&out->words, "%zu samples without a label: predicted, not scored\n",
+                        score.tested - score.scored);
     sav_score_free(&score);
     if (!out->json.failed && !out->words.failed) return SAV_OK;
     sav_cli_scores_free(out);
@@ -111,7 +117,7 @@ void sav_cli_scores_free(sav_cli_scores *scores) {
     sav_text_free(&scores->words);
 }
 
-/* ---- the loop's settings ----------------------------------------------------------------------------------------- */
+/* ---- the loop's settings ------------------------------------------------------------------------------- */
 
 static sav_status check(void *context, sav_error *err) {
     (void)context;

@@ -16,7 +16,8 @@ static void take(void *context, const char *name, double error, bool kept) {
     telling *t = context;
     if (!kept) return;
     if (!t->cli->json) {
-        sav_text_printf(&t->kept, "kept as it is: %s (int8 would be off by %.4f of its length)\n", name, error);
+        sav_text_printf(&t->kept, "kept as it is: %s (int8 would be off by %.4f of its length)\n", name,
+                        error);
         return;
     }
     sav_text_string(&t->kept, t->kept.length ? "," : "");
@@ -38,12 +39,15 @@ static void put(sav_text *out, const sav_quantize_report *r, const telling *t) {
         sav_json_put_double(out, r->mean_error);
         sav_text_string(out, ",\"worst_error\":");
         sav_json_put_double(out, r->worst_error);
-        sav_text_printf(out, ",\"bytes_before\":%" PRIu64 ",\"bytes_after\":%" PRIu64 ",\"kept\":[%s]}\n", r->bytes_before, r->bytes_after,
-                        t->kept.bytes ? t->kept.bytes : "");
+        sav_text_printf(out, ",\"bytes_before\":%" PRIu64 ",\"bytes_after\":%" PRIu64 ",\"kept\":[%s]}\n",
+                        r->bytes_before, r->bytes_after, t->kept.bytes ? t->kept.bytes : "");
         return;
     }
-    sav_text_printf(out, "%s: %zu matrices in groups of %zu, %.1f MiB of %.1f; relative error %.4f in the mean, %.4f at most\n", t->cli->out,
-                    r->matrices, r->group, (double)r->bytes_after / mib, (double)r->bytes_before / mib, r->mean_error, r->worst_error);
+    sav_text_printf(out,
+                    "%s: %zu matrices in groups of %zu, %.1f MiB of %.1f; relative error %.4f in the mean, "
+                    "%.4f at most\n",
+                    t->cli->out, r->matrices, r->group, (double)r->bytes_after / mib,
+                    (double)r->bytes_before / mib, r->mean_error, r->worst_error);
     if (t->kept.bytes) sav_text_string(out, t->kept.bytes);
 }
 

@@ -26,7 +26,7 @@ typedef struct job {
     double train_seconds, test_seconds;
 } job;
 
-/* ---- before the work --------------------------------------------------------------------------------------------- */
+/* ---- before the work ----------------------------------------------------------------------------------- */
 
 static char *result_path(const char *folder, const char *name) {
     sav_text path = {0};
@@ -41,7 +41,8 @@ static sav_status prepare_results(job *j, sav_error *err) {
     j->sav = result_path(folder, "sav.safetensors");
     j->predictions = result_path(folder, "predictions.jsonl");
     j->metrics = result_path(folder, "metrics.json");
-    if (!j->sav || !j->predictions || !j->metrics) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    if (!j->sav || !j->predictions || !j->metrics)
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
     sav_status status = sav_os_make_folder(folder, err);
     if (!status) status = sav_cli_try_file(j->sav, err);
     if (!status) status = sav_cli_try_file(j->predictions, err);
@@ -54,11 +55,13 @@ static sav_status read_lists(job *j, sav_error *err) {
     sav_status status = sav_cli_read_list(&j->train, cli, cli->train, true, err);
     if (!status) status = sav_cli_read_list(&j->test, cli, cli->test, false, err);
     if (!status && cli->shots) status = sav_list_shots(j->train, &few, cli->shots, cli->seed, err);
-    if (few) sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few, cli->shots);
+    if (few)
+        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
+                         cli->shots);
     return status;
 }
 
-/* ---- the work ---------------------------------------------------------------------------------------------------- */
+/* ---- the work ------------------------------------------------------------------------------------------ */
 
 static sav_status fit(job *j, const float *features, sav_error *err) {
     const sav_model_info *info = sav_model_describe(j->model);
@@ -80,7 +83,8 @@ static sav_status train(job *j, sav_error *err) {
     const size_t bad = j->train->bad.count;
     const sav_encoder encoder = sav_cli_encoder(j->cli, j->model, j->session, "training samples");
     sav_status status = sav_encode_list(&features, j->train, &encoder, err);
-    if (status == SAV_STOPPED) sav_hint(err, "nothing is kept; savs encode with a store can be stopped and goes on");
+    if (status == SAV_STOPPED)
+        sav_hint(err, "nothing is kept; savs encode with a store can be stopped and goes on");
     if (status) return status;
     sav_cli_tell_left_out(j->cli, j->train, bad);
     j->training = j->train->count;
@@ -94,7 +98,8 @@ static sav_status train(job *j, sav_error *err) {
 static void keep(const job *j, size_t total, sav_error *err) {
     sav_predictions_keep(&j->votes, j->cli, j->predictions, total, err);
     const sav_error before = *err;
-    sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "", j->sav);
+    sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "",
+             j->sav);
 }
 
 static sav_status test(job *j, sav_error *err) {
@@ -116,7 +121,7 @@ static sav_status test(job *j, sav_error *err) {
     return sav_cli_write_file(j->predictions, &j->votes.lines, err);
 }
 
-/* ---- after the work ---------------------------------------------------------------------------------------------- */
+/* ---- after the work ------------------------------------------------------------------------------------ */
 
 static void put_left_out(sav_text *out, const sav_list *list, const char *comma) {
     for (size_t i = 0; i < list->bad.count; i++) {
@@ -134,12 +139,13 @@ static void put_circumstances(sav_text *out, const job *j) {
     put_left_out(out, j->test, j->train->bad.count ? "," : "");
     sav_text_string(out, "],\"model\":");
     sav_json_put_string(out, model->folder, strlen(model->folder));
-    sav_text_printf(out, ",\"model_sha256\":\"%s\",\"engine\":\"%s\",\"isa\":\"%s\",\"dtype\":\"%s\",\"pillow\":%d", model->sha256,
-                    session->engine, session->isa, sav_storage_name(session->dtype), session->pillow);
+    sav_text_printf(
+        out, ",\"model_sha256\":\"%s\",\"engine\":\"%s\",\"isa\":\"%s\",\"dtype\":\"%s\",\"pillow\":%d",
+        model->sha256, session->engine, session->isa, sav_storage_name(session->dtype), session->pillow);
     if (j->cli->min_pixels) sav_text_printf(out, ",\"min_pixels\":%zu", j->cli->min_pixels);
     if (j->cli->max_pixels) sav_text_printf(out, ",\"max_pixels\":%zu", j->cli->max_pixels);
-    sav_text_printf(out, ",\"timings\":{\"train_seconds\":%.3f,\"test_seconds\":%.3f,\"threads\":%d}", j->train_seconds,
-                    j->test_seconds, session->threads);
+    sav_text_printf(out, ",\"timings\":{\"train_seconds\":%.3f,\"test_seconds\":%.3f,\"threads\":%d}",
+                    j->train_seconds, j->test_seconds, session->threads);
     sav_text_printf(out, ",\"versions\":{\"savs\":\"%s\",\"format\":1}", SAV_VERSION);
 }
 
@@ -170,7 +176,9 @@ sav_status sav_cli_run(sav_cli *cli, sav_error *err) {
     sav_status status = prepare_results(&j, err);
     if (!status) status = read_lists(&j, err);
     if (!status) status = sav_cli_open_session(&j.model, &j.session, cli, err);
-    if (!status) status = sav_cli_check_heads(cli, sav_model_describe(j.model)->L, sav_model_describe(j.model)->H, err);
+    if (!status)
+        status =
+            sav_cli_check_heads(cli, sav_model_describe(j.model)->L, sav_model_describe(j.model)->H, err);
     if (!status) status = train(&j, err);
     if (!status) status = test(&j, err);
     if (!status) status = finish(&j, err);

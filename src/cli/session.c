@@ -1,4 +1,5 @@
-/* session.c: the model and session that the options ask for, opened; where results go, tried before the long work. */
+/* session.c: the model and session that the options ask for, opened; where results go, tried before the long
+ * work. */
 #include <string.h>
 
 #include "base/os.h"
@@ -16,9 +17,11 @@ static sav_status check_choice(sav_cli *cli, sav_error *err) {
     sav_error why;
     const bool half = sav_cli_dtype(cli) != SAV_F32;
     if (half && cli->engine && strcmp(cli->engine, "exact") != 0)
-        return sav_cli_misuse(cli, err, "--dtype %s: expected --engine exact; %s computes in f32", cli->dtype, cli->engine);
+        return sav_cli_misuse(cli, err, "--dtype %s: expected --engine exact; %s computes in f32", cli->dtype,
+                              cli->engine);
     const char *engine = cli->engine ? cli->engine : half ? "exact" : NULL;
-    if (sav_engines_check(engine, cli->isa, &why) && (engine || sav_engines_check("int8", cli->isa, NULL))) /* int8 folders choose int8 */
+    /* int8 folders choose int8 */
+    if (sav_engines_check(engine, cli->isa, &why) && (engine || sav_engines_check("int8", cli->isa, NULL)))
         return sav_cli_misuse(cli, err, "--isa %s: %s", cli->isa ? cli->isa : "", why.message);
     return SAV_OK;
 }
@@ -29,12 +32,17 @@ sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *er
     out->min_pixels = cli->min_pixels;
     out->max_pixels = cli->max_pixels;
     if (cli->max_pixels && cli->min_pixels > cli->max_pixels)
-        return sav_cli_misuse(cli, err, "--min-pixels %zu: expected at most --max-pixels, %zu", cli->min_pixels, cli->max_pixels);
+        return sav_cli_misuse(cli, err, "--min-pixels %zu: expected at most --max-pixels, %zu",
+                              cli->min_pixels, cli->max_pixels);
     return SAV_OK;
 }
 
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err) {
-    sav_options options = {.engine = cli->engine, .isa = cli->isa, .dtype = sav_cli_dtype(cli), .threads = (int)cli->threads, .memory = cli->memory};
+    sav_options options = {.engine = cli->engine,
+                           .isa = cli->isa,
+                           .dtype = sav_cli_dtype(cli),
+                           .threads = (int)cli->threads,
+                           .memory = cli->memory};
     *model = NULL;
     *session = NULL;
     sav_status status = check_choice(cli, err);
@@ -59,8 +67,10 @@ void sav_cli_close_session(sav_model *model, sav_session *session) {
 void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session) {
     const sav_session_info *info = sav_session_describe(session);
     if (info->turned && !cli->exif_rotate)
-        sav_console_warn(cli->console, "%zu of %zu pictures have an EXIF orientation and are used as stored (--exif-rotate turns them)",
-                         info->turned, info->pictures);
+        sav_console_warn(
+            cli->console,
+            "%zu of %zu pictures have an EXIF orientation and are used as stored (--exif-rotate turns them)",
+            info->turned, info->pictures);
 }
 
 sav_status sav_cli_try_file(const char *path, sav_error *err) {

@@ -9,7 +9,7 @@
 
 enum { TEXT_LIMIT = 1 << 28 }; /* bytes of a --text file */
 
-/* ---- samples ----------------------------------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------------------------- */
 
 sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err) {
     sav_list *list;
@@ -28,11 +28,12 @@ sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err) {
     return status;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+/* ---- tokens -------------------------------------------------------------------------------------------- */
 
 static void put_pieces_json(sav_text *out, const sav_token_list *list) {
     sav_text_string(out, "{\"ids\":[");
-    for (size_t i = 0; i < list->count; i++) sav_text_printf(out, "%s%u", i ? "," : "", (unsigned)list->tokens[i].id);
+    for (size_t i = 0; i < list->count; i++)
+        sav_text_printf(out, "%s%u", i ? "," : "", (unsigned)list->tokens[i].id);
     sav_text_string(out, "],\"pieces\":[");
     for (size_t i = 0; i < list->count; i++) {
         const sav_token *t = &list->tokens[i];
@@ -49,8 +50,8 @@ static void put_pieces(sav_text *out, const sav_token_list *list) {
     for (size_t i = 0; i < list->count; i++) {
         const sav_token *t = &list->tokens[i];
         sav_text_printf(out, "%6u  ", (unsigned)t->id);
-        if (t->piece)
-            sav_json_put_string(out, t->piece, t->length); /* quotes show blanks; control characters are escaped */
+        if (t->piece) /* quotes show blanks; control characters are escaped */
+            sav_json_put_string(out, t->piece, t->length);
         else
             sav_text_string(out, "(no such token)");
         sav_text_string(out, "\n");
@@ -108,15 +109,19 @@ sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err) {
     return status;
 }
 
-/* ---- pixels ------------------------------------------------------------------------------------------------------ */
+/* ---- pixels -------------------------------------------------------------------------------------------- */
 
 static void put_picture_json(sav_text *out, const char *path, const sav_picture_report *r) {
     sav_text_string(out, "{\"image\":");
     sav_json_put_string(out, path, strlen(path));
-    sav_text_printf(out, ",\"height\":%zu,\"width\":%zu,\"turned\":%s,\"pinpoint\":[%zu,%zu],\"fit\":[%zu,%zu],\"tile\":%zu",
-                    r->height, r->width, r->turned ? "true" : "false", r->best_height, r->best_width, r->fit_height, r->fit_width, r->tile);
-    sav_text_printf(out, ",\"grid\":[%zu,%zu],\"tiles\":%zu,\"map\":[%zu,%zu],\"shrunk\":%s,\"tokens\":%zu}", r->rows, r->columns,
-                    r->tiles, r->map_height, r->map_width, r->shrunk ? "true" : "false", r->tokens);
+    sav_text_printf(
+        out,
+        ",\"height\":%zu,\"width\":%zu,\"turned\":%s,\"pinpoint\":[%zu,%zu],\"fit\":[%zu,%zu],\"tile\":%zu",
+        r->height, r->width, r->turned ? "true" : "false", r->best_height, r->best_width, r->fit_height,
+        r->fit_width, r->tile);
+    sav_text_printf(out, ",\"grid\":[%zu,%zu],\"tiles\":%zu,\"map\":[%zu,%zu],\"shrunk\":%s,\"tokens\":%zu}",
+                    r->rows, r->columns, r->tiles, r->map_height, r->map_width, r->shrunk ? "true" : "false",
+                    r->tokens);
 }
 
 static void put_picture(sav_text *out, const char *path, const sav_picture_report *r) {
@@ -124,16 +129,16 @@ static void put_picture(sav_text *out, const char *path, const sav_picture_repor
                     r->turned ? ", with an EXIF orientation" : "", r->fit_width, r->fit_height);
     if (!r->tile) sav_text_printf(out, ": %zu x %zu patches", r->columns, r->rows);
     if (r->tile)
-        sav_text_printf(out, " inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu", r->best_width,
-                        r->best_height, r->tiles, r->tile, r->columns, r->rows);
+        sav_text_printf(out, " inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu",
+                        r->best_width, r->best_height, r->tiles, r->tile, r->columns, r->rows);
     sav_text_printf(out, "\n  %zu tokens: ", r->tokens);
     if (r->tile) sav_text_string(out, "the whole picture's, then ");
     sav_text_printf(out, "%zu rows of %zu%s%s\n", r->map_height, r->map_width, r->shrunk ? " (shrunk)" : "",
                     r->tile ? " with a line end each" : "");
 }
 
-static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_model *model, const sav_options *options,
-                               const char *path, size_t number, sav_error *err) {
+static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_model *model,
+                               const sav_options *options, const char *path, size_t number, sav_error *err) {
     sav_picture_report report;
     char name[40];
     snprintf(name, sizeof name, "picture%zu", number);
@@ -149,7 +154,8 @@ static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_mode
 }
 
 /* The pictures of --image, or of the messages in their order. */
-static sav_status show_pictures(sav_text *out, sav_cli *cli, const sav_model *model, const sav_chat *chat, sav_error *err) {
+static sav_status show_pictures(sav_text *out, sav_cli *cli, const sav_model *model, const sav_chat *chat,
+                                sav_error *err) {
     sav_options options = {0};
     sav_status status = sav_cli_picture_options(&options, cli, err);
     size_t number = 0;
@@ -158,7 +164,8 @@ static sav_status show_pictures(sav_text *out, sav_cli *cli, const sav_model *mo
     for (size_t m = 0; chat && m < chat->prompt.count; m++)
         for (size_t p = 0; p < chat->prompt.messages[m].count && !status; p++)
             if (chat->prompt.messages[m].parts[p].kind != SAV_TEXT)
-                status = show_picture(out, cli, model, &options, chat->prompt.messages[m].parts[p].text, number++, err);
+                status = show_picture(out, cli, model, &options, chat->prompt.messages[m].parts[p].text,
+                                      number++, err);
     return status;
 }
 
@@ -167,7 +174,8 @@ sav_status sav_cli_show_pixels(sav_cli *cli, sav_error *err) {
     sav_chat *chat = NULL;
     char *literal = NULL;
     sav_text out = {0};
-    if (!cli->image_count == !cli->messages) return sav_cli_misuse(cli, err, "expected either --image F… or --messages F");
+    if (!cli->image_count == !cli->messages)
+        return sav_cli_misuse(cli, err, "expected either --image F… or --messages F");
     sav_status status = cli->out ? sav_os_make_folder(cli->out, err) : SAV_OK;
     if (!status && cli->messages) status = sav_cli_read_prompt(&chat, &literal, cli->messages, NULL, err);
     if (!status) status = sav_model_open(&model, cli->model, err);

@@ -22,9 +22,11 @@ sav_status sav_jpeg_decode(sav_image *out, const sav_image_source *in, sav_error
 sav_status sav_image_decode_source(sav_image *out, const sav_image_source *in, sav_error *err);
 
 /* Checks h and w against zero and the pixel limit, then makes rgb, and alpha where asked. */
-sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const sav_image_source *in, sav_error *err);
+sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const sav_image_source *in,
+                           sav_error *err);
 
-/* The orientation in a TIFF block (what follows "Exif\0\0" in JPEG's APP1, or PNG's eXIf); 1 when absent or damaged. */
+/* The orientation in a TIFF block (what follows "Exif\0\0" in JPEG's APP1, or PNG's eXIf); 1 when absent or
+ * damaged. */
 int sav_exif_orientation(const unsigned char *tiff, size_t length);
 
 #endif

@@ -9,16 +9,18 @@
 #include "base/os.h"
 #include "image/decode.h"
 
-/* ---- the picture's memory ---------------------------------------------------------------------------------------- */
+/* ---- the picture's memory ------------------------------------------------------------------------------ */
 
-sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const sav_image_source *in, sav_error *err) {
+sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const sav_image_source *in,
+                           sav_error *err) {
     size_t pixels;
     if (h == 0 || w == 0)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found a picture of %zu x %zu pixels; expected at least 1 x 1", in->name,
-                        w, h);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found a picture of %zu x %zu pixels; expected at least 1 x 1", in->name, w, h);
     if (!sav_mul(&pixels, h, w) || pixels > in->max_pixels)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found a picture of %zu x %zu pixels; expected at most %zu in all",
-                        in->name, w, h, in->max_pixels);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found a picture of %zu x %zu pixels; expected at most %zu in all", in->name, w,
+                        h, in->max_pixels);
     out->h = h;
     out->w = w;
     out->orientation = 1;
@@ -35,7 +37,7 @@ void sav_image_free(sav_image *image) {
     memset(image, 0, sizeof *image);
 }
 
-/* ---- type by first bytes ----------------------------------------------------------------------------------------- */
+/* ---- type by first bytes ------------------------------------------------------------------------------- */
 
 static bool starts(const sav_image_source *in, size_t at, const char *magic, size_t length) {
     return in->length >= at + length && memcmp(in->bytes + at, magic, length) == 0;
@@ -47,14 +49,30 @@ static const char *foreign_type(const sav_image_source *in) {
         const char *magic, *name;
         size_t at, length;
     } types[] = {
-        {"GIF8", "a GIF", 0, 4},           {"BM", "a BMP", 0, 2},           {"II*\0", "a TIFF", 0, 4},
-        {"MM\0*", "a TIFF", 0, 4},         {"II+\0", "a TIFF", 0, 4},       {"MM\0+", "a TIFF", 0, 4},
-        {"WEBP", "a WebP", 8, 4},          {"ftypheic", "a HEIC", 4, 8},    {"ftypheix", "a HEIC", 4, 8},
-        {"ftyphevc", "a HEIC", 4, 8},      {"ftypheim", "a HEIC", 4, 8},    {"ftypmif1", "a HEIC", 4, 8},
-        {"ftypmsf1", "a HEIC", 4, 8},      {"ftypavif", "an AVIF", 4, 8},   {"ftypavis", "an AVIF", 4, 8},
-        {"\xFF\x0A", "a JPEG XL", 0, 2},   {"JXL ", "a JPEG XL", 4, 4},     {"jP  ", "a JPEG 2000", 4, 4},
-        {"\xFF\x4F\xFF\x51", "a JPEG 2000", 0, 4}, {"8BPS", "a Photoshop", 0, 4}, {"%PDF", "a PDF", 0, 4},
-        {"P7", "a PAM", 0, 2},             {"Pf", "a PFM", 0, 2},           {"PF", "a PFM", 0, 2},
+        {"GIF8", "a GIF", 0, 4},
+        {"BM", "a BMP", 0, 2},
+        {"II*\0", "a TIFF", 0, 4},
+        {"MM\0*", "a TIFF", 0, 4},
+        {"II+\0", "a TIFF", 0, 4},
+        {"MM\0+", "a TIFF", 0, 4},
+        {"WEBP", "a WebP", 8, 4},
+        {"ftypheic", "a HEIC", 4, 8},
+        {"ftypheix", "a HEIC", 4, 8},
+        {"ftyphevc", "a HEIC", 4, 8},
+        {"ftypheim", "a HEIC", 4, 8},
+        {"ftypmif1", "a HEIC", 4, 8},
+        {"ftypmsf1", "a HEIC", 4, 8},
+        {"ftypavif", "an AVIF", 4, 8},
+        {"ftypavis", "an AVIF", 4, 8},
+        {"\xFF\x0A", "a JPEG XL", 0, 2},
+        {"JXL ", "a JPEG XL", 4, 4},
+        {"jP  ", "a JPEG 2000", 4, 4},
+        {"\xFF\x4F\xFF\x51", "a JPEG 2000", 0, 4},
+        {"8BPS", "a Photoshop", 0, 4},
+        {"%PDF", "a PDF", 0, 4},
+        {"P7", "a PAM", 0, 2},
+        {"Pf", "a PFM", 0, 2},
+        {"PF", "a PFM", 0, 2},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (starts(in, types[i].at, types[i].magic, types[i].length)) return types[i].name;
@@ -64,11 +82,14 @@ static const char *foreign_type(const sav_image_source *in) {
 static sav_status refuse(const sav_image_source *in, sav_error *err) {
     const char *type = foreign_type(in);
     if (!in->length)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found an empty file; expected a PNG, JPEG or PPM picture", in->name);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found an empty file; expected a PNG, JPEG or PPM picture",
+                        in->name);
     if (!type)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found no picture type known here; expected PNG, JPEG or PPM", in->name);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found no picture type known here; expected PNG, JPEG or PPM",
+                        in->name);
     sav_fail(err, SAV_UNSUPPORTED, "%s: found %s file; expected PNG, JPEG or PPM", in->name, type);
-    sav_hint(err, "convert it first, e.g. `magick IN OUT.png`, or with Pillow: Image.open(IN).convert('RGB').save('OUT.png')");
+    sav_hint(err, "convert it first, e.g. `magick IN OUT.png`, or with Pillow: "
+                  "Image.open(IN).convert('RGB').save('OUT.png')");
     return SAV_UNSUPPORTED;
 }
 
@@ -103,7 +124,7 @@ sav_status sav_image_read(sav_image *out, const char *path, sav_error *err) {
     return status;
 }
 
-/* ---- EXIF orientation -------------------------------------------------------------------------------------------- */
+/* ---- EXIF orientation ---------------------------------------------------------------------------------- */
 
 /* An unsigned number of `size` bytes at p, in the byte order the TIFF block declares. */
 static uint32_t number(const unsigned char *p, size_t size, bool little) {
@@ -117,7 +138,8 @@ int sav_exif_orientation(const unsigned char *tiff, size_t length) {
     if (length < 8) return 1;
     bool little = tiff[0] == 'I';
     if (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0) return 1;
-    size_t at = number(tiff + 4, 4, little); /* of the first directory: a count of entries, then the entries */
+    /* of the first directory: a count of entries, then the entries */
+    size_t at = number(tiff + 4, 4, little);
     if (at > length - 2) return 1;
     size_t entries = number(tiff + at, 2, little);
     at += 2;
@@ -132,10 +154,14 @@ int sav_exif_orientation(const unsigned char *tiff, size_t length) {
 }
 
 /* Moves `channels` bytes a pixel from in [h, w] to out, which is [w, h] when the two axes change places. */
-static void turn(unsigned char *out, const unsigned char *in, size_t h, size_t w, size_t channels, int orientation) {
-    bool swap = orientation >= 5; /* 5 transpose, 6 a quarter turn clockwise, 7 transverse, 8 counter-clockwise */
-    bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8; /* read from the right */
-    bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7; /* read from below */
+static void turn(unsigned char *out, const unsigned char *in, size_t h, size_t w, size_t channels,
+                 int orientation) {
+    /* 5 transpose, 6 a quarter turn clockwise, 7 transverse, 8 counter-clockwise */
+    bool swap = orientation >= 5;
+    /* read from the right */
+    bool flip_x = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    /* read from below */
+    bool flip_y = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     size_t rows = swap ? w : h, columns = swap ? h : w;
     for (size_t y = 0; y < rows; y++)
         for (size_t x = 0; x < columns; x++) {

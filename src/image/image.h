@@ -13,10 +13,12 @@
 #define SAV_IMAGE_MAX_PIXELS ((size_t)178956970)
 
 typedef struct sav_image {
-    size_t h, w;          /* pixels, both at least 1 */
-    int orientation;      /* EXIF 1…8 as the file says it; 1 where it says nothing. Parsed, never applied here */
-    unsigned char *rgb;   /* [h, w, 3], 0…255, red first */
-    unsigned char *alpha; /* [h, w], 255 opaque; only where Pillow opens the file as RGBA (its colour is untouched), else NULL */
+    size_t h, w; /* pixels, both at least 1 */
+    /* EXIF 1…8 as the file says it; 1 where it says nothing. Parsed, never applied here */
+    int orientation;
+    unsigned char *rgb; /* [h, w, 3], 0…255, red first */
+    /* [h, w], 255 opaque; only where Pillow opens the file as RGBA (its colour is untouched), else NULL */
+    unsigned char *alpha;
 } sav_image;
 
 /* Reads a regular file of any name; folders, FIFOs and devices are refused before they could block. */
@@ -29,8 +31,10 @@ sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t l
 /* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */
 sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err);
 
-/* Writes rgb [h, w, 3] as a PNG file, uncompressed, so that the same pixels give the same bytes in every build. */
-sav_status sav_image_write_png(const char *path, const unsigned char *rgb, size_t h, size_t w, sav_error *err);
+/* Writes rgb [h, w, 3] as a PNG file, uncompressed, so that the same pixels give the same bytes in every
+ * build. */
+sav_status sav_image_write_png(const char *path, const unsigned char *rgb, size_t h, size_t w,
+                               sav_error *err);
 
 void sav_image_free(sav_image *image); /* leaves it zeroed; fine twice */
 

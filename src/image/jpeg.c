@@ -2,10 +2,11 @@
  *
  *   1 component -> gray; 3 -> RGB; 4 -> CMYK, inverted, through Pillow's CMYK line -> rgb [h, w, 3]
  *
- * libjpeg fills missing data with grey and only warns; our source manager makes the end of the bytes an error instead, as
- * Pillow does. Damage inside the data is accepted there and here. Errors arrive by longjmp: all state of a decode lives
- * in one struct that outlives the jump. libjpeg's own memory comes from malloc; it offers no hook.
- * Source: JpegImagePlugin.py, JpegDecode.c, Convert.c of Pillow 11.3.0; libjpeg.txt of libjpeg-turbo.
+ * libjpeg fills missing data with grey and only warns; our source manager makes the end of the bytes an error
+ * instead, as Pillow does. Damage inside the data is accepted there and here. Errors arrive by longjmp: all
+ * state of a decode lives in one struct that outlives the jump. libjpeg's own memory comes from malloc; it
+ * offers no hook. Source: JpegImagePlugin.py, JpegDecode.c, Convert.c of Pillow 11.3.0; libjpeg.txt of
+ * libjpeg-turbo.
  */
 #include "image/decode.h"
 
@@ -15,8 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jpeglib.h>
 #include <jerror.h>
+#include <jpeglib.h>
 
 enum { MAX_SCANS = 1000 }; /* real files have about ten; a forged one could keep us busy for hours */
 
@@ -34,7 +35,7 @@ typedef struct job {
     sav_status status;
 } job;
 
-/* ---- callbacks --------------------------------------------------------------------------------------------------- */
+/* ---- callbacks ----------------------------------------------------------------------------------------- */
 
 static job *job_of(j_common_ptr jpeg) {
     return (job *)(void *)jpeg;
@@ -71,13 +72,14 @@ static void on_skip(j_decompress_ptr jpeg, long count) {
 }
 
 static void on_progress(j_common_ptr jpeg) {
-    if (jpeg->is_decompressor && ((j_decompress_ptr)jpeg)->input_scan_number > MAX_SCANS) ERREXIT(jpeg, JERR_BAD_PROGRESSION);
+    if (jpeg->is_decompressor && ((j_decompress_ptr)jpeg)->input_scan_number > MAX_SCANS)
+        ERREXIT(jpeg, JERR_BAD_PROGRESSION);
 }
 
-/* ---- pixels ------------------------------------------------------------------------------------------------------ */
+/* ---- pixels -------------------------------------------------------------------------------------------- */
 
-/* PARITY: CMYK is inverted whether an Adobe marker asks for it or not, and ink times white is MULDIV255 with its own
- * rounding (tests/image/test_image_golden.c). */
+/* PARITY: CMYK is inverted whether an Adobe marker asks for it or not, and ink times white is MULDIV255 with
+ * its own rounding (tests/image/test_image_golden.c). */
 static void cmyk_to_rgb(unsigned char *rgb, const unsigned char *row, size_t w) {
     for (size_t x = 0; x < w; x++, row += 4)
         for (int c = 0; c < 3; c++) {
@@ -107,7 +109,7 @@ static int orientation_of(const struct jpeg_decompress_struct *jpeg) {
     return 1;
 }
 
-/* ---- the decode, in the reach of longjmp ------------------------------------------------------------------------- */
+/* ---- the decode, in the reach of longjmp --------------------------------------------------------------- */
 
 static void connect(job *j) {
     j->source.next_input_byte = j->in->bytes;
@@ -160,10 +162,11 @@ static void decode(job *j) {
     size_t at = j->in->length - j->source.bytes_in_buffer;
     bool memory = j->errors.msg_code == JERR_OUT_OF_MEMORY;
     if (j->cut)
-        j->status = sav_fail(j->err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: the file is cut short", j->in->name, at);
+        j->status =
+            sav_fail(j->err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: the file is cut short", j->in->name, at);
     else
-        j->status = sav_fail(j->err, memory ? SAV_NO_MEMORY : SAV_BAD_INPUT, "%s: byte %zu: JPEG: %s", j->in->name, at,
-                             message);
+        j->status = sav_fail(j->err, memory ? SAV_NO_MEMORY : SAV_BAD_INPUT, "%s: byte %zu: JPEG: %s",
+                             j->in->name, at, message);
 }
 
 sav_status sav_jpeg_decode(sav_image *out, const sav_image_source *in, sav_error *err) {

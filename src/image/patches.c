@@ -3,14 +3,17 @@
 
 #include <math.h>
 
-sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t factor, size_t min_pixels, size_t max_pixels,
-                            bool guard, sav_error *err) {
-    const double f = (double)factor, long_side = (double)(h > w ? h : w), short_side = (double)(h > w ? w : h);
+sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t factor, size_t min_pixels,
+                            size_t max_pixels, bool guard, sav_error *err) {
+    const double f = (double)factor, long_side = (double)(h > w ? h : w),
+                 short_side = (double)(h > w ? w : h);
     if (h == 0 || w == 0) return sav_fail(err, SAV_BAD_INPUT, "found a picture without pixels");
     if (!guard && (h < factor || w < factor))
-        return sav_fail(err, SAV_BAD_INPUT, "found %zu x %zu pixels; the processor takes sides from %zu", w, h, factor);
+        return sav_fail(err, SAV_BAD_INPUT, "found %zu x %zu pixels; the processor takes sides from %zu", w,
+                        h, factor);
     if (long_side / short_side > 200)
-        return sav_fail(err, SAV_BAD_INPUT, "found %zu x %zu pixels (width x height); sides may differ 200 times at most", w, h);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "found %zu x %zu pixels (width x height); sides may differ 200 times at most", w, h);
     double high = rint((double)h / f) * f, wide = rint((double)w / f) * f;
     if (guard && high < f) high = f;
     if (guard && wide < f) wide = f;
@@ -24,7 +27,9 @@ sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t fac
         wide = ceil((double)w * beta / f) * f;
     }
     if (high < f || wide < f)
-        return sav_fail(err, SAV_BAD_INPUT, "%zu x %zu pixels (width x height) shrink to nothing under a bound of %zu pixels", w, h, max_pixels);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%zu x %zu pixels (width x height) shrink to nothing under a bound of %zu pixels", w,
+                        h, max_pixels);
     *H = (size_t)high;
     *W = (size_t)wide;
     return SAV_OK;

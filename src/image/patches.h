@@ -3,7 +3,8 @@
  *   (h, w) -> [H, W], multiples of 28 within bounds of pixels                         sav_smart_resize
  *   rgb [H, W, 3] -> pixel_values [gh*gw, 3*2*14*14], four neighbours one after another   sav_patches_fill
  *
- * Source: qwen_vl_utils 0.0.11 (vision_process.py) and transformers 4.51.3 (models/qwen2_vl/image_processing_qwen2_vl.py).
+ * Source: qwen_vl_utils 0.0.11 (vision_process.py) and transformers 4.51.3
+ * (models/qwen2_vl/image_processing_qwen2_vl.py).
  */
 #ifndef SAV_IMAGE_PATCHES_H
 #define SAV_IMAGE_PATCHES_H
@@ -11,19 +12,20 @@
 #include "image/tiles.h"
 
 typedef struct sav_patch_grid {
-    size_t patch, merge, temporal; /* 14, 2, 2: pixels a patch side, patches a merged token's side, frames a patch */
+    /* 14, 2, 2: pixels a patch side, patches a merged token's side, frames a patch */
+    size_t patch, merge, temporal;
 } sav_patch_grid;
 
-/* PARITY: Python's round is half to even; qwen_vl_utils lifts both sides to `factor` before it looks at the pixels (guard),
- * the processor does not and refuses what is smaller (test_patches.c). */
-sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t factor, size_t min_pixels, size_t max_pixels,
-                            bool guard, sav_error *err);
+/* PARITY: Python's round is half to even; qwen_vl_utils lifts both sides to `factor` before it looks at the
+ * pixels (guard), the processor does not and refuses what is smaller (test_patches.c). */
+sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t factor, size_t min_pixels,
+                            size_t max_pixels, bool guard, sav_error *err);
 
 /* Alpha on white, where the file opened as RGBA: what qwen_vl_utils does before it converts. */
 void sav_image_on_white(sav_image *image);
 
-/* out [gh*gw, 3*temporal*patch*patch]: patches in merge order (blocks of merge x merge, row by row); columns channel, frame,
- * row, column. A still picture is its own second frame. */
+/* out [gh*gw, 3*temporal*patch*patch]: patches in merge order (blocks of merge x merge, row by row); columns
+ * channel, frame, row, column. A still picture is its own second frame. */
 void sav_patches_fill(float *out, const unsigned char *rgb, size_t gh, size_t gw, const sav_patch_grid *grid,
                       const sav_pixel_table *table);
 

@@ -1,10 +1,12 @@
-/* png.c: PNG through libpng, with the transformations that make it equal to Pillow's Image.open(f).convert("RGB").
+/* png.c: PNG through libpng, with the transformations that make it equal to Pillow's
+ * Image.open(f).convert("RGB").
  *
  *   palette, gray 1/2/4/8/16, RGB 8/16, gray+alpha, RGBA; plain or Adam7 -> rgb [h, w, 3] (+ alpha [h, w])
  *
- * No gamma, no ICC, no tRNS, no background: colour as stored. libpng reports errors by longjmp. All state of a decode
- * lives in one struct that outlives the jump, so that no local variable is read after it; nothing else is skipped by it.
- * Source: PngImagePlugin.py, ZipDecode.c, Convert.c of Pillow 11.3.0; manual of libpng 1.6.
+ * No gamma, no ICC, no tRNS, no background: colour as stored. libpng reports errors by longjmp. All state of
+ * a decode lives in one struct that outlives the jump, so that no local variable is read after it; nothing
+ * else is skipped by it. Source: PngImagePlugin.py, ZipDecode.c, Convert.c of Pillow 11.3.0; manual of libpng
+ * 1.6.
  */
 #include "image/decode.h"
 
@@ -29,7 +31,7 @@ typedef struct job {
     char message[160];
 } job;
 
-/* ---- callbacks --------------------------------------------------------------------------------------------------- */
+/* ---- callbacks ----------------------------------------------------------------------------------------- */
 
 static void on_error(png_structp png, png_const_charp message) {
     job *j = png_get_error_ptr(png);
@@ -60,20 +62,23 @@ static void on_free(png_structp png, png_voidp p) {
     sav_free(p);
 }
 
-/* ---- what Pillow would do ---------------------------------------------------------------------------------------- */
+/* ---- what Pillow would do ------------------------------------------------------------------------------ */
 
-/* The modes that matter here. PARITY: 16-bit gray clamps (v >> 8 is wrong), 16-bit colour drops the low byte (rounding,
- * png_set_scale_16, is wrong), 16-bit gray+alpha opens as RGBA but 8-bit as LA (tests/image/test_image_golden.c). */
+/* The modes that matter here. PARITY: 16-bit gray clamps (v >> 8 is wrong), 16-bit colour drops the low byte
+ * (rounding, png_set_scale_16, is wrong), 16-bit gray+alpha opens as RGBA but 8-bit as LA
+ * (tests/image/test_image_golden.c). */
 typedef struct layout {
-    bool gray16;  /* two bytes a pixel, big-endian */
-    bool alpha;   /* four bytes a pixel */
+    bool gray16; /* two bytes a pixel, big-endian */
+    bool alpha;  /* four bytes a pixel */
 } layout;
 
 static layout choose(png_structp png, png_byte color, png_byte depth) {
     layout l = {.gray16 = color == PNG_COLOR_TYPE_GRAY && depth == 16,
-                .alpha = color == PNG_COLOR_TYPE_RGB_ALPHA || (color == PNG_COLOR_TYPE_GRAY_ALPHA && depth == 16)};
+                .alpha = color == PNG_COLOR_TYPE_RGB_ALPHA ||
+                         (color == PNG_COLOR_TYPE_GRAY_ALPHA && depth == 16)};
     if (l.gray16) return l;
-    if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png); /* with tRNS that gives alpha: stripped below */
+    /* with tRNS that gives alpha: stripped below */
+    if (color == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
     if (color == PNG_COLOR_TYPE_GRAY && depth < 8) png_set_expand_gray_1_2_4_to_8(png);
     if (depth == 16) png_set_strip_16(png);
     if (!l.alpha) png_set_strip_alpha(png);
@@ -91,14 +96,16 @@ static void unpack(job *j, layout l) {
     }
 }
 
-/* ---- the decode, in the reach of longjmp ------------------------------------------------------------------------- */
+/* ---- the decode, in the reach of longjmp --------------------------------------------------------------- */
 
 static void limits(job *j) {
     png_set_user_limits(j->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours is on pixels: sav_image_start */
-    /* A wrong checksum is an error in any chunk up to the data's end, as in Pillow; there libpng would only warn. */
+    /* A wrong checksum is an error in any chunk up to the data's end, as in Pillow; there libpng would only
+     * warn. */
     png_set_crc_action(j->png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
 #ifdef PNG_SET_UNKNOWN_CHUNKS_SUPPORTED
-    png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1); /* text, ICC, gamma: not even parsed */
+    /* text, ICC, gamma: not even parsed */
+    png_set_keep_unknown_chunks(j->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
 #endif
 }
 
@@ -106,7 +113,8 @@ static void read_pixels(job *j) {
     png_read_info(j->png, j->info);
     png_uint_32 w = png_get_image_width(j->png, j->info), h = png_get_image_height(j->png, j->info);
     layout l = choose(j->png, png_get_color_type(j->png, j->info), png_get_bit_depth(j->png, j->info));
-    j->status = sav_image_start(j->out, h, w, l.alpha, j->in, j->err); /* the limit, before libpng makes room for rows */
+    /* the limit, before libpng makes room for rows */
+    j->status = sav_image_start(j->out, h, w, l.alpha, j->in, j->err);
     if (j->status) return;
     int passes = png_set_interlace_handling(j->png);
     png_read_update_info(j->png, j->info);
@@ -127,7 +135,8 @@ static void read_pixels(job *j) {
 static void decode(job *j) {
     if (setjmp(j->escape) == 0) {
         /* Both creators report through on_error or by NULL. */
-        j->png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, NULL, on_alloc, on_free);
+        j->png =
+            png_create_read_struct_2(PNG_LIBPNG_VER_STRING, j, on_error, on_warning, NULL, on_alloc, on_free);
         if (j->png) j->info = png_create_info_struct(j->png);
         if (!j->info) {
             j->status = sav_fail(j->err, SAV_NO_MEMORY, "%s: no memory to start libpng", j->in->name);
@@ -137,9 +146,10 @@ static void decode(job *j) {
         limits(j);
         read_pixels(j);
     } else {
-        bool memory = strstr(j->message, "emory") != NULL; /* libpng's words: "Out of memory", "out of memory" … */
-        j->status = sav_fail(j->err, memory ? SAV_NO_MEMORY : SAV_BAD_INPUT, "%s: byte %zu: PNG: %s", j->in->name, j->at,
-                             j->message);
+        /* libpng's words: "Out of memory", "out of memory" … */
+        bool memory = strstr(j->message, "emory") != NULL;
+        j->status = sav_fail(j->err, memory ? SAV_NO_MEMORY : SAV_BAD_INPUT, "%s: byte %zu: PNG: %s",
+                             j->in->name, j->at, j->message);
     }
 }
 

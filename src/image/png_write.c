@@ -1,4 +1,5 @@
-/* png_write.c: pixels that someone wants to look at (`show pixels --out`) become a PNG file, without any library.
+/* png_write.c: pixels that someone wants to look at (`show pixels --out`) become a PNG file, without any
+ * library.
  *
  *   rgb [h, w, 3] -> IHDR | IDAT: zlib stream of stored blocks, each row behind a filter byte 0 | IEND
  *
@@ -90,12 +91,13 @@ static void put_picture(stream *s, const unsigned char *rgb, size_t h, size_t w)
     close_chunk(s);
 }
 
-sav_status sav_image_write_png(const char *path, const unsigned char *rgb, size_t h, size_t w, sav_error *err) {
+sav_status sav_image_write_png(const char *path, const unsigned char *rgb, size_t h, size_t w,
+                               sav_error *err) {
     stream s = {.a = 1, .err = err};
     size_t pixels;
     if (!h || !w || !sav_mul(&pixels, h, w) || pixels > SAV_IMAGE_MAX_PIXELS)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: a picture of %zu x %zu pixels; expected 1 to %zu in all", path, w, h,
-                        SAV_IMAGE_MAX_PIXELS);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: a picture of %zu x %zu pixels; expected 1 to %zu in all",
+                        path, w, h, SAV_IMAGE_MAX_PIXELS);
     for (uint32_t i = 0; i < 256; i++) {
         s.table[i] = i;
         for (int bit = 0; bit < 8; bit++) s.table[i] = s.table[i] >> 1 ^ (s.table[i] & 1 ? 0xEDB88320u : 0);

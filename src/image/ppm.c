@@ -2,8 +2,9 @@
  *
  *   "P1" … "P6" | width | height | maxval (not P1, P4) | one whitespace byte | samples -> rgb [h, w, 3]
  *
- * P1 P4 black and white, P2 P5 gray, P3 P6 colour; P1 P2 P3 in decimal text, P4 P5 P6 in bytes.
- * Source: PpmImagePlugin.py of Pillow 11.3.0. Numbers are plain digits here (Python's int() takes "+5" and "1_0" too).
+ * P1 P4 black and white, P2 P5 gray, P3 P6 colour; P1 P2 P3 in decimal text, P4 P5 P6 in bytes. Source:
+ * PpmImagePlugin.py of Pillow 11.3.0. Numbers are plain digits here (Python's int() takes "+5" and "1_0"
+ * too).
  */
 #include <math.h>
 #include <string.h>
@@ -21,8 +22,8 @@ static bool is_space(int c) {
     return c == ' ' || (c >= '\t' && c <= '\r'); /* tab, newline, vertical tab, form feed, carriage return */
 }
 
-/* The next byte outside comments, -1 at the end. PARITY: a comment may stand inside a token and takes its line end with
- * it, so that "12#c\n3" is 123 (tests/image/test_ppm.c). */
+/* The next byte outside comments, -1 at the end. PARITY: a comment may stand inside a token and takes its
+ * line end with it, so that "12#c\n3" is 123 (tests/image/test_ppm.c). */
 static int next(reader *r) {
     while (r->at < r->in->length) {
         int c = r->in->bytes[r->at++];
@@ -39,11 +40,11 @@ static sav_status number(unsigned long *out, reader *r, const char *what, sav_er
     while (is_space(c)) c = next(r);
     for (; c >= 0 && !is_space(c); c = next(r)) {
         if (c < '0' || c > '9')
-            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: found 0x%02x in the %s; expected a digit", r->in->name,
-                            r->at - 1, (unsigned)c, what);
+            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: found 0x%02x in the %s; expected a digit",
+                            r->in->name, r->at - 1, (unsigned)c, what);
         if (++digits > TOKEN_MAX)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: the %s has more than %d digits", r->in->name, r->at - 1,
-                            what, TOKEN_MAX);
+            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: the %s has more than %d digits", r->in->name,
+                            r->at - 1, what, TOKEN_MAX);
         value = value > 999999999 ? 4294967295ul : value * 10 + (unsigned long)(c - '0');
     }
     if (!digits) return sav_fail(err, SAV_BAD_INPUT, "%s: the file ends before the %s", r->in->name, what);
@@ -52,15 +53,15 @@ static sav_status number(unsigned long *out, reader *r, const char *what, sav_er
 }
 
 static sav_status cut_short(const reader *r, sav_error *err) {
-    return sav_fail(err, SAV_BAD_INPUT, "%s: the picture data is cut short: the file ends at byte %zu", r->in->name,
-                    r->in->length);
+    return sav_fail(err, SAV_BAD_INPUT, "%s: the picture data is cut short: the file ends at byte %zu",
+                    r->in->name, r->in->length);
 }
 
 /* level[v] for a sample v of 0…65535: what Pillow makes of it in 8 bits. */
 static void fill_levels(unsigned char *level, unsigned long maxval, bool gray) {
     for (unsigned long v = 0; v <= MAXVAL_MAX; v++) {
-        /* PARITY: gray with maxval above 255 opens as mode I, scaled to 0…65535, and convert("RGB") clamps it at 255:
-         * practically white (tests/image/test_ppm.c). rint is round-half-even, as Python's round. */
+        /* PARITY: gray with maxval above 255 opens as mode I, scaled to 0…65535, and convert("RGB") clamps it
+         * at 255: practically white (tests/image/test_ppm.c). rint is round-half-even, as Python's round. */
         double full = gray && maxval > 255 ? 65535.0 : 255.0;
         double scaled = maxval == 255 ? (double)v : rint((double)v / (double)maxval * full);
         level[v] = (unsigned char)(scaled > 255.0 ? 255.0 : scaled);
@@ -87,7 +88,8 @@ static sav_status read_samples(sav_image *out, reader *r, bool plain, bool gray,
             sav_status status = number(&v, r, "picture data", err);
             if (status) return status;
             if (v > maxval)
-                return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: found the sample %lu; expected at most maxval %lu",
+                return sav_fail(err, SAV_BAD_INPUT,
+                                "%s: byte %zu: found the sample %lu; expected at most maxval %lu",
                                 r->in->name, r->at, v, maxval);
         } else {
             v = width == 1 ? bytes[i] : (unsigned long)bytes[2 * i] << 8 | bytes[2 * i + 1];
@@ -97,7 +99,8 @@ static sav_status read_samples(sav_image *out, reader *r, bool plain, bool gray,
     return SAV_OK;
 }
 
-/* P1 and P4: 1 is black. P1's digits need no space between them; a row of P4 fills whole bytes, highest bit first. */
+/* P1 and P4: 1 is black. P1's digits need no space between them; a row of P4 fills whole bytes, highest bit
+ * first. */
 static sav_status read_bits(sav_image *out, reader *r, bool plain, sav_error *err) {
     size_t h = out->h, w = out->w, stride = w / 8 + (w % 8 != 0);
     const unsigned char *bytes = r->in->bytes + r->at;
@@ -109,8 +112,8 @@ static sav_status read_bits(sav_image *out, reader *r, bool plain, sav_error *er
             while (is_space(c)) c = next(r);
             if (c < 0) return cut_short(r, err);
             if (c != '0' && c != '1')
-                return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: found 0x%02x; expected 0 or 1", r->in->name,
-                                r->at - 1, (unsigned)c);
+                return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: found 0x%02x; expected 0 or 1",
+                                r->in->name, r->at - 1, (unsigned)c);
             black = c == '1';
         } else {
             size_t x = i % w;
@@ -127,14 +130,15 @@ sav_status sav_ppm_decode(sav_image *out, const sav_image_source *in, sav_error 
     bool plain = kind <= 3, bits = kind == 1 || kind == 4, gray = kind == 2 || kind == 5;
     unsigned long w = 0, h = 0, maxval = 255;
     if (in->length < 3 || !is_space(in->bytes[2]))
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found P%d without a space behind it; expected a PPM header", in->name,
-                        kind);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found P%d without a space behind it; expected a PPM header",
+                        in->name, kind);
     sav_status status = number(&w, &r, "width", err);
     if (!status) status = number(&h, &r, "height", err);
     if (!status && !bits) status = number(&maxval, &r, "maxval", err);
     if (status) return status;
     if (maxval < 1 || maxval > MAXVAL_MAX)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found maxval %lu; expected 1 to %d", in->name, maxval, MAXVAL_MAX);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found maxval %lu; expected 1 to %d", in->name, maxval,
+                        MAXVAL_MAX);
     status = sav_image_start(out, h, w, false, in, err);
     if (status) return status;
     if (bits) return read_bits(out, &r, plain, err);

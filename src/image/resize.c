@@ -1,17 +1,19 @@
 /* resize.c: antialiased resampling in fixed point, as Pillow's Resample.c does it.
  *
- *   axis n -> m:  kernel, widened by the shrink factor -> double weights, each row divided by its sum -> int32, 22 bits
+ *   axis n -> m:  kernel, widened by the shrink factor -> double weights, each row divided by its sum
+ *       -> int32, 22 bits
  *   pass:         s = 2^21 + Σ pixel·k (int32) -> clip(s >> 22) -> uint8, so two passes round twice
  *
- * The expressions of the weights and their order are Pillow's, since every one of them is rounded in double. Sums of the
- * passes are of integers: their order is free. Source: src/libImaging/Resample.c of Pillow 11.3.0 and 13.0.0.
+ * The expressions of the weights and their order are Pillow's, since every one of them is rounded in double.
+ * Sums of the passes are of integers: their order is free. Source: src/libImaging/Resample.c of Pillow 11.3.0
+ * and 13.0.0.
  */
 #include "image/resize.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- kernels ----------------------------------------------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------------------------------------- */
 
 static double bilinear(double x) {
     x = fabs(x);
@@ -35,7 +37,7 @@ static double lanczos(double x) {
     return -3.0 <= x && x < 3.0 ? sinc(x) * sinc(x / 3) : 0.0;
 }
 
-/* ---- one axis ---------------------------------------------------------------------------------------------------- */
+/* ---- one axis ------------------------------------------------------------------------------------------ */
 
 typedef struct kernel {
     double (*at)(double x);
@@ -50,7 +52,8 @@ static kernel kernel_of(sav_filter filter) {
 
 /* Which samples output xx reads: first and count. (PARITY: truncation of centre ± support + 0.5; row tests in
  * tests/image/test_resize.c.) */
-static void reach(size_t *first, size_t *count, double *center, size_t xx, size_t n, double scale, double support) {
+static void reach(size_t *first, size_t *count, double *center, size_t xx, size_t n, double scale,
+                  double support) {
     *center = ((double)xx + 0.5) * scale;
     double lo = *center - support + 0.5, hi = *center + support + 0.5;
     *first = lo > 0.0 ? (size_t)lo : 0;
@@ -58,7 +61,8 @@ static void reach(size_t *first, size_t *count, double *center, size_t xx, size_
     *count = end > *first ? end - *first : 0;
 }
 
-static void fill_row(int32_t *row, double *weight, size_t first, size_t count, double center, kernel f, double inv) {
+static void fill_row(int32_t *row, double *weight, size_t first, size_t count, double center, kernel f,
+                     double inv) {
     double sum = 0.0;
     for (size_t x = 0; x < count; x++) {
         weight[x] = f.at(((double)(x + first) - center + 0.5) * inv);
@@ -105,11 +109,12 @@ void sav_resize_axis_free(sav_resize_axis *axis) {
     memset(axis, 0, sizeof *axis);
 }
 
-/* ---- the two passes ---------------------------------------------------------------------------------------------- */
+/* ---- the two passes ------------------------------------------------------------------------------------ */
 
 static const int32_t HALF = 1 << (SAV_RESIZE_BITS - 1);
 
-/* Arithmetic shift, then clip. Sums stay inside int32: weights sum to at most 1.29, so 1.29·2^22·255 + 2^21 < 2^31. */
+/* Arithmetic shift, then clip. Sums stay inside int32: weights sum to at most 1.29, so 1.29·2^22·255 + 2^21 <
+ * 2^31. */
 static unsigned char clip(int32_t sum) {
     int32_t v = sum >= 0 ? sum >> SAV_RESIZE_BITS : -1;
     return (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
@@ -135,7 +140,8 @@ static void pass_horizontal(unsigned char *out, const unsigned char *in, size_t 
 }
 
 /* in [h, w, 3] -> out [m, w, 3]. Columns are taken in pieces, so that the sums stay in the nearest cache. */
-static void pass_vertical(unsigned char *out, const unsigned char *in, size_t w, const sav_resize_axis *axis) {
+static void pass_vertical(unsigned char *out, const unsigned char *in, size_t w,
+                          const sav_resize_axis *axis) {
     enum { PIECE = 1024 };
     int32_t sum[PIECE];
     size_t stride = w * 3;
@@ -152,20 +158,21 @@ static void pass_vertical(unsigned char *out, const unsigned char *in, size_t w,
         }
 }
 
-/* PARITY: see sav_pillow in resize.h; the two orders differ by up to 25 levels (tests/image/test_resize.c). */
+/* PARITY: see sav_pillow in resize.h; the two orders differ by up to 25 levels
+ * (tests/image/test_resize.c). */
 static bool vertical_first(size_t oh, size_t ow, size_t h, size_t w, sav_pillow pillow) {
     if (pillow != SAV_PILLOW_13 || h <= oh) return false;
     return ow >= w || h - oh > 2 * (w - ow);
 }
 
-sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsigned char *in, size_t h, size_t w,
-                            sav_filter filter, sav_pillow pillow, sav_error *err) {
+sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsigned char *in, size_t h,
+                            size_t w, sav_filter filter, sav_pillow pillow, sav_error *err) {
     if (filter != SAV_LANCZOS && filter != SAV_BILINEAR && filter != SAV_BICUBIC)
-        return sav_fail(err, SAV_UNSUPPORTED, "resample %d; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)",
-                        (int)filter);
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "resample %d; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)", (int)filter);
     if (!h || !w || !oh || !ow)
-        return sav_fail(err, SAV_BAD_INPUT, "resize of %zu x %zu to %zu x %zu pixels; expected at least 1 x 1", w, h, ow,
-                        oh);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "resize of %zu x %zu to %zu x %zu pixels; expected at least 1 x 1", w, h, ow, oh);
     sav_resize_axis across = {0}, down = {0};
     unsigned char *middle = NULL;
     bool both = w != ow && h != oh, first_down = vertical_first(oh, ow, h, w, pillow);
@@ -174,7 +181,8 @@ sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsi
     if (w != ow) status = sav_resize_axis_make(&across, w, ow, filter, err);
     if (!status && h != oh) status = sav_resize_axis_make(&down, h, oh, filter, err);
     if (!status && both && (!sav_mul(&bytes, rows, columns) || !(middle = sav_alloc(bytes, 3))))
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory to resize %zu x %zu to %zu x %zu pixels", w, h, ow, oh);
+        status =
+            sav_fail(err, SAV_NO_MEMORY, "no memory to resize %zu x %zu to %zu x %zu pixels", w, h, ow, oh);
     if (status) goto done;
     if (!both) {
         if (w != ow)

@@ -10,21 +10,21 @@
 /* The numbers of preprocessor_config.json's `resample` (PIL.Image.Resampling). */
 typedef enum sav_filter { SAV_LANCZOS = 1, SAV_BILINEAR = 2, SAV_BICUBIC = 3 } sav_filter;
 
-/* Which Pillow's order of the two passes: 11 (11.3.0 to 12.1.0, the contract): horizontal always first; 13 (13.0.0):
- * vertical first where the height shrinks enough. The intermediate is uint8, so the order shows. */
+/* Which Pillow's order of the two passes: 11 (11.3.0 to 12.1.0, the contract): horizontal always first; 13
+ * (13.0.0): vertical first where the height shrinks enough. The intermediate is uint8, so the order shows. */
 typedef enum sav_pillow { SAV_PILLOW_11 = 11, SAV_PILLOW_13 = 13 } sav_pillow;
 
 /* in [h, w, 3] -> out [oh, ow, 3]; they must not overlap. A size that does not change is not filtered. */
-sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsigned char *in, size_t h, size_t w,
-                            sav_filter filter, sav_pillow pillow, sav_error *err);
+sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsigned char *in, size_t h,
+                            size_t w, sav_filter filter, sav_pillow pillow, sav_error *err);
 
-/* The weights of one axis, n -> m samples: out[i] = Σ_t coefficient[i * width + t] · in[first[i] + t], t < count[i],
- * in fixed point with SAV_RESIZE_BITS bits behind the point. */
+/* The weights of one axis, n -> m samples: out[i] = Σ_t coefficient[i * width + t] · in[first[i] + t], t <
+ * count[i], in fixed point with SAV_RESIZE_BITS bits behind the point. */
 enum { SAV_RESIZE_BITS = 22 };
 typedef struct sav_resize_axis {
-    size_t m, width; /* width: room for one row of coefficients */
-    size_t *first;   /* [m] */
-    size_t *count;   /* [m] */
+    size_t m, width;      /* width: room for one row of coefficients */
+    size_t *first;        /* [m] */
+    size_t *count;        /* [m] */
     int32_t *coefficient; /* [m, width] */
 } sav_resize_axis;
 

@@ -1,31 +1,37 @@
 /* tiles.c: LLaVA-OneVision's picture plan and tiles.
  *
- *   (h, w) -> best pinpoint -> fit -> pad -> cut into s x s tiles (+ the whole picture squashed to one base tile)
+ *   (h, w) -> best pinpoint -> fit -> pad -> cut into s x s tiles (+ the whole picture squashed to one base
+ *       tile)
  *          -> how the tower's patches unpad and shrink -> tokens
  *
  * All of it is double arithmetic whose roundings decide sizes, so the expressions stand as in the source.
- * Source: image_processing_llava_onevision.py (the slow one), image_processing_utils.py (select_best_resolution),
- * modeling_llava_onevision.py (unpad_image, pack_image_features) of transformers 4.51.3.
+ * Source: image_processing_llava_onevision.py (the slow one), image_processing_utils.py
+ * (select_best_resolution), modeling_llava_onevision.py (unpad_image, pack_image_features) of transformers
+ * 4.51.3.
  */
 #include "image/tiles.h"
 
 #include <math.h>
 #include <string.h>
 
-/* ---- the plan: pixels -------------------------------------------------------------------------------------------- */
+/* ---- the plan: pixels ---------------------------------------------------------------------------------- */
 
-/* Sides of pictures and pinpoints stay below this, so that products of two are exact in double and fit 64 bits. */
+/* Sides of pictures and pinpoints stay below this, so that products of two are exact in double and fit 64
+ * bits. */
 static const size_t SIDE_MAX = 1u << 30;
 
 static sav_status check_grid(const sav_anyres_grid *grid, sav_error *err) {
     if (grid->patch < 1 || grid->tile < 2 || grid->tile < grid->patch || grid->tile > 65536)
-        return sav_fail(err, SAV_BAD_INPUT, "tile side %zu with patches of %zu pixels; expected 2 to 65536, at least a patch",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "tile side %zu with patches of %zu pixels; expected 2 to 65536, at least a patch",
                         grid->tile, grid->patch);
     if (grid->count < 1) return sav_fail(err, SAV_BAD_INPUT, "image_grid_pinpoints is empty; expected sizes");
     if (grid->max_tiles < 1) return sav_fail(err, SAV_BAD_INPUT, "anyres_max_0; expected at least 1");
     for (size_t i = 0; i < 2 * grid->count; i++)
-        if (grid->pinpoints[i] < 1 || grid->pinpoints[i] % grid->tile || grid->pinpoints[i] / grid->tile > 1024)
-            return sav_fail(err, SAV_BAD_INPUT, "image_grid_pinpoints: found %zu; expected 1 to 1024 times the tile side %zu",
+        if (grid->pinpoints[i] < 1 || grid->pinpoints[i] % grid->tile ||
+            grid->pinpoints[i] / grid->tile > 1024)
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "image_grid_pinpoints: found %zu; expected 1 to 1024 times the tile side %zu",
                             grid->pinpoints[i], grid->tile);
     return SAV_OK;
 }
@@ -49,8 +55,8 @@ static void best_pinpoint(sav_anyres *plan, const sav_anyres_grid *grid) {
     }
 }
 
-/* PARITY: the ceiling of a rounded double product: 827 x 1654 becomes 961 rows, not 960. Equal padding on both sides: an
- * odd rest leaves the padded picture one row or column short (tests/image/test_tiles.c). */
+/* PARITY: the ceiling of a rounded double product: 827 x 1654 becomes 961 rows, not 960. Equal padding on
+ * both sides: an odd rest leaves the padded picture one row or column short (tests/image/test_tiles.c). */
 static void fit(sav_anyres *plan) {
     double sw = (double)plan->pw / (double)plan->w, sh = (double)plan->ph / (double)plan->h;
     if (sw < sh) {
@@ -66,16 +72,17 @@ static void fit(sav_anyres *plan) {
     plan->pad_x = (plan->pw - plan->nw) / 2;
 }
 
-/* ---- the plan: features ------------------------------------------------------------------------------------------ */
+/* ---- the plan: features -------------------------------------------------------------------------------- */
 
-/* PARITY: Python's float `//`, which is not floor(a / b): 90 // (90 / 81) is 80 where the quotient rounds to 81
- * (tests/image/test_tiles.c). a >= 0, b > 0. */
+/* PARITY: Python's float `//`, which is not floor(a / b): 90 // (90 / 81) is 80 where the quotient rounds to
+ * 81 (tests/image/test_tiles.c). a >= 0, b > 0. */
 static double floor_divide(double a, double b) {
     double quotient = (a - fmod(a, b)) / b, whole = floor(quotient);
     return quotient - whole > 0.5 ? whole + 1.0 : whole;
 }
 
-/* Cuts the padding off the map again, in patches; an odd rest leaves one row or column more than the picture has. */
+/* Cuts the padding off the map again, in patches; an odd rest leaves one row or column more than the picture
+ * has. */
 static void unpad(sav_anyres *plan) {
     size_t h = plan->full_h, w = plan->full_w;
     if (plan->w * h > w * plan->h)
@@ -98,7 +105,8 @@ sav_status sav_anyres_plan(sav_anyres *out, size_t h, size_t w, const sav_anyres
     sav_status status = check_grid(grid, err);
     if (status) return status;
     if (h < 1 || w < 1 || h > SIDE_MAX || w > SIDE_MAX)
-        return sav_fail(err, SAV_BAD_INPUT, "a picture of %zu x %zu pixels; expected sides of 1 to %zu", w, h, SIDE_MAX);
+        return sav_fail(err, SAV_BAD_INPUT, "a picture of %zu x %zu pixels; expected sides of 1 to %zu", w, h,
+                        SIDE_MAX);
     *out = (sav_anyres){.h = h, .w = w, .tile = grid->tile, .g = grid->tile / grid->patch};
     best_pinpoint(out, grid);
     fit(out);
@@ -110,12 +118,14 @@ sav_status sav_anyres_plan(sav_anyres *out, size_t h, size_t w, const sav_anyres
     unpad(out);
     shrink(out, grid->max_tiles);
     if (out->shrunk && (out->map_h == 0 || out->map_w == 0)) /* the library's resize fails there too */
-        return sav_fail(err, SAV_BAD_INPUT, "a picture of %zu x %zu pixels: its feature map shrinks to nothing under these pinpoints", w, h);
+        return sav_fail(
+            err, SAV_BAD_INPUT,
+            "a picture of %zu x %zu pixels: its feature map shrinks to nothing under these pinpoints", w, h);
     out->tokens = out->g * out->g + out->map_h * out->map_w + out->map_h;
     return SAV_OK;
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------------------------- */
+/* ---- tiles --------------------------------------------------------------------------------------------- */
 
 typedef struct canvas {
     unsigned char *rgb; /* [h, w, 3], zeros around the fitted picture */
@@ -131,7 +141,8 @@ static sav_status pad(canvas *out, const unsigned char *rgb, const sav_anyres *p
     out->rgb = sav_alloc(out->h * out->w, 3);
     sav_status status = SAV_OK;
     if (!fitted || !out->rgb)
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory to fit a picture into %zu x %zu pixels", plan->pw, plan->ph);
+        status = sav_fail(err, SAV_NO_MEMORY, "no memory to fit a picture into %zu x %zu pixels", plan->pw,
+                          plan->ph);
     else
         status = sav_image_resize(fitted, nh, nw, rgb, plan->h, plan->w, filter, pillow, err);
     for (size_t y = 0; y < nh && !status; y++)
@@ -140,9 +151,10 @@ static sav_status pad(canvas *out, const unsigned char *rgb, const sav_anyres *p
     return status;
 }
 
-/* The tile at (y, x) -> out [s, s, 3]. One at an edge may be a row or column short; it is stretched, through `piece`. */
-static sav_status cut_one(unsigned char *out, unsigned char *piece, const canvas *from, size_t y, size_t x, size_t s,
-                          sav_filter filter, sav_pillow pillow, sav_error *err) {
+/* The tile at (y, x) -> out [s, s, 3]. One at an edge may be a row or column short; it is stretched, through
+ * `piece`. */
+static sav_status cut_one(unsigned char *out, unsigned char *piece, const canvas *from, size_t y, size_t x,
+                          size_t s, sav_filter filter, sav_pillow pillow, sav_error *err) {
     size_t h = from->h - y < s ? from->h - y : s, w = from->w - x < s ? from->w - x : s;
     bool whole = h == s && w == s;
     unsigned char *to = whole ? out : piece;
@@ -151,8 +163,8 @@ static sav_status cut_one(unsigned char *out, unsigned char *piece, const canvas
     return whole ? SAV_OK : sav_image_resize(out, s, s, piece, h, w, filter, pillow, err);
 }
 
-sav_status sav_tiles_cut(unsigned char *out, const unsigned char *rgb, const sav_anyres *plan, sav_filter filter,
-                         sav_pillow pillow, sav_error *err) {
+sav_status sav_tiles_cut(unsigned char *out, const unsigned char *rgb, const sav_anyres *plan,
+                         sav_filter filter, sav_pillow pillow, sav_error *err) {
     size_t s = plan->tile, bytes = s * s * 3;
     canvas padded = {0};
     unsigned char *piece = sav_alloc(bytes, 1);
@@ -162,14 +174,14 @@ sav_status sav_tiles_cut(unsigned char *out, const unsigned char *rgb, const sav
     if (!status) status = sav_image_resize(out, s, s, rgb, plan->h, plan->w, filter, pillow, err);
     if (!status) status = pad(&padded, rgb, plan, filter, pillow, err);
     for (size_t i = 0; i < plan->rows * plan->columns && !status; i++)
-        status = cut_one(out + (1 + i) * bytes, piece, &padded, i / plan->columns * s, i % plan->columns * s, s, filter,
-                         pillow, err);
+        status = cut_one(out + (1 + i) * bytes, piece, &padded, i / plan->columns * s, i % plan->columns * s,
+                         s, filter, pillow, err);
     sav_free(piece);
     sav_free(padded.rgb);
     return status;
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
 void sav_pixel_table_make(sav_pixel_table *out, double rescale, const double mean[3], const double std[3]) {
     for (int c = 0; c < 3; c++)
@@ -180,7 +192,8 @@ void sav_pixel_table_make(sav_pixel_table *out, double rescale, const double mea
         }
 }
 
-void sav_tiles_normalise(float *out, const unsigned char *tiles, size_t count, size_t s, const sav_pixel_table *table) {
+void sav_tiles_normalise(float *out, const unsigned char *tiles, size_t count, size_t s,
+                         const sav_pixel_table *table) {
     size_t area = s * s;
     for (size_t i = 0; i < count; i++, tiles += area * 3)
         for (int c = 0; c < 3; c++)

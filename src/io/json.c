@@ -1,8 +1,8 @@
 /* json.c: JSON text -> tree, strictly. See json.h.
  *
- * One pass, recursive to at most 64 levels. All nodes come from blocks, all decoded strings lie in one buffer: a string
- * takes at most as many bytes decoded as it takes in the file with its quotes, its NUL included, so the buffer is as long
- * as the text.
+ * One pass, recursive to at most 64 levels. All nodes come from blocks, all decoded strings lie in one
+ * buffer: a string takes at most as many bytes decoded as it takes in the file with its quotes, its NUL
+ * included, so the buffer is as long as the text.
  */
 #include "io/json.h"
 
@@ -16,8 +16,8 @@
 
 enum { MAX_DEPTH = 64, FIRST_NODES = 16, MOST_NODES = 1024 };
 
-/* Nodes stay where they are, so room grows by further blocks, each twice the one before: a record of a list is one small
- * block, a tokenizer.json a few hundred large ones. */
+/* Nodes stay where they are, so room grows by further blocks, each twice the one before: a record of a list
+ * is one small block, a tokenizer.json a few hundred large ones. */
 typedef struct block {
     struct block *older;
     size_t used, room;
@@ -76,7 +76,7 @@ static void skip_space(parser *in) {
     }
 }
 
-/* ---- strings ----------------------------------------------------------------------------------------------------- */
+/* ---- strings ------------------------------------------------------------------------------------------- */
 
 /* Four hex digits at p; -1 if they are none. */
 static int32_t hex4(const unsigned char *p, const unsigned char *end) {
@@ -142,7 +142,12 @@ static size_t utf8_length(const unsigned char *p, const unsigned char *end) {
     if (*p < 0x80) return 1;
     size_t n = *p >= 0xC2 && *p < 0xE0 ? 2 : *p >= 0xE0 && *p < 0xF0 ? 3 : *p >= 0xF0 && *p < 0xF5 ? 4 : 0;
     if (n == 0 || (size_t)(end - p) < n) return 0;
-    unsigned low = *p == 0xE0 ? 0xA0 : *p == 0xF0 ? 0x90 : 0x80, high = *p == 0xED ? 0x9F : *p == 0xF4 ? 0x8F : 0xBF;
+    unsigned low = *p == 0xE0   ? 0xA0
+                   : *p == 0xF0 ? 0x90
+                                : 0x80,
+             high = *p == 0xED   ? 0x9F
+                    : *p == 0xF4 ? 0x8F
+                                 : 0xBF;
     if (p[1] < low || p[1] > high) return 0;
     for (size_t i = 2; i < n; i++)
         if (p[i] < 0x80 || p[i] > 0xBF) return 0;
@@ -178,7 +183,7 @@ static sav_status read_string(parser *in, const char **text, uint32_t *length) {
     return SAV_OK;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static bool digits(parser *in) {
     const unsigned char *start = in->p;
@@ -192,7 +197,8 @@ static sav_status read_number(parser *in, sav_json *node) {
     if (*in->p == '-') in->p++;
     bool leading_zero = in->p < in->end && *in->p == '0';
     const unsigned char *whole = in->p;
-    if (!digits(in)) return fail_here(in, "found no value; expected a string, number, object, array, true, false or null");
+    if (!digits(in))
+        return fail_here(in, "found no value; expected a string, number, object, array, true, false or null");
     if (leading_zero && in->p - whole > 1) return fail_here(in, "found a number with a leading zero");
     if (in->p < in->end && *in->p == '.') {
         in->p++;
@@ -246,7 +252,8 @@ static sav_status check_keys(parser *in, const sav_json *object) {
     if (!table) return fail_memory(in);
     for (const sav_json *node = object->child; node && !status; node = node->next) {
         uint32_t hash = 2166136261u; /* FNV-1a */
-        for (uint32_t i = 0; i < node->key_length; i++) hash = (hash ^ (unsigned char)node->key[i]) * 16777619u;
+        for (uint32_t i = 0; i < node->key_length; i++)
+            hash = (hash ^ (unsigned char)node->key[i]) * 16777619u;
         size_t at = hash & (room - 1);
         while (table[at] && !same_key(table[at], node)) at = (at + 1) & (room - 1);
         if (table[at]) status = found_twice(in, node);
@@ -318,8 +325,8 @@ static sav_status read_value(parser *in, sav_json **out, int depth) {
     }
 }
 
-sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name, uint32_t first_line,
-                          const char **duplicate, sav_error *err) {
+sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name,
+                          uint32_t first_line, const char **duplicate, sav_error *err) {
     sav_json_doc *doc = sav_alloc(1, sizeof *doc);
     size_t room;
     *out = NULL;
@@ -328,7 +335,8 @@ sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, c
         sav_free(doc);
         return sav_fail(err, SAV_BAD_INPUT, "%s: JSON of 4 GiB and more is not read", name);
     }
-    if (!doc || !sav_add(&room, length, 2) || !(doc->strings = sav_alloc(room, 1)) || !(doc->name = sav_strdup(name))) {
+    if (!doc || !sav_add(&room, length, 2) || !(doc->strings = sav_alloc(room, 1)) ||
+        !(doc->name = sav_strdup(name))) {
         sav_json_free(doc);
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", name);
     }
@@ -358,7 +366,8 @@ sav_status sav_json_read(sav_json_doc **out, const char *path, sav_error *err) {
     *out = NULL;
     sav_status status = sav_os_read_file(&text, &length, path, (size_t)1 << 30, err);
     if (status) return status;
-    const char *duplicate; /* Python's reader keeps the last one without a word; so do we in files of a model folder */
+    /* Python's reader keeps the last one without a word; so do we in files of a model folder */
+    const char *duplicate;
     status = sav_json_parse(out, text, length, path, 1, &duplicate, err);
     sav_free(text);
     return status;
@@ -384,14 +393,14 @@ const char *sav_json_name(const sav_json_doc *doc) {
     return doc->name;
 }
 
-/* ---- looking things up ------------------------------------------------------------------------------------------- */
+/* ---- looking things up --------------------------------------------------------------------------------- */
 
 const sav_json *sav_json_get(const sav_json *object, const char *key) {
     const sav_json *found = NULL;
     size_t length = strlen(key);
     if (!object || object->kind != SAV_JSON_OBJECT) return NULL;
-    for (const sav_json *node = object->child; node; node = node->next)
-        if (node->key_length == length && memcmp(node->key, key, length) == 0) found = node; /* the last one wins */
+    for (const sav_json *node = object->child; node; node = node->next) /* the last one wins */
+        if (node->key_length == length && memcmp(node->key, key, length) == 0) found = node;
     return found;
 }
 
@@ -403,7 +412,8 @@ static bool absent_node(const sav_json *node) {
 double sav_json_number(const char *text, size_t length) {
     char copy[400];
     const char *point = localeconv()->decimal_point, *dot = memchr(text, '.', length);
-    size_t whole = dot ? (size_t)(dot - text) : length, rest = dot ? length - whole - 1 : 0, n = strlen(point);
+    size_t whole = dot ? (size_t)(dot - text) : length, rest = dot ? length - whole - 1 : 0,
+           n = strlen(point);
     if (length + n >= sizeof copy) return HUGE_VAL; /* 400 digits are no number of a config */
     memcpy(copy, text, whole);
     if (dot) {
@@ -414,11 +424,13 @@ double sav_json_number(const char *text, size_t length) {
     return strtod(copy, NULL);
 }
 
-static sav_status wrong(const sav_json *node, const char *key, const char *expected, const char *name, sav_error *err) {
+static sav_status wrong(const sav_json *node, const char *key, const char *expected, const char *name,
+                        sav_error *err) {
     sav_text found = {0};
     sav_json_put(&found, node);
-    sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: \"%s\": found %.60s; expected %s", name, node->line,
-                                 node->column, key, found.bytes ? found.bytes : "something else", expected);
+    sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: \"%s\": found %.60s; expected %s", name,
+                                 node->line, node->column, key, found.bytes ? found.bytes : "something else",
+                                 expected);
     sav_text_free(&found);
     return status;
 }
@@ -432,8 +444,8 @@ bool sav_json_integer(int64_t *out, const sav_json *node) {
     return true;
 }
 
-sav_status sav_json_size(size_t *out, const sav_json *object, const char *key, size_t absent, const char *name,
-                         sav_error *err) {
+sav_status sav_json_size(size_t *out, const sav_json *object, const char *key, size_t absent,
+                         const char *name, sav_error *err) {
     const sav_json *node = sav_json_get(object, key);
     int64_t v;
     *out = absent;
@@ -444,8 +456,8 @@ sav_status sav_json_size(size_t *out, const sav_json *object, const char *key, s
     return SAV_OK;
 }
 
-sav_status sav_json_double(double *out, const sav_json *object, const char *key, double absent, const char *name,
-                           sav_error *err) {
+sav_status sav_json_double(double *out, const sav_json *object, const char *key, double absent,
+                           const char *name, sav_error *err) {
     const sav_json *node = sav_json_get(object, key);
     *out = absent;
     if (absent_node(node)) return SAV_OK;
@@ -460,7 +472,8 @@ sav_status sav_json_bool(bool *out, const sav_json *object, const char *key, boo
     const sav_json *node = sav_json_get(object, key);
     *out = absent;
     if (absent_node(node)) return SAV_OK;
-    if (node->kind != SAV_JSON_TRUE && node->kind != SAV_JSON_FALSE) return wrong(node, key, "true or false", name, err);
+    if (node->kind != SAV_JSON_TRUE && node->kind != SAV_JSON_FALSE)
+        return wrong(node, key, "true or false", name, err);
     *out = node->kind == SAV_JSON_TRUE;
     return SAV_OK;
 }

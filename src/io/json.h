@@ -1,8 +1,9 @@
-/* json.h: JSON in (config, tokenizer, safetensors headers, lists) and out (results, dumps' metadata). RFC 8259.
+/* json.h: JSON in (config, tokenizer, safetensors headers, lists) and out (results, dumps' metadata). RFC
+ * 8259.
  *
- * Text in UTF-8 -> a tree of const nodes in one block. Strict: no NaN, no comments, no lone surrogates, no control
- * characters in strings, depth at most 64; errors name line and column. Big files are expected (a tokenizer.json has
- * 300,000 strings), so nodes are small and come from blocks.
+ * Text in UTF-8 -> a tree of const nodes in one block. Strict: no NaN, no comments, no lone surrogates, no
+ * control characters in strings, depth at most 64; errors name line and column. Big files are expected (a
+ * tokenizer.json has 300,000 strings), so nodes are small and come from blocks.
  */
 #ifndef SAV_JSON_H
 #define SAV_JSON_H
@@ -21,43 +22,42 @@ typedef enum sav_json_kind {
 
 typedef struct sav_json {
     sav_json_kind kind;
-    uint32_t line, column;       /* where it starts, from 1 */
-    uint32_t count;              /* children of an array or object */
-    uint32_t key_length;         /* of a member's key, without the NUL */
-    uint32_t length;             /* of a string's bytes or a number's text, without the NUL */
-    const char *key;             /* of an object's member, NUL-terminated; may hold NULs inside */
-    const char *text;            /* string: decoded bytes, NUL-terminated. number: as written */
+    uint32_t line, column;        /* where it starts, from 1 */
+    uint32_t count;               /* children of an array or object */
+    uint32_t key_length;          /* of a member's key, without the NUL */
+    uint32_t length;              /* of a string's bytes or a number's text, without the NUL */
+    const char *key;              /* of an object's member, NUL-terminated; may hold NULs inside */
+    const char *text;             /* string: decoded bytes, NUL-terminated. number: as written */
     const struct sav_json *child; /* first child */
     const struct sav_json *next;  /* next sibling */
 } sav_json;
 
 typedef struct sav_json_doc sav_json_doc; /* owns the tree */
 
-/* name stands in errors ("config.json:3:7: …"); first_line is 1, or the line where a JSON Lines record stands.
- * `duplicate`, when not NULL, gets the first key that an object holds twice (the last one wins in look-ups), else NULL;
- * when `duplicate` is NULL a duplicate key is an error. */
-sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name, uint32_t first_line,
-                          const char **duplicate, sav_error *err);
+/* name stands in errors ("config.json:3:7: …"); first_line is 1, or the line where a JSON Lines record
+ * stands. `duplicate`, when not NULL, gets the first key that an object holds twice (the last one wins in
+ * look-ups), else NULL; when `duplicate` is NULL a duplicate key is an error. */
+sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name,
+                          uint32_t first_line, const char **duplicate, sav_error *err);
 sav_status sav_json_read(sav_json_doc **out, const char *path, sav_error *err); /* a whole file */
-void sav_json_free(sav_json_doc *doc);                                         /* NULL is fine */
+void sav_json_free(sav_json_doc *doc);                                          /* NULL is fine */
 const sav_json *sav_json_root(const sav_json_doc *doc);
 const char *sav_json_name(const sav_json_doc *doc);
 
-/* Member of an object, the last one of that key; NULL when absent, or when `object` is NULL or no object. Walks the
- * members: for large objects use
- the children directly. */
+/* Member of an object, the last one of that key; NULL when absent, or when `object` is NULL or no object.
+ * Walks the members: for large objects use the children directly. */
 const sav_json *sav_json_get(const sav_json *object, const char *key);
 
-/* Values with a default for "absent" (node NULL or JSON null); a wrong kind or range is an error that names file, line and
- * key. */
-sav_status sav_json_size(size_t *out, const sav_json *object, const char *key, size_t absent, const char *name,
-                         sav_error *err);
-sav_status sav_json_double(double *out, const sav_json *object, const char *key, double absent, const char *name,
-                           sav_error *err);
+/* Values with a default for "absent" (node NULL or JSON null); a wrong kind or range is an error that names
+ * file, line and key. */
+sav_status sav_json_size(size_t *out, const sav_json *object, const char *key, size_t absent,
+                         const char *name, sav_error *err);
+sav_status sav_json_double(double *out, const sav_json *object, const char *key, double absent,
+                           const char *name, sav_error *err);
 sav_status sav_json_bool(bool *out, const sav_json *object, const char *key, bool absent, const char *name,
                          sav_error *err);
-sav_status sav_json_string(const char **out, const sav_json *object, const char *key, const char *absent, const char *name,
-                           sav_error *err);
+sav_status sav_json_string(const char **out, const sav_json *object, const char *key, const char *absent,
+                           const char *name, sav_error *err);
 
 /* A JSON number's value, whatever decimal point the host program's locale has. */
 double sav_json_number(const char *text, size_t length);
@@ -66,9 +66,10 @@ bool sav_json_is(const sav_json *node, const char *string); /* a string equal to
 /* A whole number that fits; false otherwise (also for 1.0 and 1e3, which are no integers as written). */
 bool sav_json_integer(int64_t *out, const sav_json *node);
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
-/* A string with its quotes; escapes what Python's json.dumps(ensure_ascii=False) escapes: \" \\ \n \r \t \b \f \u00xx. */
+/* A string with its quotes; escapes what Python's json.dumps(ensure_ascii=False) escapes: \" \\ \n \r \t \b
+ * \f \u00xx. */
 void sav_json_put_string(sav_text *out, const char *bytes, size_t length);
 /* The shortest decimal that reads back as the same double; null for NaN and infinities. */
 void sav_json_put_double(sav_text *out, double value);

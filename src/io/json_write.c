@@ -1,5 +1,5 @@
-/* json_write.c: strings, numbers and whole trees out as compact JSON, in the bytes that Python's json.dumps writes with
- * ensure_ascii=False and separators=(",", ":").
+/* json_write.c: strings, numbers and whole trees out as compact JSON, in the bytes that Python's json.dumps
+ * writes with ensure_ascii=False and separators=(",", ":").
  */
 #include <locale.h>
 #include <math.h>

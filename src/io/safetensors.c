@@ -1,8 +1,8 @@
 /* safetensors.c: a mapped file -> checked views of its tensors, and back. See safetensors.h.
  *
- * Everything a file claims is checked here, once, so that nobody behind this file meets a bad size: the header lies inside
- * the file, names are unique, the dtype is known, shape times size is the byte range, ranges lie inside the data, do not
- * overlap and leave no hole.
+ * Everything a file claims is checked here, once, so that nobody behind this file meets a bad size: the
+ * header lies inside the file, names are unique, the dtype is known, shape times size is the byte range,
+ * ranges lie inside the data, do not overlap and leave no hole.
  */
 #include "io/safetensors.h"
 
@@ -27,7 +27,7 @@ const char *sav_dtype_name(sav_dtype dtype) {
 }
 
 struct sav_safetensors {
-    sav_map map;         /* size 0 when the bytes are the caller's */
+    sav_map map; /* size 0 when the bytes are the caller's */
     const unsigned char *bytes;
     size_t size, header; /* of the file; of everything before the data */
     char *path;
@@ -37,13 +37,14 @@ struct sav_safetensors {
     const sav_tensor **by_name; /* [count], sorted */
 };
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------- */
 
 static sav_status bad(const sav_safetensors *file, const sav_json *node, sav_error *err, const char *what) {
     return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s: %s", file->path, node->key, what);
 }
 
-static sav_status read_shape(sav_tensor *t, const sav_safetensors *file, const sav_json *node, sav_error *err) {
+static sav_status read_shape(sav_tensor *t, const sav_safetensors *file, const sav_json *node,
+                             sav_error *err) {
     const sav_json *shape = sav_json_get(node, "shape");
     if (!shape || shape->kind != SAV_JSON_ARRAY) return bad(file, node, err, "found no shape");
     if (shape->count > SAV_MAX_RANK) return bad(file, node, err, "has more than 8 dimensions");
@@ -57,11 +58,13 @@ static sav_status read_shape(sav_tensor *t, const sav_safetensors *file, const s
     for (int i = 0; i < t->rank; i++) /* a zero anywhere makes the product zero, whatever the others are */
         if (t->shape[i] == 0) t->count = 0;
     for (int i = 0; i < t->rank && t->count; i++)
-        if (!sav_mul(&t->count, t->count, t->shape[i])) return bad(file, node, err, "its shape does not fit any memory");
+        if (!sav_mul(&t->count, t->count, t->shape[i]))
+            return bad(file, node, err, "its shape does not fit any memory");
     return SAV_OK;
 }
 
-static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const sav_json *node, sav_error *err) {
+static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const sav_json *node,
+                              sav_error *err) {
     const sav_json *dtype = sav_json_get(node, "dtype"), *range = sav_json_get(node, "data_offsets");
     int64_t begin, end;
     size_t bytes, room = file->size - file->header;
@@ -69,13 +72,15 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
     if (strlen(node->key) != node->key_length) return bad(file, node, err, "its name holds a NUL");
     while (t->dtype < SAV_DTYPES && !sav_json_is(dtype, DTYPES[t->dtype].name)) t->dtype++;
     if (t->dtype == SAV_DTYPES) {
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: tensor %.200s: found dtype %.20s; expected F32, BF16, F16, F64, I64, I32 or U8",
-                        file->path, node->key, dtype && dtype->kind == SAV_JSON_STRING ? dtype->text : "(none)");
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s: tensor %.200s: found dtype %.20s; expected F32, BF16, F16, F64, I64, I32 or U8",
+                        file->path, node->key,
+                        dtype && dtype->kind == SAV_JSON_STRING ? dtype->text : "(none)");
     }
     sav_status status = read_shape(t, file, node, err);
     if (status) return status;
-    if (!range || range->kind != SAV_JSON_ARRAY || range->count != 2 || !sav_json_integer(&begin, range->child) ||
-        !sav_json_integer(&end, range->child->next))
+    if (!range || range->kind != SAV_JSON_ARRAY || range->count != 2 ||
+        !sav_json_integer(&begin, range->child) || !sav_json_integer(&end, range->child->next))
         return bad(file, node, err, "expected data_offsets of two whole numbers");
     if (begin < 0 || end < begin || (uint64_t)end > room)
         return bad(file, node, err, "its data_offsets lie outside the file (truncated?)");
@@ -88,7 +93,8 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
 static int by_offset(const void *a, const void *b) {
     const sav_tensor *x = a, *y = b;
     if (x->data != y->data) return (const char *)x->data < (const char *)y->data ? -1 : 1;
-    return x->count < y->count ? -1 : x->count > y->count; /* empty tensors stand in front of what shares their offset */
+    /* empty tensors stand in front of what shares their offset */
+    return x->count < y->count ? -1 : x->count > y->count;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -102,27 +108,33 @@ static sav_status check_layout(const sav_safetensors *file, sav_error *err) {
         const sav_tensor *t = &file->tensors[i];
         if ((const unsigned char *)t->data != at)
             return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s %s", file->path, t->name,
-                            (const unsigned char *)t->data < at ? "overlaps the one before it" : "leaves a hole in front of it");
+                            (const unsigned char *)t->data < at ? "overlaps the one before it"
+                                                                : "leaves a hole in front of it");
         at += t->count * DTYPES[t->dtype].size;
     }
     if (at != file->bytes + file->size)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found %zu bytes behind the last tensor; expected none", file->path,
-                        (size_t)(file->bytes + file->size - at));
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found %zu bytes behind the last tensor; expected none",
+                        file->path, (size_t)(file->bytes + file->size - at));
     return SAV_OK;
 }
 
 static sav_status read_header(sav_safetensors *file, sav_error *err) {
     uint64_t length = 0;
-    if (file->size < 8) return sav_fail(err, SAV_BAD_INPUT, "%s: %zu bytes are no safetensors file", file->path, file->size);
+    if (file->size < 8)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: %zu bytes are no safetensors file", file->path, file->size);
     for (int i = 7; i >= 0; i--) length = length << 8 | file->bytes[i];
     if (length > file->size - 8 || length > 100000000)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: the header says it has %llu bytes; the file has %zu (truncated, or no safetensors file)",
-                        file->path, (unsigned long long)length, file->size);
+        return sav_fail(
+            err, SAV_BAD_INPUT,
+            "%s: the header says it has %llu bytes; the file has %zu (truncated, or no safetensors file)",
+            file->path, (unsigned long long)length, file->size);
     file->header = 8 + (size_t)length;
-    sav_status status = sav_json_parse(&file->json, (const char *)file->bytes + 8, (size_t)length, file->path, 1, NULL, err);
+    sav_status status =
+        sav_json_parse(&file->json, (const char *)file->bytes + 8, (size_t)length, file->path, 1, NULL, err);
     if (status) return status;
     const sav_json *root = sav_json_root(file->json);
-    if (root->kind != SAV_JSON_OBJECT) return sav_fail(err, SAV_BAD_INPUT, "%s: its header is no JSON object", file->path);
+    if (root->kind != SAV_JSON_OBJECT)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: its header is no JSON object", file->path);
     const sav_json *metadata = sav_json_get(root, "__metadata__");
     if (metadata && metadata->kind != SAV_JSON_OBJECT)
         return sav_fail(err, SAV_BAD_INPUT, "%s: its __metadata__ is no JSON object", file->path);
@@ -148,8 +160,8 @@ static sav_status open_bytes(sav_safetensors **out, sav_map map, const unsigned 
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
     }
     *file = (sav_safetensors){.map = map, .bytes = bytes, .size = size, .path = sav_strdup(path)};
-    sav_status status =
-        file->path ? read_header(file, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    sav_status status = file->path ? read_header(file, err)
+                                   : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
     if (status)
         sav_safetensors_close(file);
     else
@@ -164,8 +176,8 @@ sav_status sav_safetensors_open(sav_safetensors **out, const char *path, sav_err
     return status ? status : open_bytes(out, map, map.bytes, map.size, path, err);
 }
 
-sav_status sav_safetensors_parse(sav_safetensors **out, const unsigned char *bytes, size_t size, const char *name,
-                                 sav_error *err) {
+sav_status sav_safetensors_parse(sav_safetensors **out, const unsigned char *bytes, size_t size,
+                                 const char *name, sav_error *err) {
     return open_bytes(out, (sav_map){NULL, 0}, bytes, size, name, err);
 }
 
@@ -210,7 +222,7 @@ const unsigned char *sav_safetensors_header(const sav_safetensors *file, size_t 
     return file->bytes;
 }
 
-/* ---- elements ---------------------------------------------------------------------------------------------------- */
+/* ---- elements ------------------------------------------------------------------------------------------ */
 
 float sav_tensor_float(const sav_tensor *tensor, size_t i) {
     uint16_t half;
@@ -245,7 +257,7 @@ int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i) {
     }
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, const char *const *keys,
                        const char *const *values, size_t metadata, size_t align) {
@@ -276,8 +288,9 @@ static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, c
     while (!out->failed && (8 + out->length) % align) sav_text_string(out, " ");
 }
 
-sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
-                                 const char *const *values, size_t metadata, size_t align, sav_error *err) {
+sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_tensor *tensors, size_t count,
+                                 const char *const *keys, const char *const *values, size_t metadata,
+                                 size_t align, sav_error *err) {
     sav_text header = {0};
     unsigned char length[8];
     *out = NULL;
@@ -295,8 +308,9 @@ sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_
     return status;
 }
 
-sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count, const char *const *keys,
-                                 const char *const *values, size_t metadata, sav_error *err) {
+sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count,
+                                 const char *const *keys, const char *const *values, size_t metadata,
+                                 sav_error *err) {
     sav_os_file *file;
     sav_status status = sav_safetensors_start(&file, path, tensors, count, keys, values, metadata, 8, err);
     if (status) return status;

@@ -1,4 +1,5 @@
-/* weights.c: a model folder's tensors by name: model.safetensors, or shards listed in model.safetensors.index.json.
+/* weights.c: a model folder's tensors by name: model.safetensors, or shards listed in
+ * model.safetensors.index.json.
  *
  * folder -> [shards] mapped -> one sorted list of views. Weights are mapped, never copied whole.
  */
@@ -34,7 +35,8 @@ static sav_status shard_names(const char ***out, size_t *count, const sav_json_d
     const sav_json *map = sav_json_get(sav_json_root(index), "weight_map");
     const char *name = sav_json_name(index);
     if (!map || map->kind != SAV_JSON_OBJECT || map->count == 0)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found no \"weight_map\"; expected tensor names with their files", name);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found no \"weight_map\"; expected tensor names with their files", name);
     const char **names = sav_alloc(map->count, sizeof *names);
     if (!names) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
     size_t n = 0;
@@ -43,7 +45,9 @@ static sav_status shard_names(const char ***out, size_t *count, const sav_json_d
                      !strpbrk(node->text, "/\\") && node->text[0] != '.';
         if (!plain) {
             sav_free(names);
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: tensor %.200s: found a shard that is no plain file name; expected a file in this folder",
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "%s:%u: tensor %.200s: found a shard that is no plain file name; expected a file "
+                            "in this folder",
                             name, node->line, node->key);
         }
         names[n++] = node->text;
@@ -57,7 +61,8 @@ static sav_status shard_names(const char ***out, size_t *count, const sav_json_d
     return SAV_OK;
 }
 
-static sav_status open_shards(sav_weights *w, const char *folder, const char **names, size_t count, sav_error *err) {
+static sav_status open_shards(sav_weights *w, const char *folder, const char **names, size_t count,
+                              sav_error *err) {
     w->shards = sav_alloc(count, sizeof *w->shards);
     w->stamps = sav_alloc(count, sizeof *w->stamps);
     if (!w->shards || !w->stamps) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
@@ -65,7 +70,8 @@ static sav_status open_shards(sav_weights *w, const char *folder, const char **n
         char *path = join(folder, names[i]);
         if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
         sav_status status = sav_safetensors_open(&w->shards[i], path, err);
-        if (!status && (status = sav_os_look(&w->stamps[i], path, err)) != SAV_OK) w->shard_count++; /* it is open */
+        /* it is open */
+        if (!status && (status = sav_os_look(&w->stamps[i], path, err)) != SAV_OK) w->shard_count++;
         if (status == SAV_BAD_INPUT && !sav_os_exists(path))
             sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
         sav_free(path);
@@ -90,7 +96,8 @@ static sav_status collect(sav_weights *w, const char *folder, sav_error *err) {
     if (n) qsort(w->tensors, n, sizeof *w->tensors, by_name);
     for (size_t i = 1; i < n; i++)
         if (strcmp(w->tensors[i]->name, w->tensors[i - 1]->name) == 0)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s stands in two shards", folder, w->tensors[i]->name);
+            return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s stands in two shards", folder,
+                            w->tensors[i]->name);
     return SAV_OK;
 }
 
@@ -100,8 +107,8 @@ static sav_status check_index(const sav_weights *w, const sav_json_doc *index, s
     for (const sav_json *node = map->child; node; node = node->next) {
         const sav_tensor *t = sav_weights_find(w, node->key);
         if (!t || strcmp(sav_os_path_name(sav_weights_file_of(w, t)), node->text) != 0)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: tensor %.200s is not in %.100s", sav_json_name(index), node->line,
-                            node->key, node->text);
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: tensor %.200s is not in %.100s", sav_json_name(index),
+                            node->line, node->key, node->text);
     }
     return SAV_OK;
 }
@@ -169,7 +176,8 @@ const sav_tensor *sav_weights_find(const sav_weights *w, const char *name) {
 
 const char *sav_weights_file_of(const sav_weights *w, const sav_tensor *tensor) {
     for (size_t s = 0; s < w->shard_count; s++)
-        if (sav_safetensors_find(w->shards[s], tensor->name) == tensor) return sav_safetensors_path(w->shards[s]);
+        if (sav_safetensors_find(w->shards[s], tensor->name) == tensor)
+            return sav_safetensors_path(w->shards[s]);
     return "";
 }
 
@@ -212,7 +220,9 @@ sav_status sav_weights_check(const sav_weights *w, sav_error *err) {
         sav_status status = sav_os_look(&now, path, err);
         if (status) return SAV_IO_ERROR;
         if (now.size != then->size || now.seconds != then->seconds || now.nanoseconds != then->nanoseconds)
-            return sav_fail(err, SAV_IO_ERROR, "%s: has been written since it was opened (%llu bytes then, %llu now); expected weights that stay as they are",
+            return sav_fail(err, SAV_IO_ERROR,
+                            "%s: has been written since it was opened (%llu bytes then, %llu now); expected "
+                            "weights that stay as they are",
                             path, (unsigned long long)then->size, (unsigned long long)now.size);
     }
     return SAV_OK;

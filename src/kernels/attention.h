@@ -1,4 +1,5 @@
-/* attention.h: how both engines cut attention into tasks for threads: a block of query rows of one head of one segment.
+/* attention.h: how both engines cut attention into tasks for threads: a block of query rows of one head of
+ * one segment.
  */
 #ifndef SAV_ATTENTION_H
 #define SAV_ATTENTION_H
@@ -31,11 +32,14 @@ static inline size_t sav_attention_work(const sav_attention *at) {
     return at->queries * (at->segments ? sav_attention_longest(at) : at->keys) * at->heads * at->d * 2;
 }
 
-/* The task-th block; false: it is empty. The last rows come first: with a causal mask they see most keys, and threads end
- * together. */
-static inline bool sav_attention_block_at(sav_attention_block *b, const sav_attention *at, size_t task, size_t block) {
-    const size_t segments = at->segments ? at->segment_count : 1, rest = task / at->heads, segment = rest % segments;
-    const size_t blocks = (sav_attention_longest(at) + block - 1) / block, in = (blocks - 1 - rest / segments) * block;
+/* The task-th block; false: it is empty. The last rows come first: with a causal mask they see most keys, and
+ * threads end together. */
+static inline bool sav_attention_block_at(sav_attention_block *b, const sav_attention *at, size_t task,
+                                          size_t block) {
+    const size_t segments = at->segments ? at->segment_count : 1, rest = task / at->heads,
+                 segment = rest % segments;
+    const size_t blocks = (sav_attention_longest(at) + block - 1) / block,
+                 in = (blocks - 1 - rest / segments) * block;
     const size_t first = at->segments ? at->segments[segment] : 0;
     const size_t queries = at->segments ? at->segments[segment + 1] - first : at->queries;
     const size_t keys = at->segments ? queries : at->keys;
@@ -51,7 +55,8 @@ static inline bool sav_attention_block_at(sav_attention_block *b, const sav_atte
 }
 
 /* Keys [begin, end) of the block that its query row r sees. */
-static inline void sav_attention_visible(size_t *begin, size_t *end, const sav_attention *at, const sav_attention_block *b, size_t r) {
+static inline void sav_attention_visible(size_t *begin, size_t *end, const sav_attention *at,
+                                         const sav_attention_block *b, size_t r) {
     const size_t here = b->ahead + r;
     *end = at->causal ? here + 1 : b->keys;
     *begin = at->causal && at->window && here >= at->window ? here - at->window + 1 : 0;

@@ -1,18 +1,22 @@
-/* elementary.c: the elementary functions of the numeric contract (elementary.h), by tables and short polynomials.
+/* elementary.c: the elementary functions of the numeric contract (elementary.h), by tables and short
+ * polynomials.
  *
- *     x -> nearest table point c, x = c + h -> f(c) as hi + lo, plus the rest as a short series in h -> hi + lo -> one double
+ *     x -> nearest table point c, x = c + h -> f(c) as hi + lo, plus the rest as a short series in h
+ *         -> hi + lo -> one double
  *
- * The pieces of exp, erf and tanh stand in elementary_parts.h, where the exact engine's loops over many numbers find them too.
+ * The pieces of exp, erf and tanh stand in elementary_parts.h, where the exact engine's loops over many
+ * numbers find them too.
  *
- * The sum is kept as a double hi and a much smaller correction lo, so the last addition makes nearly the whole error: half a
- * unit. Two tricks make the float32 of the double right too. Where a product matters beyond 53 bits, both factors are cut to
- * 26 or 27 bits and it is exact. And where the double would fall on the middle between two float32, although the truth does not,
- * settle() steps one unit to the truth's side; otherwise the second rounding could go the wrong way.
+ * The sum is kept as a double hi and a much smaller correction lo, so the last addition makes nearly the
+ * whole error: half a unit. Two tricks make the float32 of the double right too. Where a product matters
+ * beyond 53 bits, both factors are cut to 26 or 27 bits and it is exact. And where the double would fall on
+ * the middle between two float32, although the truth does not, settle() steps one unit to the truth's side;
+ * otherwise the second rounding could go the wrong way.
  *
- * Sources: Tang, "Table-driven implementation of the exponential function", TOMS 15 (1989); Dekker (1971) for sums and products
- * with their errors; Cody and Waite for the argument reductions; CORE-MATH (Zimmermann and others) for the aim and for
- * testing on every input. Tables: tools/elementary_coefficients.py. The NumPy twin is tools/oracle/elementary.py:
- * whoever changes the order of one operation here changes it there.
+ * Sources: Tang, "Table-driven implementation of the exponential function", TOMS 15 (1989); Dekker (1971) for
+ * sums and products with their errors; Cody and Waite for the argument reductions; CORE-MATH (Zimmermann and
+ * others) for the aim and for testing on every input. Tables: tools/elementary_coefficients.py. The NumPy
+ * twin is tools/oracle/elementary.py: whoever changes the order of one operation here changes it there.
  */
 #include "kernels/elementary.h"
 
@@ -20,7 +24,7 @@
 
 #include "kernels/elementary_parts.h"
 
-/* ---- exp --------------------------------------------------------------------------------------------------------- */
+/* ---- exp ----------------------------------------------------------------------------------------------- */
 
 typedef struct exp_parts {
     double hi, lo;
@@ -40,7 +44,8 @@ static inline double exp_normal(double x) {
     return exp_join(parts.hi, parts.lo, parts.exponent);
 }
 
-/* Adding 2^(-1022 - exponent) first puts the last bit where the subnormal result has it, so that there is one rounding. */
+/* Adding 2^(-1022 - exponent) first puts the last bit where the subnormal result has it, so that there is one
+ * rounding. */
 static double exp_small(double x) {
     if (x < -746.0) {
         return 0.0;
@@ -57,9 +62,11 @@ static double exp_small(double x) {
     return scale((head + tail) - big, parts.exponent);
 }
 
-double sav_exp(double x) { return x < EXP_SUBNORMAL ? exp_small(x) : exp_normal(x); }
+double sav_exp(double x) {
+    return x < EXP_SUBNORMAL ? exp_small(x) : exp_normal(x);
+}
 
-/* ---- erf, tanh ---------------------------------------------------------------------------------------------------- */
+/* ---- erf, tanh ----------------------------------------------------------------------------------------- */
 
 double sav_erf(double x) {
     double size = absolute(x);
@@ -86,7 +93,7 @@ double sav_tanh(double x) {
     return with_sign(settle(1.0, -away), x);
 }
 
-/* ---- sin, cos ----------------------------------------------------------------------------------------------------- */
+/* ---- sin, cos ------------------------------------------------------------------------------------------ */
 
 /* a + b = sum + error exactly (Knuth). */
 static inline double two_sum(double a, double b, double *error) {
@@ -96,7 +103,8 @@ static inline double two_sum(double a, double b, double *error) {
     return sum;
 }
 
-/* sin(x + turn pi/64), 0 <= x <= 2^24. x = k pi/64 + r, r = hi + lo; then sin(point) cos(r) + cos(point) sin(r). */
+/* sin(x + turn pi/64), 0 <= x <= 2^24. x = k pi/64 + r, r = hi + lo; then sin(point) cos(r) + cos(point)
+ * sin(r). */
 static double sin_from(double x, int64_t turn) {
     double k = (x * TRIG_INV_STEP + ROUNDER) - ROUNDER;
     double e1, e2, e3, lo;
@@ -114,8 +122,10 @@ static double sin_from(double x, int64_t turn) {
     double linear = cosine_top * hi_top; /* exact */
     double linear_rest = cosine_top * ((hi - hi_top) + lo) + ((cosine[0] - cosine_top) + cosine[1]) * hi;
     double square = hi * hi;
-    double cos_part = square * (COS_C2 + square * (COS_C4 + square * (COS_C6 + square * COS_C8)));       /* cos r - 1 */
-    double sin_part = hi * (square * (SIN_C3 + square * (SIN_C5 + square * (SIN_C7 + square * SIN_C9)))); /* sin r - r */
+    /* cos r - 1 */
+    double cos_part = square * (COS_C2 + square * (COS_C4 + square * (COS_C6 + square * COS_C8)));
+    /* sin r - r */
+    double sin_part = hi * (square * (SIN_C3 + square * (SIN_C5 + square * (SIN_C7 + square * SIN_C9))));
     double rest = (sine[1] + linear_rest) + (sine[0] * cos_part + cosine[0] * sin_part);
     double sum = sine[0] + linear;
     double left = linear - (sum - sine[0]);
@@ -136,7 +146,7 @@ double sav_cos(double x) {
     return size <= SAV_TRIG_LIMIT ? sin_from(size, 32) : not_a_number();
 }
 
-/* ---- pow: numbers as unevaluated sums hi + lo, about 100 bits ------------------------------------------------------- */
+/* ---- pow: numbers as unevaluated sums hi + lo, about 100 bits ------------------------------------------ */
 
 typedef struct pair {
     double hi, lo;
@@ -233,7 +243,8 @@ float sav_pow_f32(double theta, float x) {
     }
     int64_t exponent;
     pair p = pair_exp(y, &exponent);
-    /* Exact powers (10000^0.5) carry an error of about 2^-95 only. Others are kept odd, so that the cast is the one rounding. */
+    /* Exact powers (10000^0.5) carry an error of about 2^-95 only. Others are kept odd, so that the cast is
+     * the one rounding. */
     uint64_t bits = bits_of(p.hi);
     double noise = p.hi * 0x1p-85;
     if (absolute(p.lo) > noise && bits % 2 == 0) {

@@ -1,7 +1,9 @@
-/* elementwise.c: norms, sums, rotary embedding, bilinear resize: operation by operation as ATen has them. See elementwise.h.
+/* elementwise.c: norms, sums, rotary embedding, bilinear resize: operation by operation as ATen has them. See
+ * elementwise.h.
  *
- * Parameters of a checkpoint are in its own type; a run in another one takes them rounded to R, as from_pretrained does.
- * Where a module casts to float32 (`.float()`, `.to(torch.float32)`) the rounding is to float, else to R.
+ * Parameters of a checkpoint are in its own type; a run in another one takes them rounded to R, as
+ * from_pretrained does. Where a module casts to float32 (`.float()`, `.to(torch.float32)`) the rounding is to
+ * float, else to R.
  */
 #include "kernels/elementwise.h"
 
@@ -11,11 +13,12 @@
 #include "kernels/elementary.h"
 #include "kernels/parallel.h"
 
-/* A sum in double is one chain of additions, each waiting for the last, so several rows are summed side by side. */
+/* A sum in double is one chain of additions, each waiting for the last, so several rows are summed side by
+ * side. */
 enum { ROWS = 4 };
 
-/* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). In float32 the product
- * of two floats rounded from double is the float product. */
+/* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). In
+ * float32 the product of two floats rounded from double is the float product. */
 static void scale_row(float *to, const float *row, float r, const float *weight, size_t D, sav_dtype R) {
     if (R == SAV_F32)
         for (size_t i = 0; i < D; i++) to[i] = weight[i] * (row[i] * r);
@@ -26,7 +29,8 @@ static void scale_row(float *to, const float *row, float r, const float *weight,
         }
 }
 
-void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, size_t D, double eps, const sav_run *run) {
+void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, size_t D, double eps,
+                  const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
     for (size_t t = 0; t < T; t += ROWS) {
         const float *row[ROWS]; /* past the last row, the last row again */
@@ -42,8 +46,8 @@ void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, siz
     }
 }
 
-void sav_layer_norm(float *out, const float *x, const float *weight, const float *bias, size_t T, size_t D, double eps,
-                    const sav_run *run) {
+void sav_layer_norm(float *out, const float *x, const float *weight, const float *bias, size_t T, size_t D,
+                    double eps, const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
     for (size_t t = 0; t < T; t += ROWS) {
         const float *row[ROWS];
@@ -53,23 +57,27 @@ void sav_layer_norm(float *out, const float *x, const float *weight, const float
             for (size_t j = 0; j < ROWS; j++) sum[j] += (double)row[j][i];
         for (size_t j = 0; j < ROWS; j++) mean[j] = sum[j] / (double)D;
         for (size_t i = 0; i < D; i++)
-            for (size_t j = 0; j < ROWS; j++) squares[j] += ((double)row[j][i] - mean[j]) * ((double)row[j][i] - mean[j]);
+            for (size_t j = 0; j < ROWS; j++)
+                squares[j] += ((double)row[j][i] - mean[j]) * ((double)row[j][i] - mean[j]);
         for (size_t j = 0; j < ROWS && t + j < T; j++) {
             const double m = mean[j], r = 1 / sqrt(squares[j] / (double)D + eps);
             float *to = out + (t + j) * D;
             if (run->R == SAV_F32)
-                for (size_t i = 0; i < D; i++) to[i] = (float)(((double)row[j][i] - m) * r * (double)weight[i] + (double)bias[i]);
+                for (size_t i = 0; i < D; i++)
+                    to[i] = (float)(((double)row[j][i] - m) * r * (double)weight[i] + (double)bias[i]);
             else
                 for (size_t i = 0; i < D; i++)
-                    to[i] = sav_round(((double)row[j][i] - m) * r * (double)sav_round((double)weight[i], run->R) +
-                                          (double)sav_round((double)bias[i], run->R),
-                                      run->R);
+                    to[i] =
+                        sav_round(((double)row[j][i] - m) * r * (double)sav_round((double)weight[i], run->R) +
+                                      (double)sav_round((double)bias[i], run->R),
+                                  run->R);
         }
     }
 }
 
-/* The double sum of two floats, rounded to float, is their float sum: double has more than twice the digits (Figueroa, "When is
- * double rounding innocuous?", 1995). So in float32 both are the CPU's own float operations. */
+/* The double sum of two floats, rounded to float, is their float sum: double has more than twice the digits
+ * (Figueroa, "When is double rounding innocuous?", 1995). So in float32 both are the CPU's own float
+ * operations. */
 void sav_plus(float *out, const float *a, const float *b, size_t n, const sav_run *run) {
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, n * 8))
     {
@@ -100,13 +108,14 @@ void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 8))
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < D; i++)
-            out[t * D + i] = sav_round((double)x[t * D + i] + (double)sav_round((double)row[i], run->R), run->R);
+            out[t * D + i] =
+                sav_round((double)x[t * D + i] + (double)sav_round((double)row[i], run->R), run->R);
 }
 
-/* ---- rotary embedding -------------------------------------------------------------------------------------------- */
+/* ---- rotary embedding ---------------------------------------------------------------------------------- */
 
-/* PARITY: for d = 128, theta = 1e6 PyTorch's own vectorised float32 pow rounds entry 37 wrongly; the contract takes the
- * correctly rounded power (test_kernels.c pins it). */
+/* PARITY: for d = 128, theta = 1e6 PyTorch's own vectorised float32 pow rounds entry 37 wrongly; the contract
+ * takes the correctly rounded power (test_kernels.c pins it). */
 void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
     for (size_t i = 0; i < d / 2; i++) {
         float exponent = (float)((double)(2 * i) / (double)d);
@@ -114,13 +123,14 @@ void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
     }
 }
 
-void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq, const unsigned char *axis,
-                    size_t T, size_t d, const sav_run *run) {
+void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq,
+                    const unsigned char *axis, size_t T, size_t d, const sav_run *run) {
     const size_t half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * d * 64))
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < half; i++) {
-            double angle = (double)(float)((double)inv_freq[i] * (double)(float)positions[(axis ? axis[i] * T : 0) + t]);
+            double angle =
+                (double)(float)((double)inv_freq[i] * (double)(float)positions[(axis ? axis[i] * T : 0) + t]);
             cos[t * half + i] = sav_round((double)(float)sav_cos(angle), run->R);
             sin[t * half + i] = sav_round((double)(float)sav_sin(angle), run->R);
         }
@@ -143,7 +153,8 @@ static void rotate(float *low, float *high, const float *c, const float *s, size
         }
 }
 
-void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d, const sav_run *run) {
+void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d,
+              const sav_run *run) {
     const size_t half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * heads * d * 16))
     for (size_t t = 0; t < T; t++)
@@ -160,8 +171,9 @@ void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run 
         for (size_t i = 0; i < n; i++) x[t * stride + i] = sav_round((double)x[t * stride + i], run->R);
 }
 
-/* One step of Newton on r = 1 / sqrt(d). Its residual 1 - d r^2 is small, so it must come from exact products: r = high +
- * low with 21 bits in high, which leaves d high^2 exact for d < 2^11 and the other terms far below what is needed. */
+/* One step of Newton on r = 1 / sqrt(d). Its residual 1 - d r^2 is small, so it must come from exact
+ * products: r = high + low with 21 bits in high, which leaves d high^2 exact for d < 2^11 and the other terms
+ * far below what is needed. */
 double sav_head_scale(size_t d) {
     const double n = (double)d, r = 1 / sqrt(n), c = r * 4294967297.0; /* 2^32 + 1 */
     const double high = c - (c - r), low = r - high;
@@ -169,7 +181,7 @@ double sav_head_scale(size_t d) {
     return r + 0.5 * r * residual;
 }
 
-/* ---- rows and maps ----------------------------------------------------------------------------------------------- */
+/* ---- rows and maps ------------------------------------------------------------------------------------- */
 
 void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run *run) {
     const char *row = (const char *)table->data + id * table->cols * (table->dtype == SAV_F32 ? 4 : 2);
@@ -186,7 +198,8 @@ void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run
 }
 
 /* Neighbours and weights of one output index along an axis n_in -> n_out. */
-static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t i, size_t n_in, size_t n_out) {
+static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t i, size_t n_in,
+                          size_t n_out) {
     double scale = (double)n_in / (double)n_out, x = scale * ((double)i + 0.5) - 0.5;
     if (x < 0) x = 0;
     *i0 = (size_t)floor(x) < n_in - 1 ? (size_t)floor(x) : n_in - 1;
@@ -196,8 +209,8 @@ static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t
     *l0 = 1 - *l1;
 }
 
-void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, size_t ow, size_t h, size_t w, size_t D,
-                  const sav_run *run) {
+void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, size_t ow, size_t h, size_t w,
+                  size_t D, const sav_run *run) {
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, oh * ow * D * 16))
     for (size_t y = 0; y < oh; y++) {
         size_t y0, y1, x0, x1;
@@ -208,7 +221,8 @@ void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, siz
             const float *p00 = in + (y0 * w + x0) * D, *p01 = in + (y0 * w + x1) * D;
             const float *p10 = in + (y1 * w + x0) * D, *p11 = in + (y1 * w + x1) * D;
             for (size_t i = 0; i < D; i++) {
-                double top = (double)p00[i] * lx0 + (double)p01[i] * lx1, low = (double)p10[i] * lx0 + (double)p11[i] * lx1;
+                double top = (double)p00[i] * lx0 + (double)p01[i] * lx1,
+                       low = (double)p10[i] * lx0 + (double)p11[i] * lx1;
                 out[y * out_stride + x * D + i] = sav_round(top * ly0 + low * ly1, run->R);
             }
         }

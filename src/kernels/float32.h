@@ -1,7 +1,9 @@
-/* float32.h: what the float32 engines share besides products: the exponential and the activations on vectors of floats.
+/* float32.h: what the float32 engines share besides products: the exponential and the activations on vectors
+ * of floats.
  *
- * The file that includes this sets the width of a vector in floats, FLOAT_LANES (4: what x86-64 and ARM64 always have), and is
- * compiled for the instruction set that has it. An element's result does not depend on its place in a vector.
+ * The file that includes this sets the width of a vector in floats, FLOAT_LANES (4: what x86-64 and ARM64
+ * always have), and is compiled for the instruction set that has it. An element's result does not depend on
+ * its place in a vector.
  */
 #ifndef SAV_FLOAT32_H
 #define SAV_FLOAT32_H
@@ -39,12 +41,13 @@ static inline sav_floats sav_floats_larger(sav_floats a, sav_floats b) {
     return sav_floats_pick((sav_words)(b > a), b, a);
 }
 
-/* e^x for x <= 88, under 1e-38 as 0, NaN for NaN: x = n ln 2 + r, a polynomial of degree 6 for e^r, 2^n by the exponent's
- * bits. Below -87 all that is garbage, which the last step wipes out. */
+/* e^x for x <= 88, under 1e-38 as 0, NaN for NaN: x = n ln 2 + r, a polynomial of degree 6 for e^r, 2^n by
+ * the exponent's bits. Below -87 all that is garbage, which the last step wipes out. */
 static inline sav_floats sav_floats_exp(sav_floats x) {
     const sav_floats none = {0};
     const sav_words low = (sav_words)(x < none - 87.0f);
-    const sav_floats shifted = x * 1.44269504088896341f + 12582912.0f; /* 1.5 * 2^23: the sum's low bits are n */
+    /* 1.5 * 2^23: the sum's low bits are n */
+    const sav_floats shifted = x * 1.44269504088896341f + 12582912.0f;
     const sav_floats n = shifted - 12582912.0f;
     const sav_floats r = (x - n * 0.693359375f) - n * -2.12194440e-4f; /* ln 2 in two parts */
     sav_floats p = r * 1.9875691500e-4f + 1.3981999507e-3f; /* Cephes' coefficients for (e^r - 1 - r) / r^2 */
@@ -53,7 +56,8 @@ static inline sav_floats sav_floats_exp(sav_floats x) {
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * (r * r) + r + 1.0f;
-    const sav_floats power = (sav_floats)(((sav_words)shifted + 127u) << 23); /* the constant's own bits leave to the left */
+    /* the constant's own bits leave to the left */
+    const sav_floats power = (sav_floats)(((sav_words)shifted + 127u) << 23);
     return (sav_floats)((sav_words)(p * power) & ~low);
 }
 
@@ -69,7 +73,8 @@ static inline sav_floats sav_floats_activation(sav_floats x, sav_activation f) {
 /* out[n] = f(x[n]) for all but gelu_erf; out may be x. */
 static inline void sav_float_activation(float *out, const float *x, size_t n, sav_activation f) {
     size_t i = 0;
-    for (; i + FLOAT_LANES <= n; i += FLOAT_LANES) sav_floats_store(out + i, sav_floats_activation(sav_floats_load(x + i), f));
+    for (; i + FLOAT_LANES <= n; i += FLOAT_LANES)
+        sav_floats_store(out + i, sav_floats_activation(sav_floats_load(x + i), f));
     if (i < n) {
         float last[FLOAT_LANES] = {0};
         memcpy(last, x + i, (n - i) * sizeof *x);

@@ -1,5 +1,5 @@
-/* kernels.c: the table of engines. The first row of an engine that this CPU can run is its default; the first row of all is the
- * float32 default, so int8 stands last. */
+/* kernels.c: the table of engines. The first row of an engine that this CPU can run is its default; the first
+ * row of all is the float32 default, so int8 stands last. */
 #include "kernels/kernels.h"
 
 #include <stdio.h>
@@ -17,19 +17,22 @@
 #include "kernels/panel/panel.h"
 
 /* One row of the exact engine: its matmul compiled for one ISA. */
-#define EXACT(isa_name)                                                                                                   \
-    static void linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {    \
-        sav_exact_linear(to, count, x, T, run, &sav_exact_isa_##isa_name);                                                \
-    }                                                                                                                     \
-    static void attention_##isa_name(float *out, const float *q, const float *k, const float *v, const sav_attention *at, \
-                                     const sav_run *run) {                                                                \
-        sav_exact_attention(out, q, k, v, at, run, &sav_exact_isa_##isa_name);                                                    \
-    }                                                                                                                     \
-    static void activation_##isa_name(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {       \
-        sav_exact_activation(out, x, n, f, run, &sav_exact_isa_##isa_name);                                                \
-    }                                                                                                                     \
-    static const sav_kernels kernels_##isa_name = {"exact",              #isa_name,         linear_##isa_name, attention_##isa_name, \
-                                                   activation_##isa_name, sav_exact_scratch, NULL};
+#define EXACT(isa_name)                                                                               \
+    static void linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T,      \
+                                  const sav_run *run) {                                               \
+        sav_exact_linear(to, count, x, T, run, &sav_exact_isa_##isa_name);                            \
+    }                                                                                                 \
+    static void attention_##isa_name(float *out, const float *q, const float *k, const float *v,      \
+                                     const sav_attention *at, const sav_run *run) {                   \
+        sav_exact_attention(out, q, k, v, at, run, &sav_exact_isa_##isa_name);                        \
+    }                                                                                                 \
+    static void activation_##isa_name(float *out, const float *x, size_t n, sav_activation f,         \
+                                      const sav_run *run) {                                           \
+        sav_exact_activation(out, x, n, f, run, &sav_exact_isa_##isa_name);                           \
+    }                                                                                                 \
+    static const sav_kernels kernels_##isa_name = {                                                   \
+        "exact",           #isa_name, linear_##isa_name, attention_##isa_name, activation_##isa_name, \
+        sav_exact_scratch, NULL};
 
 EXACT(c)
 #if defined(__x86_64__)
@@ -38,13 +41,14 @@ EXACT(avx512)
 #endif
 
 /* One row of the int8 engine. */
-#define INT8(isa_name)                                                                                                      \
-    static void int8_linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) { \
-        sav_int8_linear(to, count, x, T, run, &sav_int8_isa_##isa_name);                                                    \
-    }                                                                                                                       \
-    static const sav_kernels int8_##isa_name = {"int8",              #isa_name,           int8_linear_##isa_name,           \
-                                                sav_int8_attention,  sav_int8_activation, sav_int8_scratch,                 \
-                                                sav_int8_sound};
+#define INT8(isa_name)                                                                                    \
+    static void int8_linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T,     \
+                                       const sav_run *run) {                                              \
+        sav_int8_linear(to, count, x, T, run, &sav_int8_isa_##isa_name);                                  \
+    }                                                                                                     \
+    static const sav_kernels int8_##isa_name = {                                                          \
+        "int8",           #isa_name,     int8_linear_##isa_name, sav_int8_attention, sav_int8_activation, \
+        sav_int8_scratch, sav_int8_sound};
 
 INT8(c)
 #if defined(__x86_64__)
@@ -59,22 +63,29 @@ INT8(neon)
 #endif
 
 /* One row of the panel engine. */
-#define PANEL(isa_name)                                                                                                        \
-    static void panel_linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {  \
-        sav_panel_linear(to, count, x, T, run, &sav_panel_isa_##isa_name);                                                    \
-    }                                                                                                                          \
-    static void panel_attention_##isa_name(float *out, const float *q, const float *k, const float *v, const sav_attention *at, \
-                                           const sav_run *run) {                                                              \
-        sav_panel_attention(out, q, k, v, at, run, &sav_panel_isa_##isa_name);                                                \
-    }                                                                                                                          \
-    static void panel_activation_##isa_name(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {     \
-        sav_panel_activation(out, x, n, f, run, &sav_panel_isa_##isa_name);                                                   \
-    }                                                                                                                          \
-    static bool panel_scratch_##isa_name(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {             \
-        return sav_panel_scratch(bytes, T, K, keys, d, threads, &sav_panel_isa_##isa_name);                                   \
-    }                                                                                                                          \
-    static const sav_kernels panel_##isa_name = {"panel",                      #isa_name,                    panel_linear_##isa_name, \
-                                                 panel_attention_##isa_name,   panel_activation_##isa_name, panel_scratch_##isa_name, \
+#define PANEL(isa_name)                                                                                \
+    static void panel_linear_##isa_name(const sav_product *to, size_t count, const float *x, size_t T, \
+                                        const sav_run *run) {                                          \
+        sav_panel_linear(to, count, x, T, run, &sav_panel_isa_##isa_name);                             \
+    }                                                                                                  \
+    static void panel_attention_##isa_name(float *out, const float *q, const float *k, const float *v, \
+                                           const sav_attention *at, const sav_run *run) {              \
+        sav_panel_attention(out, q, k, v, at, run, &sav_panel_isa_##isa_name);                         \
+    }                                                                                                  \
+    static void panel_activation_##isa_name(float *out, const float *x, size_t n, sav_activation f,    \
+                                            const sav_run *run) {                                      \
+        sav_panel_activation(out, x, n, f, run, &sav_panel_isa_##isa_name);                            \
+    }                                                                                                  \
+    static bool panel_scratch_##isa_name(size_t *bytes, size_t T, size_t K, size_t keys, size_t d,     \
+                                         int threads) {                                                \
+        return sav_panel_scratch(bytes, T, K, keys, d, threads, &sav_panel_isa_##isa_name);            \
+    }                                                                                                  \
+    static const sav_kernels panel_##isa_name = {"panel",                                              \
+                                                 #isa_name,                                            \
+                                                 panel_linear_##isa_name,                              \
+                                                 panel_attention_##isa_name,                           \
+                                                 panel_activation_##isa_name,                          \
+                                                 panel_scratch_##isa_name,                             \
                                                  NULL};
 
 PANEL(c)
@@ -152,13 +163,15 @@ const sav_kernels *sav_kernels_at(size_t i) {
 const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err) {
     const sav_kernels *row;
     char list[200] = "";
-    if (!engine) engine = sav_kernels_at(0)->engine; /* an ISA alone does not change the engine behind a user's back */
+    /* an ISA alone does not change the engine behind a user's back */
+    if (!engine) engine = sav_kernels_at(0)->engine;
     for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
         if (strcmp(row->engine, engine) == 0 && (!isa || strcmp(row->isa, isa) == 0)) return row;
         const size_t used = strlen(list); /* too many rows: the list is cut */
         snprintf(list + used, sizeof list - used, "%s%s %s", used ? ", " : "", row->engine, row->isa);
     }
-    sav_fail(err, SAV_UNSUPPORTED, "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s",
-             engine, isa ? ", ISA " : "", isa ? isa : "", list);
+    sav_fail(err, SAV_UNSUPPORTED,
+             "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s", engine,
+             isa ? ", ISA " : "", isa ? isa : "", list);
     return NULL;
 }

@@ -1,10 +1,12 @@
 /* kernels.h: the operations of a forward, below the models.
  *
- * Engines differ in three of them: matmul (linear), attention, activation. They stand in a const table that travels in the
- * session; everything else is in elementwise.h and is the same for all engines, evaluated as the numeric contract says.
+ * Engines differ in three of them: matmul (linear), attention, activation. They stand in a const table that
+ * travels in the session; everything else is in elementwise.h and is the same for all engines, evaluated as
+ * the numeric contract says.
  *
  *   exact/  the contract: double sums in increasing k, one rounding to R an operation
- *   int8/   matrices of a quantised folder: whole-number dot products; everything else by the best float32 engine
+ *   int8/  matrices of a quantised folder: whole-number dot products; everything else by the best float32
+ *       engine
  *   panel/  float32: our own micro-kernel over packed panels, weights widened while packed
  *   blas/   float32: each tile's matmul by OpenBLAS, weights widened a tile at a time
  *
@@ -19,21 +21,24 @@
 /* A weight matrix as stored and mapped: W [N, K], row n gives output n. May be unaligned. */
 typedef struct sav_matrix {
     const void *data; /* [rows, cols] of dtype; SAV_U8: panels of 16 rows (kernels/int8/int8.h) */
-    sav_dtype dtype;  /* SAV_F32, SAV_BF16, SAV_F16; SAV_U8 in quantised folders, which only the int8 engine reads */
-    size_t rows, cols; /* N, K */
+    /* SAV_F32, SAV_BF16, SAV_F16; SAV_U8 in quantised folders, which only the int8 engine reads */
+    sav_dtype dtype;
+    size_t rows, cols;   /* N, K */
     const float *scales; /* SAV_U8: [panels, groups, 16] */
     size_t group;        /* SAV_U8: columns that share a scale */
 } sav_matrix;
 
-/* One of the matrices that the same rows x [T, K] go through: out[T, N] = x . W[N, K]^T + bias[N]; bias NULL: none. */
+/* One of the matrices that the same rows x [T, K] go through: out[T, N] = x . W[N, K]^T + bias[N]; bias NULL:
+ * none. */
 typedef struct sav_product {
     float *out; /* [T, N] */
     const sav_matrix *W;
     const float *bias; /* [N] */
 } sav_product;
 
-/* Below some hundred microseconds the barriers of a team of threads cost more than it saves, and on a busy machine a hundred
- * times more, since a thread that waits may wait for one that is not scheduled. In multiply-adds. */
+/* Below some hundred microseconds the barriers of a team of threads cost more than it saves, and on a busy
+ * machine a hundred times more, since a thread that waits may wait for one that is not scheduled. In
+ * multiply-adds. */
 #ifndef SAV_TEAM_WORK /* make portability builds with 0 */
 #define SAV_TEAM_WORK ((size_t)1 << 24)
 #endif
@@ -42,23 +47,27 @@ typedef struct sav_product {
 typedef struct sav_run {
     sav_dtype R;
     int threads;
-    size_t team_work; /* operations with less run on one thread: SAV_TEAM_WORK; 0 in tests that want teams on small shapes */
+    /* operations with less run on one thread: SAV_TEAM_WORK; 0 in tests that want teams on small shapes */
+    size_t team_work;
     void *scratch; /* [kernels->scratch(…)] bytes, 64-byte aligned */
-    void *meter;   /* not the engines': a table that wraps one and measures it finds its counts here (tasks/bench.c) */
+    /* not the engines': a table that wraps one and measures it finds its counts here (tasks/bench.c) */
+    void *meter;
 } sav_run;
 
 /* Softmax attention of one sequence. Query i stands at position keys - queries + i. */
 typedef struct sav_attention {
     size_t queries, keys;
-    size_t heads, kv_heads, d; /* head h reads key/value head h / (heads / kv_heads) */
+    size_t heads, kv_heads, d;  /* head h reads key/value head h / (heads / kv_heads) */
     size_t q_stride, kv_stride; /* floats from one token to the next; a head's d floats lie together */
-    const size_t *segments; /* [segment_count + 1] rows that attend to each other alone: [0] = 0, last = queries = keys. NULL: one */
+    /* [segment_count + 1] rows that attend to each other alone: [0] = 0, last = queries = keys. NULL: one */
+    const size_t *segments;
     size_t segment_count;
-    bool causal; /* not with segments */
+    bool causal;   /* not with segments */
     size_t window; /* keys at distance >= window are masked; 0: none. Only with causal */
     double scale;  /* scores are multiplied by it … */
     bool divide;   /* … or divided */
-    bool inf_to_zero; /* masked scores are computed, and infinities become 0: what the Qwen-VL modules do in f16 */
+    /* masked scores are computed, and infinities become 0: what the Qwen-VL modules do in f16 */
+    bool inf_to_zero;
 } sav_attention;
 
 typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_GELU } sav_activation;
@@ -66,17 +75,19 @@ typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_G
 typedef struct sav_kernels {
     const char *engine; /* "exact", "panel", "blas", "int8" */
     const char *isa;    /* "c", "avx2", … */
-    /* x [T, K] through `count` matrices of K columns: one loop over all their outputs, so that small ones share the threads
-     * and x is prepared once. */
+    /* x [T, K] through `count` matrices of K columns: one loop over all their outputs, so that small ones
+     * share the threads and x is prepared once. */
     void (*linear)(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run);
     /* out[queries, heads * d] = softmax(q k^T * scale + mask) v. */
     void (*attention)(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
                       const sav_run *run);
     /* out[n] = f(x[n]); out may be x. */
     void (*activation)(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
-    /* Bytes of scratch for linears of at most T rows and K columns and attention over at most `keys` keys of head size d. */
+    /* Bytes of scratch for linears of at most T rows and K columns and attention over at most `keys` keys of
+     * head size d. */
     bool (*scratch)(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
-    /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL: nothing to try. */
+    /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL:
+     * nothing to try. */
     bool (*sound)(const char **what);
 } sav_kernels;
 
@@ -95,7 +106,8 @@ static inline size_t sav_product_tiles(const sav_product *to, size_t count, size
 }
 
 /* The tile-th of them: its product, and its first column there. */
-static inline const sav_product *sav_product_tile(size_t *column, const sav_product *to, size_t width, size_t tile) {
+static inline const sav_product *sav_product_tile(size_t *column, const sav_product *to, size_t width,
+                                                  size_t tile) {
     for (;; to++) {
         const size_t tiles = (to->W->rows + width - 1) / width;
         if (tile < tiles) break;
@@ -112,8 +124,8 @@ static inline size_t sav_product_work(const sav_product *to, size_t count, size_
     return work;
 }
 
-/* engine and isa by name; NULL: the default engine, the best ISA of this CPU. NULL result: not built, or not on this CPU;
- * then err says which there are. */
+/* engine and isa by name; NULL: the default engine, the best ISA of this CPU. NULL result: not built, or not
+ * on this CPU; then err says which there are. */
 const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err);
 /* The i-th table built into this library whose ISA this CPU has; NULL past the end. */
 const sav_kernels *sav_kernels_at(size_t i);

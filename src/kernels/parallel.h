@@ -1,4 +1,5 @@
-/* parallel.h: OpenMP, when there. Threads split outputs, never sums, so their number never shows in a result. */
+/* parallel.h: OpenMP, when there. Threads split outputs, never sums, so their number never shows in a
+ * result. */
 #ifndef SAV_PARALLEL_H
 #define SAV_PARALLEL_H
 

@@ -1,9 +1,10 @@
 /* qwen2.h: the decoder that all families share: token rows to the taps.
  *
- *   inputs_embeds [N, D] of a batch -> L layers -> a tap [L, H, d] a sample: the input of each o_proj at its last token
+ *   inputs_embeds [N, D] of a batch -> L layers -> a tap [L, H,
+ *       d] a sample: the input of each o_proj at its last token
  *
- * A batch is packed rows: the tokens of several samples one behind the other, no padding, and what samples begin with in
- * common stands there once. N is the number of rows; with one sample N = T.
+ * A batch is packed rows: the tokens of several samples one behind the other, no padding, and what samples
+ * begin with in common stands there once. N is the number of rows; with one sample N = T.
  *
  * Source: transformers 4.51.3, models/qwen2/modeling_qwen2.py, eager attention.
  */
@@ -40,11 +41,12 @@ typedef struct sav_qwen2 {
     const float *norm;       /* [D] */
     sav_matrix lm_head;      /* [V, D] */
     float *inv_freq;         /* [d/2] */
-    unsigned char *axis;     /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
+    /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
+    unsigned char *axis;
 } sav_qwen2;
 
-/* A run of packed rows: the tokens of one sample behind those that it shares with a sample before it. Its keys are its past
- * and its own rows. */
+/* A run of packed rows: the tokens of one sample behind those that it shares with a sample before it. Its
+ * keys are its past and its own rows. */
 typedef struct sav_span {
     size_t first, count; /* rows first … first + count - 1; the last one is the sample's last token */
     size_t past;         /* tokens of the sample before them, which stand in parent, its parent, … */
@@ -65,28 +67,31 @@ typedef struct sav_rows {
 
 /* Scratch of one forward; pointers into the session's arena. */
 typedef struct sav_qwen2_scratch {
-    float *x;         /* [N, D] the residual stream; holds inputs_embeds at the start */
-    float *normed;    /* [N, D] */
-    float *added;     /* [N, D] what a block adds to the stream */
-    float *q;         /* [N, H*d] */
-    float *k, *v;     /* [N, G*d] */
-    float *mixed;     /* [N, H*d] attention's output: o_proj's input */
-    float *cos, *sin; /* [N, d/2] */
+    float *x;             /* [N, D] the residual stream; holds inputs_embeds at the start */
+    float *normed;        /* [N, D] */
+    float *added;         /* [N, D] what a block adds to the stream */
+    float *q;             /* [N, H*d] */
+    float *k, *v;         /* [N, G*d] */
+    float *mixed;         /* [N, H*d] attention's output: o_proj's input */
+    float *cos, *sin;     /* [N, d/2] */
     float *keys, *values; /* [most_keys, G*d] of one span, put together; NULL unless the batch is split */
-    float *gate, *up; /* [mlp_rows, F] */
-    size_t mlp_rows;  /* the MLP runs over blocks of rows, so that [N, F] never exists; N when stages are shown */
-    float *logits;    /* [V], only when stages are shown */
+    float *gate, *up;     /* [mlp_rows, F] */
+    /* the MLP runs over blocks of rows, so that [N, F] never exists; N when stages are shown */
+    size_t mlp_rows;
+    float *logits; /* [V], only when stages are shown */
 } sav_qwen2_scratch;
 
-/* Takes the scratch for a batch (its N, most_keys and split) from an arena (which may be measuring): all but x, which is the
- * caller's. whole: stages will be shown. */
-void sav_qwen2_plan(sav_qwen2_scratch *scratch, sav_arena *arena, const sav_qwen2_config *config, const sav_rows *rows,
-                    bool whole);
+/* Takes the scratch for a batch (its N, most_keys and split) from an arena (which may be measuring): all but
+ * x, which is the caller's. whole: stages will be shown. */
+void sav_qwen2_plan(sav_qwen2_scratch *scratch, sav_arena *arena, const sav_qwen2_config *config,
+                    const sav_rows *rows, bool whole);
 
-/* Runs layers 0 … depth - 1 over scratch->x [N, D] and fills taps[sample, l, H, d] for each span's sample; features: floats from
- * one sample's tap to the next. Allocates nothing. When trace is watched, the whole graph of one sample runs and shows its
- * stages; else the last layer that runs stops at its attention, with each sample's last query alone. */
-void sav_qwen2_forward(float *taps, size_t features, sav_qwen2_scratch *scratch, const sav_rows *rows, const sav_qwen2 *model,
-                       size_t depth, const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
+/* Runs layers 0 … depth - 1 over scratch->x [N, D] and fills taps[sample, l, H, d] for each span's sample;
+ * features: floats from one sample's tap to the next. Allocates nothing. When trace is watched, the whole
+ * graph of one sample runs and shows its stages; else the last layer that runs stops at its attention, with
+ * each sample's last query alone. */
+void sav_qwen2_forward(float *taps, size_t features, sav_qwen2_scratch *scratch, const sav_rows *rows,
+                       const sav_qwen2 *model, size_t depth, const sav_kernels *kernels, const sav_run *run,
+                       sav_trace *trace);
 
 #endif

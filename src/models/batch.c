@@ -6,20 +6,24 @@
 
 #include "kernels/elementwise.h"
 
-/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+/* ---- pictures ------------------------------------------------------------------------------------------ */
 
 static void free_picture(sav_picture *picture) {
     if (picture) sav_free(picture->pixels);
     sav_free(picture);
 }
 
-/* The picture of this file's bytes as number *at of the batch: one that is there, a spare one, or read now. */
-static sav_status find_picture(size_t *at, sav_batch *b, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+/* The picture of this file's bytes as number *at of the batch: one that is there, a spare one, or read
+ * now. */
+static sav_status find_picture(size_t *at, sav_batch *b, const sav_model *model, const char *path,
+                               sav_pictures *how, sav_error *err) {
     char key[65];
     sav_status status = sav_sha256_file(key, path, err);
     if (status) return status;
     size_t i = 0;
-    while (i < b->picture_all && (strcmp(b->pictures[i]->key, key) != 0 || (b->apart && i < b->picture_count))) i++;
+    while (i < b->picture_all &&
+           (strcmp(b->pictures[i]->key, key) != 0 || (b->apart && i < b->picture_count)))
+        i++;
     if (i == b->picture_all) {
         if (i == b->picture_room) {
             sav_picture **more = sav_realloc(b->pictures, i * 2 + 16, sizeof *more);
@@ -28,7 +32,8 @@ static sav_status find_picture(size_t *at, sav_batch *b, const sav_model *model,
             b->picture_room = i * 2 + 16;
         }
         sav_picture *one = sav_alloc(1, sizeof *one);
-        status = one ? model->family->read(one, model, path, how, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+        status = one ? model->family->read(one, model, path, how, err)
+                     : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
         if (status) {
             free_picture(one);
             return status;
@@ -45,10 +50,12 @@ static sav_status find_picture(size_t *at, sav_batch *b, const sav_model *model,
     return SAV_OK;
 }
 
-/* ---- a prompt ---------------------------------------------------------------------------------------------------- */
+/* ---- a prompt ------------------------------------------------------------------------------------------ */
 
-/* The prompt's bytes -> ids and where placeholders fell. A text model knows no placeholder: `<image>` is text there. */
-static sav_status read_ids(sav_ids *ids, sav_ids *places, const sav_model *model, const sav_prompt *prompt, sav_error *err) {
+/* The prompt's bytes -> ids and where placeholders fell. A text model knows no placeholder: `<image>` is text
+ * there. */
+static sav_status read_ids(sav_ids *ids, sav_ids *places, const sav_model *model, const sav_prompt *prompt,
+                           sav_error *err) {
     sav_text text = {0};
     sav_status status = sav_layout_render(&text, model->layout, prompt, err);
     const char *bytes = text.bytes ? text.bytes : "";
@@ -63,8 +70,8 @@ static sav_status read_ids(sav_ids *ids, sav_ids *places, const sav_model *model
 }
 
 /* Pictures must be as many as placeholders. */
-static sav_status read_pictures(sav_input *in, sav_batch *b, const sav_model *model, const sav_prompt *prompt, size_t places,
-                                sav_pictures *how, sav_error *err) {
+static sav_status read_pictures(sav_input *in, sav_batch *b, const sav_model *model, const sav_prompt *prompt,
+                                size_t places, sav_pictures *how, sav_error *err) {
     const size_t count = in->images = sav_layout_pictures(NULL, 0, model->layout, prompt);
     const sav_part **parts = sav_alloc(count, sizeof *parts);
     in->starts = sav_alloc(count, sizeof *in->starts);
@@ -76,12 +83,14 @@ static sav_status read_pictures(sav_input *in, sav_batch *b, const sav_model *mo
     }
     sav_layout_pictures(parts, count, model->layout, prompt);
     if (count && !model->vision)
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: %s is a text model; expected a prompt without pictures", parts[0]->text,
-                          model->folder);
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: %s is a text model; expected a prompt without pictures",
+                          parts[0]->text, model->folder);
     else if (places != count)
-        status = sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu placeholder%s %s for %zu picture%s", places, places == 1 ? "" : "s",
-                          sav_layout_placeholder(model->layout), count, count == 1 ? "" : "s");
-    for (size_t i = 0; i < count && !status; i++) status = find_picture(&in->pictures[i], b, model, parts[i]->text, how, err);
+        status = sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu placeholder%s %s for %zu picture%s", places,
+                          places == 1 ? "" : "s", sav_layout_placeholder(model->layout), count,
+                          count == 1 ? "" : "s");
+    for (size_t i = 0; i < count && !status; i++)
+        status = find_picture(&in->pictures[i], b, model, parts[i]->text, how, err);
 done:
     sav_free(parts);
     return status;
@@ -90,15 +99,18 @@ done:
 static sav_status check_input(const sav_input *in, const sav_model *model, sav_error *err) {
     const sav_qwen2_config *c = &model->llm.config;
     if (in->T > c->max_positions)
-        return sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu tokens; the model takes %zu (max_position_embeddings)", in->T,
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "the prompt has %zu tokens; the model takes %zu (max_position_embeddings)", in->T,
                         c->max_positions);
     for (size_t t = 0; t < in->T; t++)
         if (in->content[t] >= (int64_t)c->V)
-            return sav_fail(err, SAV_BAD_INPUT, "token id %lld at place %zu; the model's vocabulary has %zu", (long long)in->ids[t], t, c->V);
+            return sav_fail(err, SAV_BAD_INPUT, "token id %lld at place %zu; the model's vocabulary has %zu",
+                            (long long)in->ids[t], t, c->V);
     return SAV_OK;
 }
 
-static sav_status place_tokens(sav_input *in, const sav_model *model, const sav_picture **pictures, sav_error *err) {
+static sav_status place_tokens(sav_input *in, const sav_model *model, const sav_picture **pictures,
+                               sav_error *err) {
     if (model->family->place) return model->family->place(in, model, pictures, err);
     if (!(in->positions = sav_alloc(in->T, sizeof *in->positions)))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", in->T);
@@ -106,8 +118,8 @@ static sav_status place_tokens(sav_input *in, const sav_model *model, const sav_
     return SAV_OK;
 }
 
-static sav_status read_prompt(sav_input *in, sav_batch *b, const sav_model *model, const sav_prompt *prompt, sav_pictures *how,
-                              sav_error *err) {
+static sav_status read_prompt(sav_input *in, sav_batch *b, const sav_model *model, const sav_prompt *prompt,
+                              sav_pictures *how, sav_error *err) {
     sav_ids ids = {0}, places = {0};
     const sav_picture **pictures = NULL;
     sav_status status = read_ids(&ids, &places, model, prompt, err);
@@ -124,9 +136,10 @@ static sav_status read_prompt(sav_input *in, sav_batch *b, const sav_model *mode
     return status;
 }
 
-/* ---- a batch grows ----------------------------------------------------------------------------------------------- */
+/* ---- a batch grows ------------------------------------------------------------------------------------- */
 
-/* Tokens that two samples begin with in common. A picture's tokens are equal as a whole or differ from the first on. */
+/* Tokens that two samples begin with in common. A picture's tokens are equal as a whole or differ from the
+ * first on. */
 static size_t common(const sav_batch *b, const sav_input *one, const sav_input *other) {
     const size_t most = b->apart ? 0 : sav_min(one->T, other->T);
     size_t t = 0;
@@ -166,7 +179,8 @@ void sav_batch_free(sav_batch *b) {
     *b = (sav_batch){0};
 }
 
-sav_status sav_batch_add(sav_batch *b, const sav_model *model, const sav_prompt *prompt, sav_pictures *how, sav_error *err) {
+sav_status sav_batch_add(sav_batch *b, const sav_model *model, const sav_prompt *prompt, sav_pictures *how,
+                         sav_error *err) {
     const size_t pictures = b->picture_count;
     if (b->count == b->room) {
         const size_t room = b->room * 2 + 8;
@@ -201,10 +215,10 @@ void sav_batch_drop(sav_batch *b, size_t N, size_t most_keys, size_t picture_cou
     b->picture_count = picture_count; /* the others are spare now */
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---------------------------------------------------------------------------------------------- */
 
-/* Lexicographic, so that what samples share stands side by side and a prefix comes before what goes on; equal ones in their
- * order. */
+/* Lexicographic, so that what samples share stands side by side and a prefix comes before what goes on; equal
+ * ones in their order. */
 static int by_content(const void *a, const void *b) {
     const sav_input *one = *(const sav_input *const *)a, *other = *(const sav_input *const *)b;
     const size_t most = sav_min(one->T, other->T);
@@ -214,10 +228,15 @@ static int by_content(const void *a, const void *b) {
     return one < other ? -1 : one > other;
 }
 
-/* The next sample in order: `past` tokens are those of the sample before it. Its other tokens become a span. */
+/* The next sample in order: `past` tokens are those of the sample before it. Its other tokens become a
+ * span. */
 static void add_span(sav_batch *b, const sav_input *in, size_t past, size_t axes) {
     sav_span *span = &b->spans[b->rows.span_count];
-    *span = (sav_span){.first = b->rows.N, .count = in->T - past, .past = past, .in_front = true, .sample = (size_t)(in - b->inputs)};
+    *span = (sav_span){.first = b->rows.N,
+                       .count = in->T - past,
+                       .past = past,
+                       .in_front = true,
+                       .sample = (size_t)(in - b->inputs)};
     if (past) {
         size_t at = b->rows.span_count - 1;
         while (b->spans[at].past >= past) at = b->spans[at].parent;
@@ -226,7 +245,8 @@ static void add_span(sav_batch *b, const sav_input *in, size_t past, size_t axes
         span->in_front = parent->in_front && parent->first + (past - parent->past) == span->first;
     }
     for (size_t axis = 0; axis < axes; axis++)
-        memcpy(b->positions + axis * b->N + span->first, in->positions + axis * in->T + past, span->count * sizeof *b->positions);
+        memcpy(b->positions + axis * b->N + span->first, in->positions + axis * in->T + past,
+               span->count * sizeof *b->positions);
     for (size_t i = 0; i < in->images; i++)
         if (in->starts[i] >= past && b->places[in->pictures[i]] == SIZE_MAX)
             b->places[in->pictures[i]] = span->first + in->starts[i] - past;
@@ -265,7 +285,8 @@ void sav_batch_embed(float *x, const sav_batch *b, const sav_model *model, const
         const sav_span *span = &b->spans[i];
         const int64_t *content = b->inputs[span->sample].content + span->past;
         for (size_t t = 0; t < span->count; t++)
-            if (content[t] >= 0) sav_embed_row(x + (span->first + t) * D, &model->llm.embed_tokens, (size_t)content[t], run);
+            if (content[t] >= 0)
+                sav_embed_row(x + (span->first + t) * D, &model->llm.embed_tokens, (size_t)content[t], run);
     }
 }
 

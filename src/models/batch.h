@@ -1,10 +1,11 @@
 /* batch.h: prompts that go through a model together: read, compared, packed into rows.
  *
  *   prompt -> ids, pictures (each file once) -> sav_input             sav_batch_add
- *   inputs -> sav_rows [N]: what samples begin with in common stands once, and each sample's last row   sav_batch_pack
+ *   inputs -> sav_rows [N]: what samples begin with in common stands once,
+ *       and each sample's last row  sav_batch_pack
  *
- * Two samples share a row when the tokens up to it are the same and their pictures have the same bytes: then positions, keys and
- * values are the same too, since attention looks back only.
+ * Two samples share a row when the tokens up to it are the same and their pictures have the same bytes: then
+ * positions, keys and values are the same too, since attention looks back only.
  */
 #ifndef SAV_BATCH_H
 #define SAV_BATCH_H
@@ -14,7 +15,8 @@
 typedef struct sav_batch {
     bool apart; /* nothing is shared, for comparison */
 
-    sav_picture **pictures; /* [picture_count] of the batch, then spare ones up to picture_all: read for a prompt that did not fit */
+    /* [picture_count] of the batch, then spare ones up to picture_all: read for a prompt that did not fit */
+    sav_picture **pictures;
     size_t picture_count, picture_all, picture_room;
 
     sav_input *inputs; /* [count] */
@@ -34,7 +36,8 @@ void sav_batch_begin(sav_batch *batch);
 void sav_batch_free(sav_batch *batch);
 
 /* One more prompt. After a failure the batch is as before. */
-sav_status sav_batch_add(sav_batch *batch, const sav_model *model, const sav_prompt *prompt, sav_pictures *how, sav_error *err);
+sav_status sav_batch_add(sav_batch *batch, const sav_model *model, const sav_prompt *prompt,
+                         sav_pictures *how, sav_error *err);
 /* Takes the last prompt out again. N and most_keys: as they were before it. */
 void sav_batch_drop(sav_batch *batch, size_t N, size_t most_keys, size_t picture_count);
 

@@ -1,7 +1,7 @@
 /* bind.c: tensors of a checkpoint -> fields of the model, by the names of transformers <= 4.51.
  *
- * A missing, misshapen or unasked tensor is an error that names it. Matrices stay where the file is mapped; vectors (norms,
- * biases) are widened to float once, since they are small and read by every row.
+ * A missing, misshapen or unasked tensor is an error that names it. Matrices stay where the file is mapped;
+ * vectors (norms, biases) are widened to float once, since they are small and read by every row.
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,17 +42,19 @@ static void put_shape(sav_text *out, int rank, const size_t *shape) {
     sav_text_string(out, "]");
 }
 
-static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, const char *types, int rank, const size_t *shape) {
+static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, const char *types, int rank,
+                        const size_t *shape) {
     sav_text wanted = {0}, found = {0};
     put_shape(&wanted, rank, shape);
     if (t) put_shape(&found, t->rank, t->shape);
     const char *want = wanted.bytes ? wanted.bytes : "", *got = found.bytes ? found.bytes : "";
     if (t)
         b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s %s; expected %s %s",
-                             sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype), got, types, want);
+                             sav_weights_file_of(b->model->weights, t), name, sav_dtype_name(t->dtype), got,
+                             types, want);
     else
-        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s %s", b->model->folder,
-                             name, types, want);
+        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s %s",
+                             b->model->folder, name, types, want);
     sav_text_free(&wanted);
     sav_text_free(&found);
 }
@@ -64,7 +66,8 @@ static bool is_shape(const sav_tensor *t, int rank, const size_t *shape) {
 }
 
 /* The tensor of just this shape, or NULL with the binder's status set. */
-static const sav_tensor *bind(sav_binder *b, int rank, const size_t *shape, const char *format, va_list args) {
+static const sav_tensor *bind(sav_binder *b, int rank, const size_t *shape, const char *format,
+                              va_list args) {
     char name[256];
     if (b->status) return NULL;
     const sav_tensor *t = look_up(b, name, format, args);
@@ -74,7 +77,8 @@ static const sav_tensor *bind(sav_binder *b, int rank, const size_t *shape, cons
 }
 
 /* The same, its values widened to float into memory of the model. */
-static const float *bind_wide(sav_binder *b, int rank, const size_t *shape, const char *format, va_list args) {
+static const float *bind_wide(sav_binder *b, int rank, const size_t *shape, const char *format,
+                              va_list args) {
     const sav_tensor *t = bind(b, rank, shape, format, args);
     if (!t) return NULL;
     float *wide = sav_model_own(b->model, t->count, sizeof *wide);
@@ -106,11 +110,14 @@ static sav_matrix bind_panels(sav_binder *b, const sav_tensor *t, size_t rows, s
     }
     b->used[at] = true;
     if ((uintptr_t)scales->data % sizeof(float)) {
-        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s does not begin at a multiple of 4 bytes; expected a file of savs quantize",
-                             sav_weights_file_of(weights, scales), name);
+        b->status = sav_fail(
+            b->err, SAV_BAD_INPUT,
+            "%s: tensor %s does not begin at a multiple of 4 bytes; expected a file of savs quantize",
+            sav_weights_file_of(weights, scales), name);
         return (sav_matrix){0};
     }
-    return (sav_matrix){.data = t->data, .dtype = SAV_U8, .rows = rows, .cols = cols, .scales = scales->data, .group = group};
+    return (sav_matrix){
+        .data = t->data, .dtype = SAV_U8, .rows = rows, .cols = cols, .scales = scales->data, .group = group};
 }
 
 sav_matrix sav_bind_matrix(sav_binder *b, size_t rows, size_t cols, const char *format, ...) {
@@ -144,7 +151,8 @@ sav_matrix sav_bind_filters(sav_binder *b, int rank, const size_t *shape, const 
     va_start(args, format);
     const sav_tensor *t = bind(b, rank, shape, format, args);
     va_end(args);
-    return t ? (sav_matrix){.data = t->data, .dtype = t->dtype, .rows = shape[0], .cols = t->count / shape[0]} : (sav_matrix){0};
+    return t ? (sav_matrix){.data = t->data, .dtype = t->dtype, .rows = shape[0], .cols = t->count / shape[0]}
+             : (sav_matrix){0};
 }
 
 const float *sav_bind_vector(sav_binder *b, size_t n, const char *format, ...) {

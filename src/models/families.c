@@ -1,10 +1,11 @@
-/* families.c: the table of families: config.json's "architectures" -> sav_family. A new family adds its row. */
+/* families.c: the table of families: config.json's "architectures" -> sav_family. A new family adds its
+ * row. */
 #include <string.h>
 
 #include "models/model.h"
 
-static const sav_family *const FAMILIES[] = {&sav_family_llava_onevision, &sav_family_qwen2_vl, &sav_family_qwen2_5_vl,
-                                             &sav_family_qwen2};
+static const sav_family *const FAMILIES[] = {&sav_family_llava_onevision, &sav_family_qwen2_vl,
+                                             &sav_family_qwen2_5_vl, &sav_family_qwen2};
 
 enum { COUNT = sizeof FAMILIES / sizeof FAMILIES[0] };
 

@@ -1,8 +1,8 @@
 /* identity.c: model_sha256, a model's name that is cheap at 15 GB.
  *
- * SHA-256 over config.json, the preprocessor and tokenizer files that are there, then for each shard in order of name its
- * size, its header and the first 4 KiB of every tensor. Names and lengths stand in front of what they describe, so that no
- * two folders give the same bytes.
+ * SHA-256 over config.json, the preprocessor and tokenizer files that are there, then for each shard in order
+ * of name its size, its header and the first 4 KiB of every tensor. Names and lengths stand in front of what
+ * they describe, so that no two folders give the same bytes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 #include "base/os.h"
 #include "models/model.h"
 
-static const char *const FILES[] = {"config.json",           "preprocessor_config.json", "processor_config.json",
-                                    "chat_template.json",    "chat_template.jinja",      "tokenizer.json",
-                                    "tokenizer_config.json", "vocab.json",               "merges.txt",
-                                    "added_tokens.json",     "special_tokens_map.json"};
+static const char *const FILES[] = {
+    "config.json",         "preprocessor_config.json", "processor_config.json",  "chat_template.json",
+    "chat_template.jinja", "tokenizer.json",           "tokenizer_config.json",  "vocab.json",
+    "merges.txt",          "added_tokens.json",        "special_tokens_map.json"};
 
 enum { HEAD_BYTES = 4096 };
 

@@ -1,4 +1,5 @@
-/* input.c: what families share on the way from a prompt to sav_input: a picture read, placeholders expanded, the pixel table.
+/* input.c: what families share on the way from a prompt to sav_input: a picture read, placeholders expanded,
+ * the pixel table.
  */
 #include <string.h>
 
@@ -13,16 +14,20 @@ void sav_input_free(sav_input *input) {
     *input = (sav_input){0};
 }
 
-sav_status sav_pictures_choose(sav_pictures *out, const sav_model *model, const sav_options *o, sav_error *err) {
+sav_status sav_pictures_choose(sav_pictures *out, const sav_model *model, const sav_options *o,
+                               sav_error *err) {
     if (o->pillow && o->pillow != SAV_PILLOW_11 && o->pillow != SAV_PILLOW_13)
         return sav_fail(err, SAV_BAD_INPUT, "resize order: found Pillow %d; expected 11 or 13", o->pillow);
     if (o->min_pixels && o->max_pixels && o->min_pixels > o->max_pixels)
-        return sav_fail(err, SAV_BAD_INPUT, "bounds of pixels: found at least %zu and at most %zu", o->min_pixels, o->max_pixels);
+        return sav_fail(err, SAV_BAD_INPUT, "bounds of pixels: found at least %zu and at most %zu",
+                        o->min_pixels, o->max_pixels);
     if ((o->min_pixels || o->max_pixels) && !model->family->bounded)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: bounds of pixels are for the Qwen-VL families; found %s", model->folder,
-                        model->family->name);
-    *out = (sav_pictures){.pillow = o->pillow == SAV_PILLOW_13 ? SAV_PILLOW_13 : SAV_PILLOW_11, .rotate = o->exif_rotate != 0,
-                          .min_pixels = o->min_pixels, .max_pixels = o->max_pixels};
+        return sav_fail(err, SAV_BAD_INPUT, "%s: bounds of pixels are for the Qwen-VL families; found %s",
+                        model->folder, model->family->name);
+    *out = (sav_pictures){.pillow = o->pillow == SAV_PILLOW_13 ? SAV_PILLOW_13 : SAV_PILLOW_11,
+                          .rotate = o->exif_rotate != 0,
+                          .min_pixels = o->min_pixels,
+                          .max_pixels = o->max_pixels};
     return SAV_OK;
 }
 
@@ -36,11 +41,12 @@ sav_status sav_pictures_read(sav_image *out, const char *path, sav_pictures *how
     return status;
 }
 
-sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *places, const sav_picture *const *pictures,
-                            sav_error *err) {
+sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *places,
+                            const sav_picture *const *pictures, sav_error *err) {
     size_t T = ids->count - places->count, t = 0, picture = 0;
     for (size_t i = 0; i < in->images; i++)
-        if (!sav_add(&T, T, pictures[i]->tokens)) return sav_fail(err, SAV_BAD_INPUT, "too many visual tokens");
+        if (!sav_add(&T, T, pictures[i]->tokens))
+            return sav_fail(err, SAV_BAD_INPUT, "too many visual tokens");
     in->ids = sav_alloc(T, sizeof *in->ids);
     in->content = sav_alloc(T, sizeof *in->content);
     if (!in->ids || !in->content) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
@@ -58,25 +64,28 @@ sav_status sav_input_expand(sav_input *in, const sav_ids *ids, const sav_ids *pl
     return SAV_OK;
 }
 
-static sav_status read_triple(double out[3], const sav_json *node, const double absent[3], const char *key, const char *name,
-                              sav_error *err) {
+static sav_status read_triple(double out[3], const sav_json *node, const double absent[3], const char *key,
+                              const char *name, sav_error *err) {
     memcpy(out, absent, 3 * sizeof *out);
     if (!node || node->kind == SAV_JSON_NULL) return SAV_OK;
     const sav_json *v = node->kind == SAV_JSON_ARRAY && node->count == 3 ? node->child : NULL;
     for (int i = 0; i < 3; i++, v = v->next) {
         if (!v || v->kind != SAV_JSON_NUMBER)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\": expected three numbers", name, node->line, key);
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\": expected three numbers", name, node->line,
+                            key);
         out[i] = sav_json_number(v->text, v->length);
     }
     return SAV_OK;
 }
 
-sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, const sav_json *root, const char *name,
-                                const double absent_mean[3], const double absent_std[3], sav_error *err) {
+sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, const sav_json *root,
+                                const char *name, const double absent_mean[3], const double absent_std[3],
+                                sav_error *err) {
     double mean[3], std[3], rescale;
     size_t resample;
     sav_status status;
-    if ((status = read_triple(mean, sav_json_get(root, "image_mean"), absent_mean, "image_mean", name, err)) ||
+    if ((status =
+             read_triple(mean, sav_json_get(root, "image_mean"), absent_mean, "image_mean", name, err)) ||
         (status = read_triple(std, sav_json_get(root, "image_std"), absent_std, "image_std", name, err)) ||
         (status = sav_json_double(&rescale, root, "rescale_factor", 1.0 / 255, name, err)) ||
         (status = sav_json_size(&resample, root, "resample", SAV_BICUBIC, name, err)))
@@ -84,8 +93,9 @@ sav_status sav_pixel_table_read(sav_pixel_table *table, sav_filter *filter, cons
     if (std[0] == 0 || std[1] == 0 || std[2] == 0)
         return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_std\": found 0; pixels are divided by it", name);
     if (resample < SAV_LANCZOS || resample > SAV_BICUBIC)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: \"resample\": found %zu; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)", name,
-                        resample);
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s: \"resample\": found %zu; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)",
+                        name, resample);
     *filter = (sav_filter)resample;
     sav_pixel_table_make(table, rescale, mean, std);
     return SAV_OK;

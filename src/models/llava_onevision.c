@@ -1,7 +1,9 @@
 /* llava_onevision.c: LLaVA-OneVision: how a picture becomes tokens.
  *
- *   picture [h, w] -> tiles: base + grid (image/tiles.c) -> SigLIP, projector (vision/siglip.c) [tiles, g*g, D]
- *     -> base rows, then the grid's tiles joined to one map, unpadded, maybe shrunk, a newline behind each row
+ *   picture [h, w] -> tiles: base + grid (image/tiles.c) -> SigLIP, projector (vision/siglip.c) [tiles,
+ *       g*g, D]
+ *     -> base rows, then the grid's tiles joined to one map, unpadded, maybe shrunk,
+ *         a newline behind each row
  *     -> the rows of the placeholder tokens
  *
  * Source: transformers 4.51.3, models/llava_onevision/. Positions are 0 … T - 1.
@@ -23,7 +25,7 @@ typedef struct llava {
     sav_pixel_table pixel_table;
 } llava;
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------------- */
 
 #define DECODER "language_model.model."
 
@@ -47,27 +49,31 @@ static bool any_begins(const sav_weights *weights, const char *begin) {
     return false;
 }
 
-/* Files written by transformers >= 4.52 may still carry the old names, so the names decide, not the version. */
+/* Files written by transformers >= 4.52 may still carry the old names, so the names decide, not the
+ * version. */
 static const sav_rename *layout_of(const sav_weights *weights) {
     if (any_begins(weights, "model.mm_projector.")) return LMMS_LAB;
     return any_begins(weights, "model.language_model.") ? HF_4_52 : NULL;
 }
 
-/* ---- config ------------------------------------------------------------------------------------------------------ */
+/* ---- config -------------------------------------------------------------------------------------------- */
 
 /* [[h, w], …], or "(1x1),…,(6x6)" in units of the tile, as lmms-lab writes it. */
-static sav_status read_pinpoints(sav_model *model, llava *v, const sav_json *node, const char *name, sav_error *err) {
+static sav_status read_pinpoints(sav_model *model, llava *v, const sav_json *node, const char *name,
+                                 sav_error *err) {
     size_t count = 0, *pairs;
     bool text = node && node->kind == SAV_JSON_STRING, list = node && node->kind == SAV_JSON_ARRAY;
     size_t room = list ? node->count : 36;
-    if (!(pairs = sav_model_own(model, room * 2, sizeof *pairs))) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
+    if (!(pairs = sav_model_own(model, room * 2, sizeof *pairs)))
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
     if (list) {
         for (const sav_json *pair = node->child; pair; pair = pair->next, count++) {
             int64_t h, w;
             if (pair->kind != SAV_JSON_ARRAY || pair->count != 2 || !sav_json_integer(&h, pair->child) ||
                 !sav_json_integer(&w, pair->child->next) || h < 1 || w < 1 || h > 1 << 20 || w > 1 << 20)
-                return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"image_grid_pinpoints\": expected pairs [height, width] of pixels", name,
-                                pair->line);
+                return sav_fail(err, SAV_BAD_INPUT,
+                                "%s:%u: \"image_grid_pinpoints\": expected pairs [height, width] of pixels",
+                                name, pair->line);
             pairs[2 * count] = (size_t)h;
             pairs[2 * count + 1] = (size_t)w;
         }
@@ -80,29 +86,36 @@ static sav_status read_pinpoints(sav_model *model, llava *v, const sav_json *nod
             }
     }
     if (count == 0)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_grid_pinpoints\": expected pairs [height, width] or \"(1x1),...,(6x6)\"", name);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: \"image_grid_pinpoints\": expected pairs [height, width] or \"(1x1),...,(6x6)\"",
+                        name);
     for (size_t i = 0; i < 2 * count; i++)
         if (pairs[i] % v->grid.tile)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_grid_pinpoints\": found %zu; expected a multiple of the tile side %zu", name,
-                            pairs[i], v->grid.tile);
+            return sav_fail(
+                err, SAV_BAD_INPUT,
+                "%s: \"image_grid_pinpoints\": found %zu; expected a multiple of the tile side %zu", name,
+                pairs[i], v->grid.tile);
     v->grid.pinpoints = pairs;
     v->grid.count = count;
     return SAV_OK;
 }
 
-/* PARITY: the processor hard-codes 9, so another N makes the library itself fail; it is refused here by name. */
-static sav_status read_grid(sav_model *model, llava *v, const sav_json *config, const char *key, const char *name, sav_error *err) {
+/* PARITY: the processor hard-codes 9, so another N makes the library itself fail; it is refused here by
+ * name. */
+static sav_status read_grid(sav_model *model, llava *v, const sav_json *config, const char *key,
+                            const char *name, sav_error *err) {
     const char *aspect;
     sav_status status = sav_json_string(&aspect, config, key, "anyres_max_9", name, err);
     if (status) return status;
     if (strcmp(aspect, "anyres_max_9") != 0)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: \"%s\": found \"%.60s\"; expected \"anyres_max_9\"", name, key, aspect);
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: \"%s\": found \"%.60s\"; expected \"anyres_max_9\"", name,
+                        key, aspect);
     v->grid.max_tiles = 9;
     return read_pinpoints(model, v, sav_json_get(config, "image_grid_pinpoints"), name, err);
 }
 
-/* preprocessor_config.json. PARITY: without the file the class defaults are CLIP's mean and std; lmms-lab's folders have
- * none and mean SigLIP's .5 (test: golden/llava, cases lmms). */
+/* preprocessor_config.json. PARITY: without the file the class defaults are CLIP's mean and std; lmms-lab's
+ * folders have none and mean SigLIP's .5 (test: golden/llava, cases lmms). */
 static sav_status read_preprocessor(const sav_model *model, llava *v, bool lmms, sav_error *err) {
     static const double half[3] = {0.5, 0.5, 0.5}, clip_mean[3] = {0.48145466, 0.4578275, 0.40821073},
                         clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
@@ -113,14 +126,15 @@ static sav_status read_preprocessor(const sav_model *model, llava *v, bool lmms,
     if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     if (!lmms && sav_os_exists(path.bytes)) status = sav_json_read(&doc, path.bytes, err);
     if (!status)
-        status = sav_pixel_table_read(&v->pixel_table, &v->filter, doc ? sav_json_root(doc) : NULL, path.bytes,
-                                      lmms ? half : clip_mean, lmms ? half : clip_std, err);
+        status = sav_pixel_table_read(&v->pixel_table, &v->filter, doc ? sav_json_root(doc) : NULL,
+                                      path.bytes, lmms ? half : clip_mean, lmms ? half : clip_std, err);
     sav_json_free(doc);
     sav_text_free(&path);
     return status;
 }
 
-/* PARITY: defaults of LlavaOnevisionConfig when vision_config is absent, of SiglipVisionConfig when only a field is. */
+/* PARITY: defaults of LlavaOnevisionConfig when vision_config is absent, of SiglipVisionConfig when only a
+ * field is. */
 static sav_status read_tower(sav_siglip_config *c, const sav_json *vision, const char *name, sav_error *err) {
     const char *act;
     sav_status status;
@@ -134,15 +148,18 @@ static sav_status read_tower(sav_siglip_config *c, const sav_json *vision, const
         (status = sav_json_string(&act, vision, "hidden_act", "gelu_pytorch_tanh", name, err)))
         return status;
     if (strcmp(act, "gelu_pytorch_tanh") != 0)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: vision \"hidden_act\": found \"%.60s\"; expected \"gelu_pytorch_tanh\"", name, act);
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s: vision \"hidden_act\": found \"%.60s\"; expected \"gelu_pytorch_tanh\"", name,
+                        act);
     return SAV_OK;
 }
 
 static sav_status check_tower(sav_siglip_config *c, const char *name, sav_error *err) {
-    if (!c->C || !c->F || !c->layers || !c->heads || c->C % c->heads || !c->patch || c->tile < c->patch || c->tile > 4096 ||
-        c->C > 1u << 16 || c->F > 1u << 18 || c->layers > 1u << 10)
+    if (!c->C || !c->F || !c->layers || !c->heads || c->C % c->heads || !c->patch || c->tile < c->patch ||
+        c->tile > 4096 || c->C > 1u << 16 || c->F > 1u << 18 || c->layers > 1u << 10)
         return sav_fail(err, SAV_BAD_INPUT,
-                        "%s: vision sizes that do not fit: hidden_size %zu, %zu heads, intermediate_size %zu, %zu layers, "
+                        "%s: vision sizes that do not fit: hidden_size %zu, %zu heads, intermediate_size "
+                        "%zu, %zu layers, "
                         "image_size %zu, patch_size %zu",
                         name, c->C, c->heads, c->F, c->layers, c->tile, c->patch);
     c->g = c->tile / c->patch;
@@ -150,32 +167,40 @@ static sav_status check_tower(sav_siglip_config *c, const char *name, sav_error 
 }
 
 /* An ordinary Hugging Face config. */
-static sav_status read_hf(sav_model *model, llava *v, const sav_json *config, const char *name, sav_error *err) {
-    const sav_json *text = sav_json_get(config, "text_config"), *vision = sav_json_get(config, "vision_config");
+static sav_status read_hf(sav_model *model, llava *v, const sav_json *config, const char *name,
+                          sav_error *err) {
+    const sav_json *text = sav_json_get(config, "text_config"),
+                   *vision = sav_json_get(config, "vision_config");
     const char *act, *strategy;
     size_t image = 151646;
     bool bias;
     sav_status status;
     if (!text || text->kind != SAV_JSON_OBJECT || !vision || vision->kind != SAV_JSON_OBJECT)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: expected objects \"text_config\" and \"vision_config\"", name);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: expected objects \"text_config\" and \"vision_config\"",
+                        name);
     if ((status = sav_qwen2_read_config(&model->llm.config, text, NULL, &sav_qwen2_absent, name, err)) ||
-        (status = read_tower(&v->tower.config, vision, name, err)) || (status = check_tower(&v->tower.config, name, err)) ||
+        (status = read_tower(&v->tower.config, vision, name, err)) ||
+        (status = check_tower(&v->tower.config, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_id", image, name, err)) ||
         (status = sav_json_size(&image, config, "image_token_index", image, name, err)) ||
         (status = sav_json_string(&act, config, "projector_hidden_act", "gelu", name, err)) ||
         (status = sav_json_string(&strategy, config, "vision_feature_select_strategy", "full", name, err)) ||
         (status = sav_json_bool(&bias, config, "multimodal_projector_bias", true, name, err)))
         return status;
-    if (image >= model->llm.config.V) /* the library reads that row of the embedding before it puts the picture there */
-        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_index\": found %zu; expected an id below vocab_size %zu", name, image,
-                        model->llm.config.V);
+    /* the library reads that row of the embedding before it puts the picture there */
+    if (image >= model->llm.config.V)
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: \"image_token_index\": found %zu; expected an id below vocab_size %zu", name,
+                        image, model->llm.config.V);
     const sav_json *layer = sav_json_get(config, "vision_feature_layer");
     int64_t feature_layer = -1;
     if (layer && (!sav_json_integer(&feature_layer, layer) || feature_layer != -1))
-        return sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"vision_feature_layer\": expected -1", name, layer->line);
+        return sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"vision_feature_layer\": expected -1", name,
+                        layer->line);
     if (strcmp(act, "gelu") != 0 || strcmp(strategy, "full") != 0 || !bias)
         return sav_fail(err, SAV_UNSUPPORTED,
-                        "%s: found projector_hidden_act \"%.30s\", vision_feature_select_strategy \"%.30s\", projector bias %s; "
+                        "%s: found projector_hidden_act \"%.30s\", vision_feature_select_strategy \"%.30s\", "
+                        "projector bias %s; "
                         "expected \"gelu\", \"full\", true",
                         name, act, strategy, bias ? "true" : "false");
     model->image_token = (uint32_t)image;
@@ -185,7 +210,8 @@ static sav_status read_hf(sav_model *model, llava *v, const sav_json *config, co
 }
 
 /* lmms-lab's own config: Qwen2's fields flat; widths and depth of the tower from the tensors' shapes. */
-static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav_json *config, const char *name, sav_error *err) {
+static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav_json *config,
+                            const char *name, sav_error *err) {
     sav_siglip_config *c = &v->tower.config;
     const char *projector, *merge;
     size_t image = 151646, layers = 0;
@@ -196,18 +222,29 @@ static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav
         (status = sav_json_string(&merge, config, "mm_patch_merge_type", "spatial_unpad", name, err)))
         return status;
     if (strcmp(projector, "mlp2x_gelu") != 0 || strcmp(merge, "spatial_unpad") != 0)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: found mm_projector_type \"%.30s\", mm_patch_merge_type \"%.30s\"; expected \"mlp2x_gelu\", \"spatial_unpad\"",
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s: found mm_projector_type \"%.30s\", mm_patch_merge_type \"%.30s\"; expected "
+                        "\"mlp2x_gelu\", \"spatial_unpad\"",
                         name, projector, merge);
     if (image >= SAV_TOKEN_NONE)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_index\": found %zu; expected a token id", name, image);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_index\": found %zu; expected a token id", name,
+                        image);
     const sav_tensor *patch = sav_bind_peek(b, "vision_tower.vision_model.embeddings.patch_embedding.weight");
-    const sav_tensor *position = sav_bind_peek(b, "vision_tower.vision_model.embeddings.position_embedding.weight");
+    const sav_tensor *position =
+        sav_bind_peek(b, "vision_tower.vision_model.embeddings.position_embedding.weight");
     const sav_tensor *fc1 = sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.0.mlp.fc1.bias");
-    while (sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.%zu.layer_norm1.weight", layers)) layers++;
+    while (sav_bind_peek(b, "vision_tower.vision_model.encoder.layers.%zu.layer_norm1.weight", layers))
+        layers++;
     if (!patch || patch->rank != 4 || !position || position->rank != 2 || !fc1 || fc1->rank != 1)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: the folder's tensors hold no SigLIP tower; expected model.vision_tower.vision_tower.…",
-                        model->folder);
-    *c = (sav_siglip_config){.layers = layers, .C = patch->shape[0], .heads = 16, .F = fc1->shape[0], .patch = patch->shape[2],
+        return sav_fail(
+            err, SAV_BAD_INPUT,
+            "%s: the folder's tensors hold no SigLIP tower; expected model.vision_tower.vision_tower.…",
+            model->folder);
+    *c = (sav_siglip_config){.layers = layers,
+                             .C = patch->shape[0],
+                             .heads = 16,
+                             .F = fc1->shape[0],
+                             .patch = patch->shape[2],
                              .norm_eps = 1e-6};
     model->image_token = (uint32_t)image;
     /* The tile is the smallest pinpoint; as text, pinpoints count tiles of 384. */
@@ -223,14 +260,15 @@ static sav_status read_lmms(sav_model *model, llava *v, sav_binder *b, const sav
     }
     if ((status = check_tower(c, name, err)) != SAV_OK) return status;
     if (c->g * c->g != position->shape[0])
-        return sav_fail(err, SAV_BAD_INPUT, "%s: tiles of %zu pixels give %zu patches; the position embedding has %zu", name, c->tile,
-                        c->g * c->g, position->shape[0]);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: tiles of %zu pixels give %zu patches; the position embedding has %zu", name,
+                        c->tile, c->g * c->g, position->shape[0]);
     v->grid.tile = c->tile;
     v->grid.patch = c->patch;
     return read_grid(model, v, config, "image_aspect_ratio", name, err);
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 #define TOWER "vision_tower.vision_model."
 
@@ -264,7 +302,8 @@ static void bind_tower(sav_binder *b, sav_model *model, llava *v) {
     m->patch_bias = sav_bind_vector(b, c->C, TOWER "embeddings.patch_embedding.bias");
     m->position_embedding = sav_bind_rows(b, c->g * c->g, c->C, TOWER "embeddings.position_embedding.weight");
     for (size_t i = 0; i < c->layers && !b->status; i++) bind_layer(b, &m->layers[i], i, c);
-    sav_bind_ignore(b, TOWER "post_layernorm."); /* PARITY: in the checkpoint, in the graph, in nobody's input */
+    /* PARITY: in the checkpoint, in the graph, in nobody's input */
+    sav_bind_ignore(b, TOWER "post_layernorm.");
     sav_bind_ignore(b, TOWER "head.");
     v->projector.linear_1 = sav_bind_matrix(b, D, c->C, "multi_modal_projector.linear_1.weight");
     v->projector.bias_1 = sav_bind_vector(b, D, "multi_modal_projector.linear_1.bias");
@@ -287,7 +326,8 @@ static sav_status open_model(sav_model *model, const sav_json *config, const cha
     if (!v) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     sav_status status = sav_binder_begin(&b, model, renames, err);
     if (status) return status;
-    b.status = renames == LMMS_LAB ? read_lmms(model, v, &b, config, name, err) : read_hf(model, v, config, name, err);
+    b.status = renames == LMMS_LAB ? read_lmms(model, v, &b, config, name, err)
+                                   : read_hf(model, v, config, name, err);
     if (!b.status) b.status = read_preprocessor(model, v, renames == LMMS_LAB, err);
     if (!b.status) bind_tower(&b, model, v);
     if (!b.status) sav_qwen2_bind(&b, &model->llm, DECODER, "language_model.");
@@ -295,16 +335,17 @@ static sav_status open_model(sav_model *model, const sav_json *config, const cha
     return sav_binder_end(&b);
 }
 
-/* ---- a prompt's pictures ----------------------------------------------------------------------------------------- */
+/* ---- a prompt's pictures ------------------------------------------------------------------------------- */
 
 /* One picture: read, planned; its tiles as bytes into *tiles (the caller frees). */
-static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, const llava *v, const char *path, sav_pictures *how,
-                               sav_error *err) {
+static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, const llava *v, const char *path,
+                               sav_pictures *how, sav_error *err) {
     sav_image image = {0};
     size_t bytes;
     sav_status status = sav_pictures_read(&image, path, how, err);
     if (!status) status = sav_anyres_plan(plan, image.h, image.w, &v->grid, err);
-    if (!status && (!sav_mul(&bytes, plan->tiles, 3 * plan->tile * plan->tile) || !(*tiles = sav_alloc(bytes, 1))))
+    if (!status &&
+        (!sav_mul(&bytes, plan->tiles, 3 * plan->tile * plan->tile) || !(*tiles = sav_alloc(bytes, 1))))
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles", path, plan->tiles);
     if (!status) status = sav_tiles_cut(*tiles, image.rgb, plan, v->filter, how->pillow, err);
     sav_image_free(&image);
@@ -320,7 +361,8 @@ static void count_tiles(sav_picture *out) {
 }
 
 /* pixels: [tiles, 3, s, s]. */
-static sav_status bring(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+static sav_status bring(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how,
+                        sav_error *err) {
     const llava *v = model->vision;
     unsigned char *tiles = NULL;
     sav_status status = read_picture(&tiles, &out->plan, v, path, how, err);
@@ -330,13 +372,15 @@ static sav_status bring(sav_picture *out, const sav_model *model, const char *pa
         if (out->pixels)
             sav_tiles_normalise(out->pixels, tiles, out->units, v->grid.tile, &v->pixel_table);
         else
-            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles of %zu pixels", path, out->units, v->grid.tile * v->grid.tile);
+            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles of %zu pixels", path,
+                              out->units, v->grid.tile * v->grid.tile);
     }
     sav_free(tiles);
     return status;
 }
 
-static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how,
+                       sav_error *err) {
     const llava *v = model->vision;
     *out = (sav_look){.tile_h = v->grid.tile, .tile_w = v->grid.tile};
     sav_status status = read_picture(&out->rgb, &out->plan, v, path, how, err);
@@ -344,7 +388,8 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
     return status;
 }
 
-static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w, const sav_pictures *how, sav_error *err) {
+static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w,
+                          const sav_pictures *how, sav_error *err) {
     const llava *v = model->vision;
     (void)how;
     sav_status status = sav_anyres_plan(&out->plan, h, w, &v->grid, err);
@@ -352,21 +397,25 @@ static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, si
     return status;
 }
 
-/* ---- embedding --------------------------------------------------------------------------------------------------- */
+/* ---- embedding ----------------------------------------------------------------------------------------- */
 
 typedef struct llava_scratch {
     sav_siglip_scratch tower;
     const float **tiles; /* [units] into the pictures' pixels */
     float *features;     /* [units, g*g, D] the projector's output */
-    float *map;          /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
-    int64_t *sizes;      /* [count, 2] and */
-    float *padded;       /* [count, most tiles, 3, s, s]: as the processor returns them; NULL when nobody will look */
+    /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
+    float *map;
+    int64_t *sizes; /* [count, 2] and */
+    /* [count, most tiles, 3, s, s]: as the processor returns them; NULL when nobody will look */
+    float *padded;
     size_t most;
 } llava_scratch;
 
-static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole) {
+static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count,
+                  bool whole) {
     const llava *v = model->vision;
-    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g, s2 = v->grid.tile * v->grid.tile;
+    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g,
+                 s2 = v->grid.tile * v->grid.tile;
     size_t features = 0, map = 0, largest = 0, units = 0, padded = 0;
     llava_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
     for (size_t i = 0; i < count; i++) {
@@ -390,7 +439,8 @@ static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *c
 }
 
 /* The processor pads each picture with zero tiles to the most that one has. */
-static void show(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch) {
+static void show(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count,
+                 void *scratch) {
     const llava_scratch *s = scratch;
     const size_t side = ((const llava *)model->vision)->grid.tile, room = s->most * 3 * side * side;
     const size_t sizes[2] = {count, 2}, pixels[5] = {count, s->most, 3, side, side};
@@ -404,8 +454,8 @@ static void show(sav_trace *trace, const sav_model *model, const sav_picture *co
 }
 
 /* One picture's features [tiles, g*g, D] -> its tokens, out [tokens, D]. */
-static void pack(float *out, const float *features, float *map, const sav_anyres *p, const float *newline, size_t D,
-                 const sav_run *run) {
+static void pack(float *out, const float *features, float *map, const sav_anyres *p, const float *newline,
+                 size_t D, const sav_run *run) {
     const size_t g = p->g, P = g * g;
     float *rows = out + P * D; /* [map_h, map_w + 1, D] behind the base tile's rows */
     const size_t stride = (p->map_w + 1) * D;
@@ -419,14 +469,16 @@ static void pack(float *out, const float *features, float *map, const sav_anyres
         }
     if (p->shrunk) sav_bilinear(rows, stride, map, p->map_h, p->map_w, p->open_h, p->open_w, D, run);
     for (size_t y = 0; y < p->map_h; y++)
-        for (size_t i = 0; i < D; i++) rows[y * stride + p->map_w * D + i] = sav_round((double)newline[i], run->R);
+        for (size_t i = 0; i < D; i++)
+            rows[y * stride + p->map_w * D + i] = sav_round((double)newline[i], run->R);
 }
 
-static void embed(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch,
-                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
+static void embed(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count,
+                  void *scratch, const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const llava *v = model->vision;
     llava_scratch *s = scratch;
-    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g, one = 3 * v->grid.tile * v->grid.tile;
+    const size_t D = model->llm.config.D, P = v->tower.config.g * v->tower.config.g,
+                 one = 3 * v->grid.tile * v->grid.tile;
     const float *features = s->features;
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
@@ -454,8 +506,8 @@ static size_t matrices(const sav_matrix **out, const sav_model *model, size_t la
     return sizeof all / sizeof *all;
 }
 
-static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
-                   size_t count) {
+static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model,
+                   const sav_picture *const *pictures, size_t count) {
     const sav_siglip_config *c = &((const llava *)model->vision)->tower.config;
     const size_t P = c->g * c->g, D = model->llm.config.D, patch = 3 * c->patch * c->patch;
     *K = c->F > D ? c->F : D;
@@ -469,6 +521,15 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 
 static const char *const NAMES[] = {"LlavaOnevisionForConditionalGeneration", "LlavaQwenForCausalLM", NULL};
 
-const sav_family sav_family_llava_onevision = {.name = "llava_onevision", .architectures = NAMES, .fallback = SAV_LAYOUT_QWEN_1_5,
-                                               .open = open_model, .read = bring, .suppose = suppose, .plan = plan, .show = show,
-                                               .embed = embed, .matrices = matrices, .limits = limits, .look = look};
+const sav_family sav_family_llava_onevision = {.name = "llava_onevision",
+                                               .architectures = NAMES,
+                                               .fallback = SAV_LAYOUT_QWEN_1_5,
+                                               .open = open_model,
+                                               .read = bring,
+                                               .suppose = suppose,
+                                               .plan = plan,
+                                               .show = show,
+                                               .embed = embed,
+                                               .matrices = matrices,
+                                               .limits = limits,
+                                               .look = look};

@@ -1,4 +1,5 @@
-/* model.c: a Hugging Face folder -> sav_model: config, family, weights, tokenizer, chat layout. See model.h. */
+/* model.c: a Hugging Face folder -> sav_model: config, family, weights, tokenizer, chat layout. See
+ * model.h. */
 #include "models/model.h"
 
 #include <string.h>
@@ -40,7 +41,8 @@ static void describe(sav_model *model) {
     info->family = model->family->name;
     info->layout = sav_layout_name(model->layout);
     info->layout_note = model->layout_note.length ? model->layout_note.bytes : NULL;
-    info->L = c->L, info->D = c->D, info->H = c->H, info->G = c->G, info->d = c->d, info->F = c->F, info->V = c->V;
+    info->L = c->L, info->D = c->D, info->H = c->H, info->G = c->G, info->d = c->d, info->F = c->F,
+    info->V = c->V;
     info->features = c->L * c->H * c->d;
     info->window = c->window;
     info->max_positions = c->max_positions;
@@ -60,10 +62,12 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     model->family = sav_family_find(sav_json_root(config), name, err);
     if (!model->family) return err->status;
     if ((status = sav_quantised_read(model, sav_json_root(config), name, err)) ||
-        (status = sav_weights_open(&model->weights, model->folder, err)) || (status = sav_quantised_check(model, err)) ||
+        (status = sav_weights_open(&model->weights, model->folder, err)) ||
+        (status = sav_quantised_check(model, err)) ||
         (status = model->family->open(model, sav_json_root(config), name, err)) ||
         (status = sav_tokenizer_open(&model->tokenizer, model->folder, err)) ||
-        (status = sav_layout_choose(&model->layout, &model->layout_note, model->folder, model->family->fallback, err)) ||
+        (status = sav_layout_choose(&model->layout, &model->layout_note, model->folder,
+                                    model->family->fallback, err)) ||
         (status = sav_model_identity(model->info.sha256, model->folder, model->weights, err)))
         return status;
     sav_rope_frequencies(model->llm.inv_freq, model->llm.config.rope_theta, model->llm.config.d);
@@ -83,7 +87,8 @@ sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err) {
     if (!model || path.failed || !(model->folder = sav_strdup(folder))) {
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
     } else if (!sav_os_is_folder(folder)) {
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: found no folder; expected a Hugging Face model folder", folder);
+        status =
+            sav_fail(err, SAV_BAD_INPUT, "%s: found no folder; expected a Hugging Face model folder", folder);
     } else if ((status = sav_json_read(&config, path.bytes, err)) == SAV_OK) {
         status = open_parts(model, config, err);
     }

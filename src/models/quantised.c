@@ -4,7 +4,8 @@
  *   each shard    metadata "savs_int8": "1"
  *   a matrix      NAME U8 [ceil(N/16), ceil(K/4), 16, 4], NAME_scale F32 [ceil(N/16), ceil(K/group), 16]
  *
- * Everything else in the folder is as it was. A matrix may also stand there unquantised (tasks/quantize.h says when).
+ * Everything else in the folder is as it was. A matrix may also stand there unquantised (tasks/quantize.h
+ * says when).
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +14,11 @@
 #include "models/model.h"
 
 static sav_status wrong_version(const char *where, const char *found, sav_error *err) {
-    sav_fail(err, SAV_UNSUPPORTED, "%s: found version %.20s of the savs_int8 format; expected %d", where, found, SAV_INT8_VERSION);
-    sav_hint(err, "quantise the original folder again with this program: savs quantize --model ORIGINAL --out NEW");
+    sav_fail(err, SAV_UNSUPPORTED, "%s: found version %.20s of the savs_int8 format; expected %d", where,
+             found, SAV_INT8_VERSION);
+    sav_hint(
+        err,
+        "quantise the original folder again with this program: savs quantize --model ORIGINAL --out NEW");
     return SAV_UNSUPPORTED;
 }
 
@@ -26,15 +30,19 @@ sav_status sav_quantised_read(sav_model *model, const sav_json *config, const ch
     if (!node || node->kind == SAV_JSON_NULL) return SAV_OK;
     const sav_json *method = sav_json_get(node, "quant_method");
     if (!sav_json_is(method, "savs_int8"))
-        return sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"quantization_config\": found method %.40s; expected weights as they were trained, or savs_int8",
-                        name, node->line, method && method->kind == SAV_JSON_STRING ? method->text : "(none)");
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s:%u: \"quantization_config\": found method %.40s; expected weights as they were "
+                        "trained, or savs_int8",
+                        name, node->line,
+                        method && method->kind == SAV_JSON_STRING ? method->text : "(none)");
     if ((status = sav_json_size(&version, node, "version", 0, name, err)) != SAV_OK ||
         (status = sav_json_size(&group, node, "group_size", 0, name, err)) != SAV_OK)
         return status;
     snprintf(text, sizeof text, "%zu", version);
     if (version != SAV_INT8_VERSION) return wrong_version(name, text, err);
     if (group != 32 && group != 64 && group != 128)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"group_size\": found %zu; expected 32, 64 or 128", name, node->line, group);
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"group_size\": found %zu; expected 32, 64 or 128", name,
+                        node->line, group);
     model->group = group;
     return SAV_OK;
 }
@@ -46,9 +54,14 @@ sav_status sav_quantised_check(const sav_model *model, sav_error *err) {
         const sav_safetensors *shard = sav_weights_shard(model->weights, i);
         const char *found = sav_safetensors_metadata(shard, "savs_int8"), *path = sav_safetensors_path(shard);
         if (model->group && !found)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: found no metadata savs_int8; expected version %s, as config.json says", path, expected);
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "%s: found no metadata savs_int8; expected version %s, as config.json says", path,
+                            expected);
         if (!model->group && found)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: found savs_int8 weights; expected \"quantization_config\" in config.json to say so", path);
+            return sav_fail(
+                err, SAV_BAD_INPUT,
+                "%s: found savs_int8 weights; expected \"quantization_config\" in config.json to say so",
+                path);
         if (found && strcmp(found, expected) != 0) return wrong_version(path, found, err);
     }
     return SAV_OK;

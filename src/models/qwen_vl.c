@@ -1,6 +1,7 @@
 /* qwen_vl.c: Qwen2-VL and Qwen2.5-VL: how a picture becomes tokens, and where tokens stand.
  *
- *   picture [h, w] -> on white, resized to multiples of 28 (image/patches.c) -> pixel_values [P, 1176], grid (1, gh, gw)
+ *   picture [h, w] -> on white, resized to multiples of 28 (image/patches.c)
+ *       -> pixel_values [P, 1176], grid (1, gh, gw)
  *     -> vision/qwen_vit.c [P/4, D] -> the rows of the <|image_pad|> tokens
  *   positions [3, T]: text (n, n, n); the merged token at row y, column x of a picture (n, n + y, n + x)
  *
@@ -28,31 +29,40 @@ enum {
     CLASS_MAX = 28 * 28 * 1280 /* the processor's, when its file is silent */
 };
 
-/* ---- config ------------------------------------------------------------------------------------------------------ */
+/* ---- config -------------------------------------------------------------------------------------------- */
 
-static const sav_rename HF_4_52[] = {{"visual.", "model.visual."}, {"model.", "model.language_model."}, {NULL, NULL}};
+static const sav_rename HF_4_52[] = {
+    {"visual.", "model.visual."}, {"model.", "model.language_model."}, {NULL, NULL}};
 
 /* mrope_section [t, h, w] -> which of the three turns each frequency. */
 static sav_status read_mrope(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
-    const sav_json *scaling = sav_json_get(config, "rope_scaling"), *section = sav_json_get(scaling, "mrope_section");
+    const sav_json *scaling = sav_json_get(config, "rope_scaling"),
+                   *section = sav_json_get(scaling, "mrope_section");
     const size_t half = model->llm.config.d / 2;
-    const sav_json *type = sav_json_get(scaling, "rope_type") ? sav_json_get(scaling, "rope_type") : sav_json_get(scaling, "type");
+    const sav_json *type = sav_json_get(scaling, "rope_type") ? sav_json_get(scaling, "rope_type")
+                                                              : sav_json_get(scaling, "type");
     size_t n = 0, axis = 0;
     if (type && !sav_json_is(type, "mrope") && !sav_json_is(type, "default"))
-        return sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"rope_scaling\": expected type \"mrope\" or \"default\"", name, type->line);
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s:%u: \"rope_scaling\": expected type \"mrope\" or \"default\"", name, type->line);
     if (!section || section->kind != SAV_JSON_ARRAY || section->count != 3)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: \"rope_scaling\": expected \"mrope_section\" of three numbers", name);
-    if (!(model->llm.axis = sav_model_own(model, half, 1))) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: \"rope_scaling\": expected \"mrope_section\" of three numbers", name);
+    if (!(model->llm.axis = sav_model_own(model, half, 1)))
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
     for (const sav_json *node = section->child; node; node = node->next, axis++) {
         int64_t count;
         if (!sav_json_integer(&count, node) || count < 0 || (uint64_t)count > half - n)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"mrope_section\": its sum must be half the head size, %zu", name, node->line, half);
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "%s:%u: \"mrope_section\": its sum must be half the head size, %zu", name,
+                            node->line, half);
         memset(model->llm.axis + n, (int)axis, (size_t)count);
         n += (size_t)count;
     }
     if (n != half)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"mrope_section\": found a sum of %zu; expected half the head size, %zu", name,
-                        section->line, n, half);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s:%u: \"mrope_section\": found a sum of %zu; expected half the head size, %zu",
+                        name, section->line, n, half);
     return SAV_OK;
 }
 
@@ -60,12 +70,14 @@ static sav_status check_act(const sav_json *vision, const char *expected, const 
     const char *act;
     sav_status status = sav_json_string(&act, vision, "hidden_act", expected, name, err);
     if (!status && strcmp(act, expected) != 0)
-        status = sav_fail(err, SAV_UNSUPPORTED, "%s: vision \"hidden_act\": found \"%.40s\"; expected \"%s\"", name, act, expected);
+        status = sav_fail(err, SAV_UNSUPPORTED, "%s: vision \"hidden_act\": found \"%.40s\"; expected \"%s\"",
+                          name, act, expected);
     return status;
 }
 
 /* Fields both towers have; E is the width of the blocks. */
-static sav_status read_grid(sav_qwen_vit_config *c, const sav_json *vision, const char *name, sav_error *err) {
+static sav_status read_grid(sav_qwen_vit_config *c, const sav_json *vision, const char *name,
+                            sav_error *err) {
     sav_status status;
     size_t channels;
     if ((status = sav_json_size(&c->layers, vision, "depth", 32, name, err)) ||
@@ -75,68 +87,87 @@ static sav_status read_grid(sav_qwen_vit_config *c, const sav_json *vision, cons
         (status = sav_json_size(&c->grid.merge, vision, "spatial_merge_size", 2, name, err)) ||
         (status = sav_json_size(&c->grid.temporal, vision, "temporal_patch_size", 2, name, err)))
         return status;
-    if (channels != 3) return sav_fail(err, SAV_UNSUPPORTED, "%s: vision \"in_channels\": found %zu; expected 3", name, channels);
+    if (channels != 3)
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: vision \"in_channels\": found %zu; expected 3", name,
+                        channels);
     return SAV_OK;
 }
 
 static sav_status check_tower(const sav_qwen_vit_config *c, size_t D, const char *name, sav_error *err) {
-    if (!c->layers || !c->E || !c->heads || !c->M || c->E % c->heads || c->E / c->heads % 4 || !c->grid.patch || !c->grid.merge ||
-        !c->grid.temporal || c->layers > 1u << 10 || c->E > 1u << 16 || c->M > 1u << 18 || c->grid.patch > 256 || c->grid.merge > 16 ||
-        c->grid.temporal > 16)
+    if (!c->layers || !c->E || !c->heads || !c->M || c->E % c->heads || c->E / c->heads % 4 ||
+        !c->grid.patch || !c->grid.merge || !c->grid.temporal || c->layers > 1u << 10 || c->E > 1u << 16 ||
+        c->M > 1u << 18 || c->grid.patch > 256 || c->grid.merge > 16 || c->grid.temporal > 16)
         return sav_fail(err, SAV_BAD_INPUT,
-                        "%s: vision sizes that do not fit: width %zu, %zu heads (a head's size must be divisible by 4), MLP %zu, "
+                        "%s: vision sizes that do not fit: width %zu, %zu heads (a head's size must be "
+                        "divisible by 4), MLP %zu, "
                         "%zu layers, patches of %zu pixels",
                         name, c->E, c->heads, c->M, c->layers, c->grid.patch);
     if (c->D != D)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: the tower gives rows of %zu; the decoder's hidden_size is %zu", name, c->D, D);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: the tower gives rows of %zu; the decoder's hidden_size is %zu", name, c->D, D);
     return SAV_OK;
 }
 
-static sav_status read_tower_2(sav_qwen_vit_config *c, const sav_json *vision, const char *name, sav_error *err) {
+static sav_status read_tower_2(sav_qwen_vit_config *c, const sav_json *vision, const char *name,
+                               sav_error *err) {
     double ratio;
     sav_status status;
-    if ((status = read_grid(c, vision, name, err)) || (status = sav_json_size(&c->E, vision, "embed_dim", 1280, name, err)) ||
+    if ((status = read_grid(c, vision, name, err)) ||
+        (status = sav_json_size(&c->E, vision, "embed_dim", 1280, name, err)) ||
         (status = sav_json_size(&c->D, vision, "hidden_size", 3584, name, err)) ||
-        (status = sav_json_double(&ratio, vision, "mlp_ratio", 4, name, err)) || (status = check_act(vision, "quick_gelu", name, err)))
+        (status = sav_json_double(&ratio, vision, "mlp_ratio", 4, name, err)) ||
+        (status = check_act(vision, "quick_gelu", name, err)))
         return status;
     c->M = ratio > 0 && ratio < 64 ? (size_t)((double)c->E * ratio) : 0;
     return SAV_OK;
 }
 
-static sav_status read_tower_2_5(sav_qwen_vit_config *c, sav_model *model, const sav_json *vision, const char *name, sav_error *err) {
+static sav_status read_tower_2_5(sav_qwen_vit_config *c, sav_model *model, const sav_json *vision,
+                                 const char *name, sav_error *err) {
     static const int64_t usual[] = {7, 15, 23, 31};
     const sav_json *list = sav_json_get(vision, "fullatt_block_indexes");
     size_t pixels;
     bool *full;
     sav_status status;
-    if ((status = read_grid(c, vision, name, err)) || (status = sav_json_size(&c->E, vision, "hidden_size", 3584, name, err)) ||
+    if ((status = read_grid(c, vision, name, err)) ||
+        (status = sav_json_size(&c->E, vision, "hidden_size", 3584, name, err)) ||
         (status = sav_json_size(&c->M, vision, "intermediate_size", 3420, name, err)) ||
         (status = sav_json_size(&c->D, vision, "out_hidden_size", 3584, name, err)) ||
-        (status = sav_json_size(&pixels, vision, "window_size", 112, name, err)) || (status = check_act(vision, "silu", name, err)))
+        (status = sav_json_size(&pixels, vision, "window_size", 112, name, err)) ||
+        (status = check_act(vision, "silu", name, err)))
         return status;
     size_t side = c->grid.patch * c->grid.merge;
     if (!side || !pixels || pixels % side)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: vision \"window_size\": found %zu; expected a multiple of patch_size x spatial_merge_size, %zu",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: vision \"window_size\": found %zu; expected a multiple of patch_size x "
+                        "spatial_merge_size, %zu",
                         name, pixels, side);
     c->window = pixels / side;
-    if (c->layers > 1u << 10) return sav_fail(err, SAV_BAD_INPUT, "%s: vision \"depth\": found %zu", name, c->layers);
-    if (!(full = sav_model_own(model, c->layers, sizeof *full))) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
+    if (c->layers > 1u << 10)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: vision \"depth\": found %zu", name, c->layers);
+    if (!(full = sav_model_own(model, c->layers, sizeof *full)))
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", name);
     if (list && list->kind != SAV_JSON_ARRAY)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"fullatt_block_indexes\": expected a list of whole numbers", name, list->line);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s:%u: \"fullatt_block_indexes\": expected a list of whole numbers", name,
+                        list->line);
     for (size_t i = 0; !list && i < 4; i++)
         if ((size_t)usual[i] < c->layers) full[usual[i]] = true;
     for (const sav_json *node = list ? list->child : NULL; node; node = node->next) {
         int64_t i;
         if (!sav_json_integer(&i, node) || i < 0)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"fullatt_block_indexes\": expected whole numbers", name, node->line);
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"fullatt_block_indexes\": expected whole numbers",
+                            name, node->line);
         if ((size_t)i < c->layers) full[i] = true;
     }
     c->full = full;
     return SAV_OK;
 }
 
-/* The processor's file repeats three sizes of the tower's; where they differ the library fails in the tower. */
-static sav_status check_grid(const sav_patch_grid *grid, const sav_json *root, const char *name, sav_error *err) {
+/* The processor's file repeats three sizes of the tower's; where they differ the library fails in the
+ * tower. */
+static sav_status check_grid(const sav_patch_grid *grid, const sav_json *root, const char *name,
+                             sav_error *err) {
     size_t patch, merge, temporal;
     sav_status status;
     if ((status = sav_json_size(&patch, root, "patch_size", grid->patch, name, err)) ||
@@ -144,21 +175,25 @@ static sav_status check_grid(const sav_patch_grid *grid, const sav_json *root, c
         (status = sav_json_size(&temporal, root, "temporal_patch_size", grid->temporal, name, err)))
         return status;
     if (patch == grid->patch && merge == grid->merge && temporal == grid->temporal) return SAV_OK;
-    return sav_fail(err, SAV_BAD_INPUT, "%s: patch_size %zu, merge_size %zu, temporal_patch_size %zu; vision_config says %zu, %zu, %zu",
-                    name, patch, merge, temporal, grid->patch, grid->merge, grid->temporal);
+    return sav_fail(
+        err, SAV_BAD_INPUT,
+        "%s: patch_size %zu, merge_size %zu, temporal_patch_size %zu; vision_config says %zu, %zu, %zu", name,
+        patch, merge, temporal, grid->patch, grid->merge, grid->temporal);
 }
 
-/* PARITY: only min_pixels and max_pixels at the top of the file count; `size` is ignored, and without the two keys the class
- * default rules, so that a picture is resized twice (test_qwen_vl.c). */
+/* PARITY: only min_pixels and max_pixels at the top of the file count; `size` is ignored, and without the two
+ * keys the class default rules, so that a picture is resized twice (test_qwen_vl.c). */
 static sav_status read_preprocessor(const sav_model *model, qwen_vl *v, sav_error *err) {
-    static const double mean[3] = {0.48145466, 0.4578275, 0.40821073}, std[3] = {0.26862954, 0.26130258, 0.27577711};
+    static const double mean[3] = {0.48145466, 0.4578275, 0.40821073},
+                        std[3] = {0.26862954, 0.26130258, 0.27577711};
     sav_json_doc *doc = NULL;
     sav_text path = {0};
     sav_status status = SAV_OK;
     const sav_json *root = NULL;
     sav_text_printf(&path, "%s/preprocessor_config.json", model->folder);
     if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
-    if (sav_os_exists(path.bytes) && (status = sav_json_read(&doc, path.bytes, err)) == SAV_OK) root = sav_json_root(doc);
+    if (sav_os_exists(path.bytes) && (status = sav_json_read(&doc, path.bytes, err)) == SAV_OK)
+        root = sav_json_root(doc);
     if (!status) status = check_grid(&v->tower.config.grid, root, path.bytes, err);
     if (!status) status = sav_pixel_table_read(&v->pixel_table, &v->filter, root, path.bytes, mean, std, err);
     if (!status) status = sav_json_size(&v->min_pixels, root, "min_pixels", UTILS_MIN, path.bytes, err);
@@ -168,7 +203,7 @@ static sav_status read_preprocessor(const sav_model *model, qwen_vl *v, sav_erro
     return status;
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static void bind_block(sav_binder *b, sav_qwen_vit_block *block, size_t i, const sav_qwen_vit_config *c) {
     const size_t E = c->E, M = c->M;
@@ -218,10 +253,21 @@ static void bind_tower(sav_binder *b, sav_model *model, sav_qwen_vit *m) {
     m->mlp_2_bias = sav_bind_vector(b, c->D, "visual.merger.mlp.2.bias");
 }
 
-static sav_status read_config(sav_model *model, qwen_vl *v, bool windows, const sav_json *config, const char *name, sav_error *err) {
-    /* Defaults of Qwen2VLConfig and Qwen2_5_VLConfig. Configs of transformers >= 4.52 nest the decoder's fields. */
-    static const sav_qwen2_config absent = {.L = 80, .D = 8192, .H = 64, .G = 8, .F = 29568, .V = 152064, .norm_eps = 1e-5,
-                                            .rope_theta = 1e6, .window = 4096, .max_positions = 32768, .divides = true};
+static sav_status read_config(sav_model *model, qwen_vl *v, bool windows, const sav_json *config,
+                              const char *name, sav_error *err) {
+    /* Defaults of Qwen2VLConfig and Qwen2_5_VLConfig. Configs of transformers >= 4.52 nest the decoder's
+     * fields. */
+    static const sav_qwen2_config absent = {.L = 80,
+                                            .D = 8192,
+                                            .H = 64,
+                                            .G = 8,
+                                            .F = 29568,
+                                            .V = 152064,
+                                            .norm_eps = 1e-5,
+                                            .rope_theta = 1e6,
+                                            .window = 4096,
+                                            .max_positions = 32768,
+                                            .divides = true};
     const sav_json *nested = sav_json_get(config, "text_config"), *text = nested ? nested : config;
     const sav_json *vision = sav_json_get(config, "vision_config");
     size_t image = 151655;
@@ -236,16 +282,18 @@ static sav_status read_config(sav_model *model, qwen_vl *v, bool windows, const 
         (status = sav_json_size(&image, config, "image_token_id", image, name, err)))
         return status;
     if (model->llm.config.D % model->llm.config.H)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: hidden_size %zu does not divide into %zu heads", name, model->llm.config.D,
-                        model->llm.config.H);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: hidden_size %zu does not divide into %zu heads", name,
+                        model->llm.config.D, model->llm.config.H);
     if (image >= model->llm.config.V)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: \"image_token_id\": found %zu; expected an id below vocab_size %zu", name, image,
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: \"image_token_id\": found %zu; expected an id below vocab_size %zu", name, image,
                         model->llm.config.V);
     model->image_token = (uint32_t)image;
     return SAV_OK;
 }
 
-static sav_status open_model(sav_model *model, bool windows, const sav_json *config, const char *name, sav_error *err) {
+static sav_status open_model(sav_model *model, bool windows, const sav_json *config, const char *name,
+                             sav_error *err) {
     const bool newer = sav_weights_find(model->weights, "model.visual.patch_embed.proj.weight") ||
                        sav_weights_find(model->weights, "model.language_model.norm.weight");
     const sav_rename *renames = newer ? HF_4_52 : NULL;
@@ -273,30 +321,35 @@ static sav_status open_2_5(sav_model *model, const sav_json *config, const char 
     return open_model(model, true, config, name, err);
 }
 
-/* ---- a prompt's pictures ----------------------------------------------------------------------------------------- */
+/* ---- a prompt's pictures ------------------------------------------------------------------------------- */
 
 /* rgb resized to h x w into fresh bytes; the same size is a copy. */
-static sav_status resize(unsigned char **out, const unsigned char *rgb, size_t oh, size_t ow, size_t h, size_t w, sav_filter filter,
-                         sav_pillow pillow, sav_error *err) {
+static sav_status resize(unsigned char **out, const unsigned char *rgb, size_t oh, size_t ow, size_t h,
+                         size_t w, sav_filter filter, sav_pillow pillow, sav_error *err) {
     size_t bytes;
     if (!sav_mul(&bytes, oh, ow) || !sav_mul(&bytes, bytes, 3) || !(*out = sav_alloc(bytes, 1)))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu x %zu pixels", ow, oh);
     return sav_image_resize(*out, oh, ow, rgb, h, w, filter, pillow, err);
 }
 
-/* (h, w) -> first [2] by qwen_vl_utils' rule, then last [2] by the processor's; the same but for bounds that differ. */
-static sav_status fit(size_t first[2], size_t last[2], const qwen_vl *v, size_t h, size_t w, const sav_pictures *how, sav_error *err) {
+/* (h, w) -> first [2] by qwen_vl_utils' rule, then last [2] by the processor's; the same but for bounds that
+ * differ. */
+static sav_status fit(size_t first[2], size_t last[2], const qwen_vl *v, size_t h, size_t w,
+                      const sav_pictures *how, sav_error *err) {
     const sav_patch_grid *grid = &v->tower.config.grid;
-    const size_t low = how->min_pixels ? how->min_pixels : UTILS_MIN, high = how->max_pixels ? how->max_pixels : UTILS_MAX;
+    const size_t low = how->min_pixels ? how->min_pixels : UTILS_MIN,
+                 high = how->max_pixels ? how->max_pixels : UTILS_MAX;
     sav_status status = sav_smart_resize(&first[0], &first[1], h, w, UTILS_FACTOR, low, high, true, err);
     if (status) return status;
-    return sav_smart_resize(&last[0], &last[1], first[0], first[1], grid->patch * grid->merge, how->min_pixels ? low : v->min_pixels,
-                            how->max_pixels ? high : v->max_pixels, false, err);
+    return sav_smart_resize(&last[0], &last[1], first[0], first[1], grid->patch * grid->merge,
+                            how->min_pixels ? low : v->min_pixels, how->max_pixels ? high : v->max_pixels,
+                            false, err);
 }
 
-/* One picture: on white, resized by qwen_vl_utils' rule, then by the processor's. *rgb [H, W, 3] is the caller's to free. */
-static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const qwen_vl *v, const char *path, sav_pictures *how,
-                               sav_error *err) {
+/* One picture: on white, resized by qwen_vl_utils' rule, then by the processor's. *rgb [H, W, 3] is the
+ * caller's to free. */
+static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const qwen_vl *v, const char *path,
+                               sav_pictures *how, sav_error *err) {
     sav_image image = {0};
     unsigned char *once = NULL;
     size_t first[2], last[2];
@@ -304,8 +357,11 @@ static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const 
     const bool named = status != SAV_OK; /* reading says which file; what follows knows sizes alone */
     if (!status) sav_image_on_white(&image);
     if (!status) status = fit(first, last, v, image.h, image.w, how, err);
-    if (!status) status = resize(&once, image.rgb, first[0], first[1], image.h, image.w, SAV_BICUBIC, how->pillow, err);
-    if (!status) status = resize(rgb, once, last[0], last[1], first[0], first[1], v->filter, how->pillow, err);
+    if (!status)
+        status =
+            resize(&once, image.rgb, first[0], first[1], image.h, image.w, SAV_BICUBIC, how->pillow, err);
+    if (!status)
+        status = resize(rgb, once, last[0], last[1], first[0], first[1], v->filter, how->pillow, err);
     if (!status) *H = last[0], *W = last[1];
     sav_image_free(&image);
     sav_free(once);
@@ -325,7 +381,8 @@ static void count_patches(sav_picture *out, size_t H, size_t W, const sav_patch_
 }
 
 /* pixels: [P, 1176]. */
-static sav_status bring(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+static sav_status bring(sav_picture *out, const sav_model *model, const char *path, sav_pictures *how,
+                        sav_error *err) {
     const qwen_vl *v = model->vision;
     const sav_patch_grid *grid = &v->tower.config.grid;
     unsigned char *rgb = NULL;
@@ -335,7 +392,8 @@ static sav_status bring(sav_picture *out, const sav_model *model, const char *pa
         count_patches(out, H, W, grid);
         out->pixels = sav_alloc(out->floats, sizeof *out->pixels);
         if (out->pixels)
-            sav_patches_fill(out->pixels, rgb, (size_t)out->sizes[1], (size_t)out->sizes[2], grid, &v->pixel_table);
+            sav_patches_fill(out->pixels, rgb, (size_t)out->sizes[1], (size_t)out->sizes[2], grid,
+                             &v->pixel_table);
         else
             status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu patches", path, out->units);
     }
@@ -343,9 +401,11 @@ static sav_status bring(sav_picture *out, const sav_model *model, const char *pa
     return status;
 }
 
-static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how, sav_error *err) {
+static sav_status look(sav_look *out, const sav_model *model, const char *path, sav_pictures *how,
+                       sav_error *err) {
     const qwen_vl *v = model->vision;
-    const size_t patch = v->tower.config.grid.patch, side = patch * v->tower.config.grid.merge; /* pixels of one token */
+    /* pixels of one token */
+    const size_t patch = v->tower.config.grid.patch, side = patch * v->tower.config.grid.merge;
     sav_image image = {0};
     *out = (sav_look){.plan = {.tiles = 1}};
     sav_status status = sav_pictures_read(&image, path, how, err);
@@ -363,7 +423,8 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
     return SAV_OK;
 }
 
-static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w, const sav_pictures *how, sav_error *err) {
+static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w,
+                          const sav_pictures *how, sav_error *err) {
     const qwen_vl *v = model->vision;
     size_t first[2], last[2];
     sav_status status = fit(first, last, v, h, w, how, err);
@@ -372,12 +433,14 @@ static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, si
 }
 
 /* M-RoPE: a counter n walks the tokens; behind a picture it goes on at 1 + the largest coordinate in it. */
-static sav_status place(sav_input *in, const sav_model *model, const sav_picture *const *pictures, sav_error *err) {
+static sav_status place(sav_input *in, const sav_model *model, const sav_picture *const *pictures,
+                        sav_error *err) {
     const int64_t merge = (int64_t)((const qwen_vl *)model->vision)->tower.config.grid.merge;
     const size_t T = in->T;
     int64_t n = 0;
     size_t picture = 0;
-    if (!(in->positions = sav_alloc(T, 3 * sizeof *in->positions))) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
+    if (!(in->positions = sav_alloc(T, 3 * sizeof *in->positions)))
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", T);
     for (size_t t = 0; t < T;) {
         if (picture == in->images || t != in->starts[picture]) {
             for (size_t axis = 0; axis < 3; axis++) in->positions[axis * T + t] = n;
@@ -398,7 +461,7 @@ static sav_status place(sav_input *in, const sav_model *model, const sav_picture
     return SAV_OK;
 }
 
-/* ---- embedding --------------------------------------------------------------------------------------------------- */
+/* ---- embedding ----------------------------------------------------------------------------------------- */
 
 typedef struct qwen_scratch {
     sav_qwen_vit_scratch tower;
@@ -408,7 +471,8 @@ typedef struct qwen_scratch {
     size_t P;
 } qwen_scratch;
 
-static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole) {
+static void *plan(sav_arena *arena, const sav_model *model, const sav_picture *const *pictures, size_t count,
+                  bool whole) {
     const sav_qwen_vit_config *c = &((const qwen_vl *)model->vision)->tower.config;
     size_t rows = 0, floats = 0;
     qwen_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
@@ -437,7 +501,8 @@ static const float *join(qwen_scratch *s, const sav_picture *const *pictures, si
     return s->pixels;
 }
 
-static void show(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch) {
+static void show(sav_trace *trace, const sav_model *model, const sav_picture *const *pictures, size_t count,
+                 void *scratch) {
     const sav_patch_grid *grid = &((const qwen_vl *)model->vision)->tower.config.grid;
     qwen_scratch *s = scratch;
     const size_t sizes[2] = {count, 3}, pixels[2] = {s->P, 3 * grid->temporal * grid->patch * grid->patch};
@@ -446,8 +511,8 @@ static void show(sav_trace *trace, const sav_model *model, const sav_picture *co
     sav_show_pixels(trace, all, 2, pixels, "pixel_values");
 }
 
-static void embed(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count, void *scratch,
-                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
+static void embed(float *const *to, const sav_model *model, const sav_picture *const *pictures, size_t count,
+                  void *scratch, const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const qwen_vl *v = model->vision;
     qwen_scratch *s = scratch;
     const size_t D = v->tower.config.D;
@@ -476,10 +541,11 @@ static size_t matrices(const sav_matrix **out, const sav_model *model, size_t la
     return count;
 }
 
-static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model, const sav_picture *const *pictures,
-                   size_t count) {
+static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_model *model,
+                   const sav_picture *const *pictures, size_t count) {
     const sav_qwen_vit_config *c = &((const qwen_vl *)model->vision)->tower.config;
-    const size_t wide = c->grid.merge * c->grid.merge * c->E, columns = 3 * c->grid.temporal * c->grid.patch * c->grid.patch;
+    const size_t wide = c->grid.merge * c->grid.merge * c->E,
+                 columns = 3 * c->grid.temporal * c->grid.patch * c->grid.patch;
     *K = wide > c->M ? wide : c->M;
     if (columns > *K) *K = columns;
     *rows = *keys = 0;
@@ -493,10 +559,12 @@ static void limits(size_t *K, size_t *rows, size_t *keys, size_t *d, const sav_m
 static const char *const NAMES_2[] = {"Qwen2VLForConditionalGeneration", NULL};
 static const char *const NAMES_2_5[] = {"Qwen2_5_VLForConditionalGeneration", NULL};
 
-#define FAMILY(title, names, opens)                                                                                             \
-    {.name = title, .architectures = names, .fallback = SAV_LAYOUT_QWEN_VL, .open = opens, .place = place, .read = bring,       \
-     .suppose = suppose, .plan = plan, .show = show, .embed = embed, .matrices = matrices, .limits = limits, .look = look,      \
-     .bounded = true}
+#define FAMILY(title, names, opens)                                                                    \
+    {                                                                                                  \
+        .name = title, .architectures = names, .fallback = SAV_LAYOUT_QWEN_VL, .open = opens,          \
+        .place = place, .read = bring, .suppose = suppose, .plan = plan, .show = show, .embed = embed, \
+        .matrices = matrices, .limits = limits, .look = look, .bounded = true                          \
+    }
 
 const sav_family sav_family_qwen2_vl = FAMILY("qwen2_vl", NAMES_2, open_2);
 const sav_family sav_family_qwen2_5_vl = FAMILY("qwen2_5_vl", NAMES_2_5, open_2_5);

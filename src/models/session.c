@@ -1,6 +1,8 @@
-/* session.c: prompts through a model: a batch is gathered (text, pictures), planned (memory), run (arithmetic alone).
+/* session.c: prompts through a model: a batch is gathered (text, pictures), planned (memory), run (arithmetic
+ * alone).
  *
- *   prompts -> batch.h: inputs, pictures, packed rows -> scratch sized and taken      sav_session_begin, add, pack
+ *   prompts -> batch.h: inputs, pictures, packed rows -> scratch sized and taken  sav_session_begin, add,
+ *       pack
  *   inputs_embeds [N, D] -> decoder -> taps [count, L, H, d]                           sav_session_run
  *
  * The second step allocates nothing.
@@ -13,8 +15,9 @@
 #include "models/batch.h"
 #include "models/stream.h"
 
-/* Rows of a batch, and patches that go through the tower together. More rows make better use of a weight that was read once, but
- * take more memory: at a width of 3584 this many take 0.4 GB. SHORT_ROWS: what must fit into a memory budget. */
+/* Rows of a batch, and patches that go through the tower together. More rows make better use of a weight that
+ * was read once, but take more memory: at a width of 3584 this many take 0.4 GB. SHORT_ROWS: what must fit
+ * into a memory budget. */
 enum { BATCH_ROWS = 4096, TOWER_ROWS = 4096, SHORT_ROWS = 256 };
 
 struct sav_session {
@@ -31,7 +34,7 @@ struct sav_session {
     uint64_t reserved;   /* of the memory budget, by the caller */
     size_t most_rows;
     size_t first; /* tokens of the batch's first prompt */
-    bool whole; /* for a dump */
+    bool whole;   /* for a dump */
     sav_arena arena;
     size_t tower; /* where the tower's scratch begins in the arena: it is over before the decoder's is used */
     sav_run run;
@@ -40,13 +43,14 @@ struct sav_session {
     float *tap; /* [L, H, d] of a dump */
 };
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------------------- */
 
 static size_t larger(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Pictures that go through the tower together, from the first one on: some thousand patches, at least one picture. */
+/* Pictures that go through the tower together, from the first one on: some thousand patches, at least one
+ * picture. */
 static size_t group_of(const sav_model *model, const sav_picture *const *pictures, size_t count, bool whole) {
     size_t n = 1, K, rows, keys, d;
     if (whole) return count;
@@ -58,17 +62,21 @@ static size_t group_of(const sav_model *model, const sav_picture *const *picture
 }
 
 /* All scratch of a forward of these rows and pictures, taken from an arena that may only be measuring. */
-static void plan(sav_session *s, sav_arena *arena, const sav_rows *rows, const sav_picture *const *pictures, size_t count) {
+static void plan(sav_session *s, sav_arena *arena, const sav_rows *rows, const sav_picture *const *pictures,
+                 size_t count) {
     const sav_model *model = s->model;
     const sav_qwen2_config *c = &model->llm.config;
-    size_t K = larger(larger(c->D, c->F), c->H * c->d), most_rows = rows->N, most_keys = rows->most_keys, most_d = c->d, bytes, stream;
+    size_t K = larger(larger(c->D, c->F), c->H * c->d), most_rows = rows->N, most_keys = rows->most_keys,
+           most_d = c->d, bytes, stream;
     for (size_t i = 0, n; i < count; i += n) {
         size_t k = 0, T = 0, keys = 0, d = 0;
         n = group_of(model, pictures + i, count - i, s->whole);
         model->family->limits(&k, &T, &keys, &d, model, pictures + i, n);
-        K = larger(K, k), most_rows = larger(most_rows, T), most_keys = larger(most_keys, keys), most_d = larger(most_d, d);
+        K = larger(K, k), most_rows = larger(most_rows, T), most_keys = larger(most_keys, keys),
+        most_d = larger(most_d, d);
     }
-    if (!s->kernels->scratch(&bytes, most_rows, K, most_keys, most_d, s->run.threads) || !sav_mul(&stream, rows->N, c->D)) {
+    if (!s->kernels->scratch(&bytes, most_rows, K, most_keys, most_d, s->run.threads) ||
+        !sav_mul(&stream, rows->N, c->D)) {
         arena->overflow = true;
         return;
     }
@@ -98,12 +106,15 @@ static const sav_picture *const *pictures_of(const sav_batch *b) {
 }
 
 /* Bytes of scratch and pixels of a forward of so many rows; SIZE_MAX: none that fits an address. */
-static size_t forward_bytes(sav_session *s, const sav_rows *rows, const sav_picture *const *pictures, size_t count) {
+static size_t forward_bytes(sav_session *s, const sav_rows *rows, const sav_picture *const *pictures,
+                            size_t count) {
     sav_arena arena = {0};
     size_t bytes, floats = 0;
     plan(s, &arena, rows, pictures, count);
     for (size_t i = 0; i < count; i++) floats += pictures[i]->floats;
-    return arena.overflow || !sav_mul(&bytes, floats, sizeof(float)) || !sav_add(&bytes, bytes, arena.used) ? SIZE_MAX : bytes;
+    return arena.overflow || !sav_mul(&bytes, floats, sizeof(float)) || !sav_add(&bytes, bytes, arena.used)
+               ? SIZE_MAX
+               : bytes;
 }
 
 /* Text alone. */
@@ -121,8 +132,8 @@ static double mib(uint64_t bytes) {
     return (double)bytes / (1024.0 * 1024.0);
 }
 
-/* The budget: what is there before a forward, weights (all, else two layers, else one), the caller's share; the rest is for
- * batches. */
+/* The budget: what is there before a forward, weights (all, else two layers, else one), the caller's share;
+ * the rest is for batches. */
 static sav_status divide_memory(sav_session *s, sav_error *err) {
     enum { UNKNOWN_FIXED = 64 << 20 };
     sav_session_info *info = &s->info;
@@ -143,13 +154,17 @@ static sav_status divide_memory(sav_session *s, sav_error *err) {
     if (stream->on && !stream->ahead) info->held_bytes = stream->largest;
     info->streams = stream->on;
     if (memory_left(s) < shortest) {
-        sav_fail(err, SAV_NO_MEMORY, "%s: a memory budget of %.1f MiB; expected at least %.1f: %.1f for the program, %.1f for a layer, %.1f for a prompt of %d tokens",
-                 s->model->folder, mib(info->memory), mib(info->fixed_bytes + info->held_bytes + s->reserved + shortest),
+        sav_fail(err, SAV_NO_MEMORY,
+                 "%s: a memory budget of %.1f MiB; expected at least %.1f: %.1f for the program, %.1f for a "
+                 "layer, %.1f for a prompt of %d tokens",
+                 s->model->folder, mib(info->memory),
+                 mib(info->fixed_bytes + info->held_bytes + s->reserved + shortest),
                  mib(info->fixed_bytes + s->reserved), mib(info->held_bytes), mib(shortest), SHORT_ROWS);
         sav_hint(err, "raise --memory, or take a quantised or a smaller model");
         return SAV_NO_MEMORY;
     }
-    while (s->most_rows > SHORT_ROWS && text_bytes(s, s->most_rows) > memory_left(s)) s->most_rows -= SHORT_ROWS / 4;
+    while (s->most_rows > SHORT_ROWS && text_bytes(s, s->most_rows) > memory_left(s))
+        s->most_rows -= SHORT_ROWS / 4;
     info->batch_rows = s->most_rows;
     return SAV_OK;
 }
@@ -159,15 +174,18 @@ sav_status sav_session_reserve(sav_session *s, uint64_t bytes, sav_error *err) {
     return divide_memory(s, err);
 }
 
-/* ---- sessions ---------------------------------------------------------------------------------------------------- */
+/* ---- sessions ------------------------------------------------------------------------------------------ */
 
 static sav_status check_options(const sav_options *o, const sav_kernels *kernels, sav_error *err) {
     if (o->dtype > SAV_F16) return sav_fail(err, SAV_BAD_INPUT, "storage type: expected f32, bf16 or f16");
     if (o->dtype != SAV_F32 && strcmp(kernels->engine, "exact") != 0)
-        return sav_fail(err, SAV_BAD_INPUT, "storage type: the %s engine computes in f32; bf16 and f16 are the exact engine's",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "storage type: the %s engine computes in f32; bf16 and f16 are the exact engine's",
                         kernels->engine);
     if (!sav_float_mode_ok())
-        return sav_fail(err, SAV_UNSUPPORTED, "this process flushes subnormal numbers to zero or does not round to nearest; expected IEEE arithmetic");
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "this process flushes subnormal numbers to zero or does not round to nearest; "
+                        "expected IEEE arithmetic");
     const char *what;
     if (kernels->sound && !kernels->sound(&what)) {
         sav_fail(err, SAV_UNSUPPORTED, "OpenBLAS gives a wrong product on this CPU (%s)", what);
@@ -181,10 +199,14 @@ static sav_status check_options(const sav_options *o, const sav_kernels *kernels
 static sav_status check_engine(const sav_model *model, const sav_kernels *kernels, sav_error *err) {
     const bool int8 = strcmp(kernels->engine, "int8") == 0;
     if (int8 && !model->group) {
-        sav_fail(err, SAV_BAD_INPUT, "%s: found weights as they were trained; the int8 engine expects a folder of savs quantize", model->folder);
-        sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one", model->folder);
+        sav_fail(err, SAV_BAD_INPUT,
+                 "%s: found weights as they were trained; the int8 engine expects a folder of savs quantize",
+                 model->folder);
+        sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one",
+                 model->folder);
     } else if (!int8 && model->group) {
-        sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder, kernels->engine);
+        sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder,
+                 kernels->engine);
         sav_hint(err, "leave --engine out, or give the original folder");
     } else {
         return SAV_OK;
@@ -192,7 +214,8 @@ static sav_status check_engine(const sav_model *model, const sav_kernels *kernel
     return SAV_BAD_INPUT;
 }
 
-sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options, sav_error *err) {
+sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options,
+                            sav_error *err) {
     static const sav_options defaults = {0};
     const sav_options *o = options ? options : &defaults;
     sav_error own;
@@ -212,8 +235,12 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
     s->model = model;
     s->kernels = kernels;
     s->pictures = pictures;
-    s->info = (sav_session_info){.engine = kernels->engine, .isa = kernels->isa, .dtype = o->dtype, .threads = threads,
-                                 .pillow = (int)s->pictures.pillow, .memory = o->memory};
+    s->info = (sav_session_info){.engine = kernels->engine,
+                                 .isa = kernels->isa,
+                                 .dtype = o->dtype,
+                                 .threads = threads,
+                                 .pillow = (int)s->pictures.pillow,
+                                 .memory = o->memory};
     s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
     sav_session_share(s, true);
     sav_session_watch(s, o->check, o->context);
@@ -226,7 +253,8 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
     return status;
 }
 
-void sav_session_watch(sav_session *session, sav_status (*check)(void *context, double share, sav_error *err), void *context) {
+void sav_session_watch(sav_session *session, sav_status (*check)(void *context, double share, sav_error *err),
+                       void *context) {
     session->check = check;
     session->context = context;
 }
@@ -235,8 +263,8 @@ void sav_session_team_work(sav_session *session, size_t work) {
     session->run.team_work = work;
 }
 
-/* PARITY: in f16 the Qwen-VL modules let a query see masked keys whose scores overflow (kernels.h, inf_to_zero): there a row
- * depends on tokens behind it, and nothing can be shared (test_batch.c). */
+/* PARITY: in f16 the Qwen-VL modules let a query see masked keys whose scores overflow (kernels.h,
+ * inf_to_zero): there a row depends on tokens behind it, and nothing can be shared (test_batch.c). */
 void sav_session_share(sav_session *session, bool share) {
     session->batch.apart = !share || (session->model->llm.config.divides && session->run.R == SAV_F16);
 }
@@ -266,7 +294,7 @@ const sav_session_info *sav_session_describe(const sav_session *session) {
     return &session->info;
 }
 
-/* ---- a batch is gathered ----------------------------------------------------------------------------------------- */
+/* ---- a batch is gathered ------------------------------------------------------------------------------- */
 
 void sav_session_begin(sav_session *s, bool whole) {
     sav_batch_begin(&s->batch);
@@ -277,7 +305,8 @@ size_t sav_session_rows(const sav_session *s) {
     return s->batch.N;
 }
 
-/* The first prompt may have any length that memory has; those that share most of theirs with it go on a little beyond. */
+/* The first prompt may have any length that memory has; those that share most of theirs with it go on a
+ * little beyond. */
 static sav_status has_room(bool *fits, sav_session *s, sav_error *err) {
     const sav_batch *b = &s->batch;
     const sav_rows rows = {.N = b->N, .most_keys = b->most_keys, .split = b->count > 1};
@@ -286,9 +315,12 @@ static sav_status has_room(bool *fits, sav_session *s, sav_error *err) {
     const size_t bytes = forward_bytes(s, &rows, pictures_of(b), b->picture_count);
     *fits = bytes <= memory_left(s);
     if (*fits || b->count > 1) return SAV_OK;
-    sav_fail(err, SAV_NO_MEMORY, "a prompt of %zu tokens takes %.1f MiB beside the weights; the memory budget of %.1f leaves %.1f", b->N, mib(bytes),
-             mib(s->info.memory), mib(memory_left(s)));
-    sav_hint(err, "raise --memory%s", s->model->family->bounded && b->picture_count ? ", or bound pictures by --max-pixels" : "");
+    sav_fail(
+        err, SAV_NO_MEMORY,
+        "a prompt of %zu tokens takes %.1f MiB beside the weights; the memory budget of %.1f leaves %.1f",
+        b->N, mib(bytes), mib(s->info.memory), mib(memory_left(s)));
+    sav_hint(err, "raise --memory%s",
+             s->model->family->bounded && b->picture_count ? ", or bound pictures by --max-pixels" : "");
     return SAV_NO_MEMORY;
 }
 
@@ -336,14 +368,17 @@ sav_status sav_session_prepare(sav_session *s, const sav_prompt *prompt, bool wh
     return status ? status : sav_session_pack(s, err);
 }
 
-sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *s, size_t text, size_t h, size_t w, sav_error *err) {
+sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *s, size_t text, size_t h, size_t w,
+                               sav_error *err) {
     const sav_family *family = s->model->family;
     sav_picture picture = {0};
     const sav_picture *one = &picture;
     sav_status status = SAV_OK;
     sav_session_begin(s, false);
     if (h && w) {
-        if (!family->suppose) return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures", s->model->folder);
+        if (!family->suppose)
+            return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures",
+                            s->model->folder);
         status = family->suppose(&picture, s->model, h, w, &s->pictures, err);
     }
     if (status) return status;
@@ -351,11 +386,12 @@ sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *s, si
     *tokens = rows.N;
     *bytes = forward_bytes(s, &rows, &one, h && w);
     if (*bytes == SIZE_MAX)
-        return sav_fail(err, SAV_NO_MEMORY, "%s: a forward's memory does not fit this machine's addresses", s->model->folder);
+        return sav_fail(err, SAV_NO_MEMORY, "%s: a forward's memory does not fit this machine's addresses",
+                        s->model->folder);
     return SAV_OK;
 }
 
-/* ---- run --------------------------------------------------------------------------------------------------------- */
+/* ---- run ----------------------------------------------------------------------------------------------- */
 
 /* ids and positions of a dump's only sample. */
 static void show_inputs(const sav_session *s, sav_trace *trace) {
@@ -372,7 +408,8 @@ static void show_inputs(const sav_session *s, sav_trace *trace) {
 static sav_status enter(void *context, sav_half half, size_t layer, sav_error *err) {
     sav_session *s = context;
     const sav_layer *now = &s->stream.layers[half == SAV_IN_TOWER ? layer : s->stream.tower + layer];
-    sav_status status = s->check ? s->check(s->context, s->worked < s->work ? s->worked / s->work : 1, err) : SAV_OK;
+    sav_status status = s->check ? s->check(s->context, s->worked < s->work ? s->worked / s->work : 1, err)
+                                 : SAV_OK;
     if (!status) status = sav_weights_check(s->model->weights, err);
     if (!status) sav_stream_enter(&s->stream, half, layer);
     s->worked += (double)now->bytes * (half == SAV_IN_TOWER ? s->tower_rows : (double)s->batch.N);
@@ -385,7 +422,8 @@ static void expect_work(sav_session *s, size_t depth) {
     s->worked = 0;
     s->work = (double)sav_stream_bytes(&s->stream, SAV_IN_DECODER, depth) * (double)b->N;
     for (size_t i = 0; i < b->picture_count; i++)
-        s->work += (double)sav_stream_bytes(&s->stream, SAV_IN_TOWER, 0) * picture_rows(s, pictures_of(b) + i, 1);
+        s->work += (double)sav_stream_bytes(&s->stream, SAV_IN_TOWER, 0) *
+                   picture_rows(s, pictures_of(b) + i, 1);
 }
 
 /* The batch's pictures through the tower, a group at a time, to the rows where they stand first. */
@@ -413,7 +451,8 @@ sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_
     const sav_qwen2_config *c = &model->llm.config;
     const sav_batch *b = &s->batch;
     const size_t features = model->info.features;
-    sav_trace trace = {.sink = sink, .enter = enter, .context = s, .dtype = s->run.R, .err = err ? err : &own};
+    sav_trace trace = {
+        .sink = sink, .enter = enter, .context = s, .dtype = s->run.R, .err = err ? err : &own};
     if (depth == 0 || depth > c->L) depth = c->L;
     expect_work(s, depth);
     if (sink) show_inputs(s, &trace);
@@ -423,18 +462,20 @@ sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_
     sav_show_rows(&trace, s->decoder.x, b->rows.N, c->D, "inputs_embeds");
     sav_qwen2_forward(taps, features, &s->decoder, &b->rows, &model->llm, depth, s->kernels, &s->run, &trace);
     for (size_t i = 0; i < b->count && !trace.status; i++)
-        if (b->same_as[i] != i) memcpy(taps + i * features, taps + b->same_as[i] * features, depth * c->H * c->d * sizeof *taps);
+        if (b->same_as[i] != i)
+            memcpy(taps + i * features, taps + b->same_as[i] * features, depth * c->H * c->d * sizeof *taps);
     sav_stream_leave(&s->stream);
     return trace.status;
 }
 
-sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth, sav_error *err) {
+sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth,
+                       sav_error *err) {
     sav_status status = sav_session_prepare(session, prompt, false, err);
     return status ? status : sav_session_run(session, tap, depth, NULL, err);
 }
 
-sav_status sav_forward_batch(sav_session *session, const sav_prompt *prompts, size_t count, float *taps, size_t depth,
-                             sav_error *err) {
+sav_status sav_forward_batch(sav_session *session, const sav_prompt *prompts, size_t count, float *taps,
+                             size_t depth, sav_error *err) {
     const size_t features = session->model->info.features;
     sav_status status = SAV_OK;
     for (size_t i = 0, n; i < count && !status; i += n) {

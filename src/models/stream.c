@@ -29,17 +29,22 @@ static void measure(sav_stream *s, size_t i) {
 }
 
 sav_status sav_stream_open(sav_stream *s, const sav_model *model, sav_error *err) {
-    *s = (sav_stream){.model = model, .tower = model->vision ? model->info.vision_layers + 2 : 0, .decoder = model->llm.config.L};
+    *s = (sav_stream){.model = model,
+                      .tower = model->vision ? model->info.vision_layers + 2 : 0,
+                      .decoder = model->llm.config.L};
     s->held = s->tower + s->decoder;
-    if (!(s->layers = sav_alloc(s->held, sizeof *s->layers))) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    if (!(s->layers = sav_alloc(s->held, sizeof *s->layers)))
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     for (size_t i = 0; i < s->tower; i++) {
         s->layers[i].count = model->family->matrices(s->layers[i].matrices, model, i);
         measure(s, i);
     }
     for (size_t l = 0; l < s->decoder; l++) {
         const sav_qwen2_layer *from = &model->llm.layers[l];
-        s->layers[s->tower + l] = (sav_layer){{&from->q_proj, &from->k_proj, &from->v_proj, &from->o_proj, &from->gate_proj, &from->up_proj,
-                                               &from->down_proj}, 7, 0};
+        s->layers[s->tower + l] = (sav_layer){{&from->q_proj, &from->k_proj, &from->v_proj, &from->o_proj,
+                                               &from->gate_proj, &from->up_proj, &from->down_proj},
+                                              7,
+                                              0};
         measure(s, s->tower + l);
     }
     return SAV_OK;
@@ -51,7 +56,8 @@ void sav_stream_close(sav_stream *s) {
 }
 
 size_t sav_stream_bytes(const sav_stream *s, sav_half half, size_t depth) {
-    const size_t from = half == SAV_IN_TOWER ? 0 : s->tower, to = half == SAV_IN_TOWER ? s->tower : s->tower + depth;
+    const size_t from = half == SAV_IN_TOWER ? 0 : s->tower,
+                 to = half == SAV_IN_TOWER ? s->tower : s->tower + depth;
     size_t bytes = 0;
     for (size_t i = from; i < to; i++) bytes += s->layers[i].bytes;
     return bytes;

@@ -3,8 +3,8 @@
  *   layers in the order of a forward: tower 0 … vision_layers + 1, decoder 0 … L - 1
  *   before a layer: the next one is announced to the system, the one before it is given back
  *
- * Weights are mapped files, so a layer that was dropped comes back by itself when it is read again: nothing here changes a
- * result.
+ * Weights are mapped files, so a layer that was dropped comes back by itself when it is read again: nothing
+ * here changes a result.
  */
 #ifndef SAV_STREAM_H
 #define SAV_STREAM_H

@@ -3,12 +3,14 @@
 
 #include <math.h>
 
-sav_vectors sav_baseline_last_layer(const float *taps, size_t count, size_t layers, size_t heads, size_t size) {
+sav_vectors sav_baseline_last_layer(const float *taps, size_t count, size_t layers, size_t heads,
+                                    size_t size) {
     const size_t width = heads * size;
     return (sav_vectors){taps + (layers - 1) * width, count, width, layers * width};
 }
 
-static void add_means(double *means, size_t *counts, const sav_vectors *train, const int32_t *ids, size_t classes) {
+static void add_means(double *means, size_t *counts, const sav_vectors *train, const int32_t *ids,
+                      size_t classes) {
     const size_t D = train->size;
     for (size_t n = 0; n < train->count; n++) {
         if (ids[n] < 0) continue;
@@ -37,8 +39,8 @@ static int32_t nearest(const double *means, const double *norms, const float *x,
     return choice;
 }
 
-sav_status sav_baseline_class_means(int32_t *predicted, const sav_vectors *train, const int32_t *ids, size_t classes,
-                                    const sav_vectors *test, sav_error *err) {
+sav_status sav_baseline_class_means(int32_t *predicted, const sav_vectors *train, const int32_t *ids,
+                                    size_t classes, const sav_vectors *test, sav_error *err) {
     const size_t D = train->size;
     const ptrdiff_t count = (ptrdiff_t)test->count;
     size_t values = 0;

@@ -12,7 +12,7 @@
 #include "sav/heads.h"
 #include "sav/random.h"
 
-/* ---- the classifier ---------------------------------------------------------------------------------------------- */
+/* ---- the classifier ------------------------------------------------------------------------------------ */
 
 static sav_status fail_memory(sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "no memory for class means of this size");
@@ -35,7 +35,8 @@ sav_status sav_heads_make(sav_heads *heads, sav_error *err) {
     heads->head_scores = sav_alloc(all, sizeof *heads->head_scores);
     heads->activations = sav_alloc(values, sizeof *heads->activations);
     heads->units = sav_alloc(values, sizeof *heads->units);
-    if (!heads->class_counts || !heads->top_heads || !heads->head_scores || !heads->activations || !heads->units)
+    if (!heads->class_counts || !heads->top_heads || !heads->head_scores || !heads->activations ||
+        !heads->units)
         return fail_memory(err);
     return SAV_OK;
 }
@@ -70,7 +71,7 @@ void sav_heads_free(sav_heads *heads) {
     sav_free(heads);
 }
 
-/* ---- fit --------------------------------------------------------------------------------------------------------- */
+/* ---- fit ----------------------------------------------------------------------------------------------- */
 
 /* What a fit needs between its steps. */
 typedef struct work {
@@ -95,11 +96,13 @@ static void work_free(work *w) {
     sav_free(w->draw);
 }
 
-static sav_status check_options(const sav_fit_options *options, const size_t shape[4], size_t *selected, sav_error *err) {
+static sav_status check_options(const sav_fit_options *options, const size_t shape[4], size_t *selected,
+                                sav_error *err) {
     size_t values;
     if (!product(&values, shape, 4) || !values || values > SIZE_MAX / sizeof(float) || shape[0] > INT32_MAX ||
         shape[1] * shape[2] > INT32_MAX)
-        return sav_fail(err, SAV_BAD_INPUT, "found features [%zu, %zu, %zu, %zu]; expected [examples, layers, heads, size]",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "found features [%zu, %zu, %zu, %zu]; expected [examples, layers, heads, size]",
                         shape[0], shape[1], shape[2], shape[3]);
     if (options->dtype != SAV_F32 && options->dtype != SAV_BF16 && options->dtype != SAV_F16)
         return sav_fail(err, SAV_BAD_INPUT, "the stage computes in f32, bf16 or f16");
@@ -108,8 +111,8 @@ static sav_status check_options(const sav_fit_options *options, const size_t sha
                         options->validation);
     *selected = options->heads ? options->heads : 20;
     if (*selected > shape[1] * shape[2]) {
-        sav_fail(err, SAV_BAD_INPUT, "found --heads %zu; this model has %zu heads (%zu layers of %zu)", *selected,
-                 shape[1] * shape[2], shape[1], shape[2]);
+        sav_fail(err, SAV_BAD_INPUT, "found --heads %zu; this model has %zu heads (%zu layers of %zu)",
+                 *selected, shape[1] * shape[2], shape[1], shape[2]);
         sav_hint(err, "choose --heads between 1 and %zu", shape[1] * shape[2]);
         return SAV_BAD_INPUT;
     }
@@ -117,7 +120,8 @@ static sav_status check_options(const sav_fit_options *options, const size_t sha
 }
 
 /* Class ids in order of first appearance. */
-static sav_status number_labels(int32_t *ids, sav_labels *known, const char *const *labels, size_t count, sav_error *err) {
+static sav_status number_labels(int32_t *ids, sav_labels *known, const char *const *labels, size_t count,
+                                sav_error *err) {
     for (size_t n = 0, id = 0; n < count; n++) {
         ids[n] = -1;
         if (!labels[n]) continue;
@@ -125,12 +129,15 @@ static sav_status number_labels(int32_t *ids, sav_labels *known, const char *con
         if (status) return status;
         ids[n] = (int32_t)id;
     }
-    if (!known->count) return sav_fail(err, SAV_BAD_INPUT, "found no labelled examples to fit on; expected at least one");
+    if (!known->count)
+        return sav_fail(err, SAV_BAD_INPUT, "found no labelled examples to fit on; expected at least one");
     return SAV_OK;
 }
 
-/* Of each class with n > 1 examples, a draw of floor(n * share), at least 1, moves from the fit part to the scoring part. */
-static sav_status split(work *w, size_t count, size_t classes, const sav_fit_options *options, sav_error *err) {
+/* Of each class with n > 1 examples, a draw of floor(n * share), at least 1, moves from the fit part to the
+ * scoring part. */
+static sav_status split(work *w, size_t count, size_t classes, const sav_fit_options *options,
+                        sav_error *err) {
     size_t *members = w->draw, *pool = members + count, *picks = pool + count, moved = 0;
     sav_random random;
     sav_random_seed(&random, options->seed);
@@ -150,7 +157,8 @@ static sav_status split(work *w, size_t count, size_t classes, const sav_fit_opt
         moved += share;
     }
     if (!moved)
-        return sav_fail(err, SAV_BAD_INPUT, "found one example in every class; a validation split needs two in at least one");
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "found one example in every class; a validation split needs two in at least one");
     return SAV_OK;
 }
 
@@ -165,7 +173,8 @@ static sav_status make_work(work *w, const sav_fit_setup *stage, size_t selected
     w->means = sav_alloc(values, sizeof *w->means);
     w->units = sav_alloc(values, sizeof *w->units);
     w->draw = sav_alloc(stage->examples, 3 * sizeof *w->draw);
-    if (!w->fit_ids || !w->score_ids || !w->hits || !w->top || !w->means || !w->units || !w->draw) return fail_memory(err);
+    if (!w->fit_ids || !w->score_ids || !w->hits || !w->top || !w->means || !w->units || !w->draw)
+        return fail_memory(err);
     memcpy(w->fit_ids, w->ids, stage->examples * sizeof *w->ids);
     memcpy(w->score_ids, w->ids, stage->examples * sizeof *w->ids);
     return SAV_OK;
@@ -176,13 +185,15 @@ static void collect(sav_heads *heads, const work *w, const sav_fit_setup *stage)
     sav_heads_view *v = &heads->view;
     const size_t d = stage->size;
     for (size_t n = 0; n < stage->examples; n++) v->scored += w->score_ids[n] >= 0;
-    for (size_t f = 0; f < stage->heads; f++) heads->head_scores[f] = sav_round_f32((double)w->hits[f] / (double)v->scored);
+    for (size_t f = 0; f < stage->heads; f++)
+        heads->head_scores[f] = sav_round_f32((double)w->hits[f] / (double)v->scored);
     for (size_t r = 0; r < v->selected; r++) {
         const size_t f = (size_t)w->top[r];
         heads->top_heads[2 * r] = (int32_t)(f / v->heads);
         heads->top_heads[2 * r + 1] = (int32_t)(f % v->heads);
         for (size_t c = 0; c < v->classes; c++)
-            memcpy(heads->activations + (c * v->selected + r) * d, w->means + (c * stage->heads + f) * d, d * sizeof(float));
+            memcpy(heads->activations + (c * v->selected + r) * d, w->means + (c * stage->heads + f) * d,
+                   d * sizeof(float));
     }
 }
 
@@ -207,15 +218,20 @@ sav_status sav_fit(sav_heads **out, const float *features, const char *const *la
     }
     if ((status = number_labels(w.ids, &heads->labels, labels, shape[0], err))) goto done;
     stage.classes = heads->labels.count;
-    heads->view = (sav_heads_view){.layers = shape[1], .heads = shape[2], .head_size = shape[3],
-                                   .classes = stage.classes, .selected = selected, .dtype = options->dtype};
+    heads->view = (sav_heads_view){.layers = shape[1],
+                                   .heads = shape[2],
+                                   .head_size = shape[3],
+                                   .classes = stage.classes,
+                                   .selected = selected,
+                                   .dtype = options->dtype};
     if ((status = sav_heads_make(heads, err)) || (status = make_work(&w, &stage, selected, err))) goto done;
     if (options->validation > 0 && (status = split(&w, shape[0], stage.classes, options, err))) goto done;
 
     sav_stage_sums(w.means, heads->class_counts, features, w.fit_ids, &stage);
     sav_stage_means(w.means, w.means, heads->class_counts, &stage);
     sav_stage_units(w.units, w.means, &stage);
-    if ((status = sav_stage_hits(w.hits, NULL, &report, features, w.score_ids, w.units, &stage, err))) goto done;
+    if ((status = sav_stage_hits(w.hits, NULL, &report, features, w.score_ids, w.units, &stage, err)))
+        goto done;
     if ((status = sav_stage_select(w.top, &cut, w.hits, stage.heads, selected, err))) goto done;
     collect(heads, &w, &stage);
     heads->view.cut_count = cut.count;
@@ -233,10 +249,10 @@ done:
     return status;
 }
 
-/* ---- predict ----------------------------------------------------------------------------------------------------- */
+/* ---- predict ------------------------------------------------------------------------------------------- */
 
-sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_heads *heads, const float *tap,
-                       sav_error *err) {
+sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_heads *heads,
+                       const float *tap, sav_error *err) {
     const sav_heads_view *v = &heads->view;
     const size_t d = v->head_size, C = v->classes;
     const sav_fit_setup stage = {1, v->selected, d, C, v->dtype, 1};

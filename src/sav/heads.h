@@ -1,4 +1,5 @@
-/* heads.h: what a fitted classifier is inside: the view that users see, what it points to, and the units that vote. */
+/* heads.h: what a fitted classifier is inside: the view that users see, what it points to, and the units that
+ * vote. */
 #ifndef SAV_HEADS_H
 #define SAV_HEADS_H
 

@@ -6,7 +6,8 @@
 /* FNV-1a, 64 bits. */
 static uint64_t hash_of(const char *name) {
     uint64_t h = UINT64_C(14695981039346656037);
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++) h = (h ^ *p) * UINT64_C(1099511628211);
+    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
+        h = (h ^ *p) * UINT64_C(1099511628211);
     return h;
 }
 
@@ -24,7 +25,8 @@ static bool grow(sav_labels *labels) {
     char **names = sav_realloc(labels->names, room, sizeof *names);
     if (!names) return false;
     labels->names = names;
-    uint32_t *slots = sav_alloc(room * 2, sizeof *slots); /* at most half full, so a free slot always ends a search */
+    /* at most half full, so a free slot always ends a search */
+    uint32_t *slots = sav_alloc(room * 2, sizeof *slots);
     if (!slots) return false;
     sav_free(labels->slots);
     labels->slots = slots;

@@ -6,7 +6,8 @@
 static void init_one(sav_random *random, uint32_t seed) {
     uint32_t *w = random->words;
     w[0] = seed;
-    for (uint32_t i = 1; i < SAV_RANDOM_WORDS; i++) w[i] = UINT32_C(1812433253) * (w[i - 1] ^ w[i - 1] >> 30) + i;
+    for (uint32_t i = 1; i < SAV_RANDOM_WORDS; i++)
+        w[i] = UINT32_C(1812433253) * (w[i - 1] ^ w[i - 1] >> 30) + i;
 }
 
 void sav_random_seed(sav_random *random, uint64_t seed) {
@@ -37,7 +38,8 @@ void sav_random_seed(sav_random *random, uint64_t seed) {
 static void refill(sav_random *random) {
     uint32_t *w = random->words;
     for (size_t i = 0; i < SAV_RANDOM_WORDS; i++) {
-        const uint32_t y = (w[i] & UINT32_C(0x80000000)) | (w[(i + 1) % SAV_RANDOM_WORDS] & UINT32_C(0x7fffffff));
+        const uint32_t y = (w[i] & UINT32_C(0x80000000)) |
+                           (w[(i + 1) % SAV_RANDOM_WORDS] & UINT32_C(0x7fffffff));
         w[i] = w[(i + 397) % SAV_RANDOM_WORDS] ^ y >> 1 ^ (y & 1 ? UINT32_C(0x9908b0df) : 0);
     }
     random->next = 0;
@@ -62,7 +64,8 @@ size_t sav_random_below(sav_random *random, size_t n) {
     return r;
 }
 
-/* 21, plus 4^ceil(log4(3k)) when k > 5: the size of a Python set that would hold the picks, as random.sample has it. */
+/* 21, plus 4^ceil(log4(3k)) when k > 5: the size of a Python set that would hold the picks, as random.sample
+ * has it. */
 static size_t set_size(size_t k) {
     size_t power = 1;
     if (k <= 5) return 21;
@@ -85,7 +88,8 @@ void sav_random_sample(size_t *out, sav_random *random, size_t *pool, size_t n, 
         }
         return;
     }
-    for (size_t i = 0; i < n; i++) pool[i] = i; /* else take from a shrinking pool, the last one filling each gap */
+    /* else take from a shrinking pool, the last one filling each gap */
+    for (size_t i = 0; i < n; i++) pool[i] = i;
     for (size_t i = 0; i < k; i++) {
         const size_t j = sav_random_below(random, n - i);
         out[i] = pool[j];

@@ -1,11 +1,12 @@
 /* stage.h: the arithmetic of Sparse Attention Vectors, step by step (reference/sav.md §2 to §4).
  *
- *   features [N, L*H, d] -> class sums [C, L*H, d] -> class means -> cosines [C] of one head and one example -> argmax
+ *   features [N, L*H, d] -> class sums [C, L*H, d] -> class means
+ *       -> cosines [C] of one head and one example -> argmax
  *   -> hits [L*H] -> selection [K]
  *
- * R is the stage's type: values of bf16 and f16 travel in floats, every operation computes in double and rounds once. One
- * implementation for every engine: equal features give equal heads and votes. OpenMP splits heads, never sums, so the
- * results are the same at any number of threads.
+ * R is the stage's type: values of bf16 and f16 travel in floats, every operation computes in double and
+ * rounds once. One implementation for every engine: equal features give equal heads and votes. OpenMP splits
+ * heads, never sums, so the results are the same at any number of threads.
  */
 #ifndef SAV_STAGE_H
 #define SAV_STAGE_H
@@ -29,10 +30,13 @@ typedef struct sav_vote {
 } sav_vote;
 
 /* ids[n] = class of example n, -1 = not used. Sums are taken in list order. counts [C] may be NULL. */
-void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids, const sav_fit_setup *stage);
-void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_fit_setup *stage); /* may be in place */
+void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids,
+                    const sav_fit_setup *stage);
+/* may be in place */
+void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_fit_setup *stage);
 
-/* The unit vectors of the class means, laid out for the loop over classes: means [C, heads, d] -> units [heads, d, C]. */
+/* The unit vectors of the class means, laid out for the loop over classes: means [C, heads, d] -> units
+ * [heads, d, C]. */
 void sav_stage_units(float *units, const float *means, const sav_fit_setup *stage);
 
 /* cosines [C] of x [d] with one head's units [d, C]. unit: [d] scratch, sum: [C] scratch. */
@@ -51,16 +55,17 @@ sav_status sav_stage_hits(int32_t *hits, float *cosines, sav_stage_report *repor
 
 typedef struct sav_stage_cut {
     int32_t count, next; /* hits at rank K, and most hits outside; next = -1 when all heads are selected */
-    size_t tied, taken;  /* heads with `count` hits, and how many of them are selected; ambiguous if tied > taken */
+    /* heads with `count` hits, and how many of them are selected; ambiguous if tied > taken */
+    size_t tied, taken;
 } sav_stage_cut;
 
 /* top [K]: the heads with most hits; equal hits: the higher flat index first. */
-sav_status sav_stage_select(int32_t *top, sav_stage_cut *cut, const int32_t *hits, size_t heads, size_t selected,
-                            sav_error *err);
+sav_status sav_stage_select(int32_t *top, sav_stage_cut *cut, const int32_t *hits, size_t heads,
+                            size_t selected, sav_error *err);
 
-/* votes [C] from head_votes [K] in rank order; the winner has most votes, a tie goes to the one whose first vote came
- * first. margin = its votes less the runner-up's. */
-void sav_stage_winner(size_t *winner, size_t *margin, int32_t *votes, const int32_t *head_votes, size_t selected,
-                      size_t classes);
+/* votes [C] from head_votes [K] in rank order; the winner has most votes, a tie goes to the one whose first
+ * vote came first. margin = its votes less the runner-up's. */
+void sav_stage_winner(size_t *winner, size_t *margin, int32_t *votes, const int32_t *head_votes,
+                      size_t selected, size_t classes);
 
 #endif

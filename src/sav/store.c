@@ -1,6 +1,7 @@
 /* store.c: the feature store, opened, appended to, read. See store.h.
  *
- *   append: features.f32 += rows -> sync -> index.jsonl += lines      open: index lines -> rows; cut what has no line
+ *   append: features.f32 += rows -> sync -> index.jsonl += lines  open: index lines
+ *       -> rows; cut what has no line
  */
 #include "sav/store.h"
 
@@ -27,7 +28,7 @@ struct sav_store {
     char *strings[5]; /* what info points to: family, model, model_sha256, engine, dtype */
     sav_store_info info;
     size_t row_bytes;
-    entry *entries; /* [count] */
+    entry *entries;                  /* [count] */
     size_t count, room, opened_with; /* opened_with: rows that were there before */
     size_t *buckets;                 /* [room] row + 1, by the first digits of `sample` */
     uint64_t index_bytes;            /* whole lines of index.jsonl */
@@ -45,7 +46,7 @@ static sav_status fail_memory(const char *what, sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", what);
 }
 
-/* ---- rows in memory ---------------------------------------------------------------------------------------------- */
+/* ---- rows in memory ------------------------------------------------------------------------------------ */
 
 static size_t bucket_of(const sav_store *store, const char *sample) {
     size_t value = 0;
@@ -115,7 +116,9 @@ bool sav_store_claim(sav_store *store, const char *sample, const char *question_
     for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
         entry *e = &store->entries[at - 1];
         if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
-        if (!same_text(e->row.question_id, question_id ? question_id : "null") || !same_text(e->row.label, label)) continue;
+        if (!same_text(e->row.question_id, question_id ? question_id : "null") ||
+            !same_text(e->row.label, label))
+            continue;
         e->claimed = true;
         return true;
     }
@@ -128,7 +131,7 @@ size_t sav_store_unclaimed(const sav_store *store) {
     return count;
 }
 
-/* ---- store.json -------------------------------------------------------------------------------------------------- */
+/* ---- store.json ---------------------------------------------------------------------------------------- */
 
 static const char *const string_keys[5] = {"family", "model", "model_sha256", "engine", "dtype"};
 
@@ -143,12 +146,15 @@ static sav_status keep_info(sav_store *store, const sav_store_info *info, sav_er
     size_t values;
     info_strings(strings, info);
     for (size_t i = 0; i < 5; i++)
-        if (strings[i] && (store->strings[i] = sav_strdup(strings[i])) == NULL) return fail_memory(store->json_path, err);
-    store->info = (sav_store_info){info->layers, info->heads, info->head_size, store->strings[0], store->strings[1],
-                                   store->strings[2], store->strings[3], store->strings[4]};
+        if (strings[i] && (store->strings[i] = sav_strdup(strings[i])) == NULL)
+            return fail_memory(store->json_path, err);
+    store->info = (sav_store_info){info->layers,      info->heads,       info->head_size,
+                                   store->strings[0], store->strings[1], store->strings[2],
+                                   store->strings[3], store->strings[4]};
     if (!info->layers || !info->heads || !info->head_size || !sav_mul(&values, info->layers, info->heads) ||
         !sav_mul(&values, values, info->head_size) || !sav_mul(&store->row_bytes, values, sizeof(float)))
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found features [%zu, %zu, %zu]; expected [layers, heads, size]",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found features [%zu, %zu, %zu]; expected [layers, heads, size]",
                         store->json_path, info->layers, info->heads, info->head_size);
     return SAV_OK;
 }
@@ -158,7 +164,8 @@ static sav_status write_info(const sav_store *store, sav_error *err) {
     const char *strings[5];
     sav_text text = {0};
     info_strings(strings, info);
-    sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->layers, info->heads, info->head_size);
+    sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->layers, info->heads,
+                    info->head_size);
     for (size_t i = 0; i < 5; i++) {
         sav_text_printf(&text, ",\"%s\":", string_keys[i]);
         if (strings[i])
@@ -167,7 +174,8 @@ static sav_status write_info(const sav_store *store, sav_error *err) {
             sav_text_string(&text, "null");
     }
     sav_text_string(&text, "}\n");
-    sav_status status = text.failed ? fail_memory(store->json_path, err) : sav_os_save(store->json_path, text.bytes, text.length, err);
+    sav_status status = text.failed ? fail_memory(store->json_path, err)
+                                    : sav_os_save(store->json_path, text.bytes, text.length, err);
     sav_text_free(&text);
     return status;
 }
@@ -175,7 +183,8 @@ static sav_status write_info(const sav_store *store, sav_error *err) {
 static sav_status read_info(sav_store *store, sav_error *err) {
     sav_json_doc *doc;
     sav_store_info info = {0};
-    const char **const strings[5] = {&info.family, &info.model, &info.model_sha256, &info.engine, &info.dtype};
+    const char **const strings[5] = {&info.family, &info.model, &info.model_sha256, &info.engine,
+                                     &info.dtype};
     const char *path = store->json_path;
     size_t format = 0;
     sav_status status = sav_json_read(&doc, path, err);
@@ -188,35 +197,39 @@ static sav_status read_info(sav_store *store, sav_error *err) {
     if (!status) status = sav_json_size(&info.layers, root, "L", 0, path, err);
     if (!status) status = sav_json_size(&info.heads, root, "H", 0, path, err);
     if (!status) status = sav_json_size(&info.head_size, root, "d", 0, path, err);
-    for (size_t i = 0; i < 5 && !status; i++) status = sav_json_string(strings[i], root, string_keys[i], NULL, path, err);
+    for (size_t i = 0; i < 5 && !status; i++)
+        status = sav_json_string(strings[i], root, string_keys[i], NULL, path, err);
     if (!status) status = keep_info(store, &info, err);
     sav_json_free(doc);
     return status;
 }
 
-/* Features of two models, engines or types must not mix. The model's folder may have moved: its digest decides. */
+/* Features of two models, engines or types must not mix. The model's folder may have moved: its digest
+ * decides. */
 static sav_status check_same(const sav_store *store, const sav_store_info *wanted, sav_error *err) {
     const sav_store_info *info = &store->info;
     const char *here[5], *now[5];
     info_strings(here, info);
     info_strings(now, wanted);
-    if (info->layers != wanted->layers || info->heads != wanted->heads || info->head_size != wanted->head_size) {
-        sav_fail(err, SAV_BAD_INPUT, "%s: holds features [%zu, %zu, %zu]; this model gives [%zu, %zu, %zu]", store->json_path,
-                 info->layers, info->heads, info->head_size, wanted->layers, wanted->heads, wanted->head_size);
+    if (info->layers != wanted->layers || info->heads != wanted->heads ||
+        info->head_size != wanted->head_size) {
+        sav_fail(err, SAV_BAD_INPUT, "%s: holds features [%zu, %zu, %zu]; this model gives [%zu, %zu, %zu]",
+                 store->json_path, info->layers, info->heads, info->head_size, wanted->layers, wanted->heads,
+                 wanted->head_size);
         sav_hint(err, "choose another --store");
         return SAV_BAD_INPUT;
     }
     for (size_t i = 0; i < 5; i++) {
         if (i == 1 || same_text(here[i], now[i])) continue;
-        sav_fail(err, SAV_BAD_INPUT, "%s: its features were made with %s %s; now it is %s", store->json_path, string_keys[i],
-                 here[i] ? here[i] : "null", now[i] ? now[i] : "null");
+        sav_fail(err, SAV_BAD_INPUT, "%s: its features were made with %s %s; now it is %s", store->json_path,
+                 string_keys[i], here[i] ? here[i] : "null", now[i] ? now[i] : "null");
         sav_hint(err, "choose another --store");
         return SAV_BAD_INPUT;
     }
     return SAV_OK;
 }
 
-/* ---- index.jsonl ------------------------------------------------------------------------------------------------- */
+/* ---- index.jsonl --------------------------------------------------------------------------------------- */
 
 /* Digits of exactly `count` places in base 16, lower case. */
 static bool is_hex(const sav_json *node, size_t count) {
@@ -226,7 +239,8 @@ static bool is_hex(const sav_json *node, size_t count) {
 
 static uint32_t hex_value(const char *digits) {
     uint32_t value = 0;
-    for (; *digits; digits++) value = value << 4 | (uint32_t)(*digits <= '9' ? *digits - '0' : *digits - 'a' + 10);
+    for (; *digits; digits++)
+        value = value << 4 | (uint32_t)(*digits <= '9' ? *digits - '0' : *digits - 'a' + 10);
     return value;
 }
 
@@ -237,9 +251,11 @@ static sav_status read_row(sav_store *store, const sav_json *line, sav_error *er
     int64_t row = -1;
     if (number) sav_json_integer(&row, number);
     if (row < 0 || (uint64_t)row != store->count || !is_hex(sample, 64) || !is_hex(crc, 8) ||
-        (id && id->kind >= SAV_JSON_ARRAY) || (label && label->kind != SAV_JSON_NULL && label->kind != SAV_JSON_STRING) ||
+        (id && id->kind >= SAV_JSON_ARRAY) ||
+        (label && label->kind != SAV_JSON_NULL && label->kind != SAV_JSON_STRING) ||
         (label && label->kind == SAV_JSON_STRING && strlen(label->text) != label->length))
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: found something else; expected row %zu with sample, label and crc32",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s:%u: found something else; expected row %zu with sample, label and crc32",
                         store->index_path, line->line, store->count);
     sav_store_row out = {.crc32 = hex_value(crc->text)};
     sav_text text = {0};
@@ -277,8 +293,8 @@ static sav_status read_index(sav_store *store, sav_error *err) {
 }
 
 static sav_status fail_short(const sav_store *store, uint64_t size, sav_error *err) {
-    return sav_fail(err, SAV_BAD_INPUT, "%s: found %llu bytes; its index lists %zu rows of %zu", store->features_path,
-                    (unsigned long long)size, store->count, store->row_bytes);
+    return sav_fail(err, SAV_BAD_INPUT, "%s: found %llu bytes; its index lists %zu rows of %zu",
+                    store->features_path, (unsigned long long)size, store->count, store->row_bytes);
 }
 
 sav_status sav_store_sync(sav_store *store, sav_error *err) {
@@ -292,7 +308,7 @@ sav_status sav_store_sync(sav_store *store, sav_error *err) {
     return SAV_OK;
 }
 
-/* ---- open and close ---------------------------------------------------------------------------------------------- */
+/* ---- open and close ------------------------------------------------------------------------------------ */
 
 static char *join(const char *folder, const char *name) {
     sav_text text = {0};
@@ -317,7 +333,8 @@ static sav_store *new_store(const char *folder) {
 void sav_store_close(sav_store *store) {
     if (!store) return;
     if (store->index && !store->broken) sav_store_sync(store, NULL); /* best effort, as the next line */
-    if (store->index) sav_os_log_sync(store->index, NULL); /* best effort: unsynced lines are whole or cut at the next open */
+    /* best effort: unsynced lines are whole or cut at the next open */
+    if (store->index) sav_os_log_sync(store->index, NULL);
     sav_os_log_close(store->index);
     sav_os_log_close(store->features); /* and with it the lock */
     if (store->map.bytes) sav_os_unmap(&store->map);
@@ -346,7 +363,8 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
         if (!status) status = check_same(store, info, err);
         if (!status) status = read_index(store, err);
     } else if (size || sav_os_exists(store->index_path)) {
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?", store->json_path);
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?",
+                          store->json_path);
     } else {
         status = keep_info(store, info, err);
         if (!status) status = write_info(store, err);
@@ -357,11 +375,13 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
     if (size > rows) status = sav_os_log_truncate(store->features, rows, err);
     if (!status) status = sav_os_log_open(&store->index, store->index_path, false, err);
     if (!status) status = sav_os_log_size(store->index, &size, err);
-    if (!status && size > store->index_bytes) status = sav_os_log_truncate(store->index, store->index_bytes, err);
+    if (!status && size > store->index_bytes)
+        status = sav_os_log_truncate(store->index, store->index_bytes, err);
     return status;
 }
 
-sav_status sav_store_append_to(sav_store **out, const char *folder, const sav_store_info *info, sav_error *err) {
+sav_status sav_store_append_to(sav_store **out, const char *folder, const sav_store_info *info,
+                               sav_error *err) {
     *out = NULL;
     sav_store *store = new_store(folder);
     if (!store) return fail_memory(folder, err);
@@ -380,9 +400,11 @@ sav_status sav_store_open(sav_store **out, const char *folder, sav_error *err) {
     sav_store *store = new_store(folder);
     if (!store) return fail_memory(folder, err);
     sav_status status = read_info(store, err);
-    if (!status) status = read_index(store, err); /* before the features: a writer adds them the other way round */
+    /* before the features: a writer adds them the other way round */
+    if (!status) status = read_index(store, err);
     if (!status && store->count) status = sav_os_map(&store->map, store->features_path, err);
-    if (!status && store->map.size / store->row_bytes < store->count) status = fail_short(store, store->map.size, err);
+    if (!status && store->map.size / store->row_bytes < store->count)
+        status = fail_short(store, store->map.size, err);
     if (status)
         sav_store_close(store);
     else
@@ -410,7 +432,7 @@ const float *sav_store_features(const sav_store *store) {
     return store->map.size ? (const float *)(const void *)store->map.bytes : NULL;
 }
 
-/* ---- append ------------------------------------------------------------------------------------------------------ */
+/* ---- append -------------------------------------------------------------------------------------------- */
 
 static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
     sav_text_printf(out, "{\"row\":%zu,\"sample\":\"%s\",\"question_id\":%s,\"label\":", number, row->sample,
@@ -435,14 +457,17 @@ sav_status sav_store_append(sav_store *store, const char *sample, const char *qu
     const size_t rows = store->count;
     sav_store_row row = {"", question_id, label, 0};
     if (!store->features || store->broken)
-        return sav_fail(err, SAV_IO_ERROR, "%s: an earlier write failed; open the store again", store->folder);
+        return sav_fail(err, SAV_IO_ERROR, "%s: an earlier write failed; open the store again",
+                        store->folder);
     if (strlen(sample) != sizeof row.sample - 1)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found the sample name %s; expected 64 hex digits", store->folder, sample);
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found the sample name %s; expected 64 hex digits",
+                        store->folder, sample);
     memcpy(row.sample, sample, sizeof row.sample);
     row.crc32 = sav_crc32(features, store->row_bytes);
     const size_t lines = store->waiting.length;
     put_line(&store->waiting, rows, &row);
-    sav_status status = store->waiting.failed ? fail_memory(store->index_path, err) : remember(store, &row, err);
+    sav_status status = store->waiting.failed ? fail_memory(store->index_path, err)
+                                              : remember(store, &row, err);
     if (!status) status = sav_os_log_append(store->features, features, store->row_bytes, err);
     if (!status && sav_os_seconds() - store->synced >= SYNC_SECONDS) status = sav_store_sync(store, err);
     if (status) {
@@ -454,11 +479,13 @@ sav_status sav_store_append(sav_store *store, const char *sample, const char *qu
 }
 
 static sav_status fail_row(const sav_store *store, size_t row, sav_error *err) {
-    return sav_fail(err, SAV_BAD_INPUT, "%s: row %zu is damaged: its bytes do not have the CRC that the index has",
+    return sav_fail(err, SAV_BAD_INPUT,
+                    "%s: row %zu is damaged: its bytes do not have the CRC that the index has",
                     store->features_path, row);
 }
 
-sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_id, const char *label, sav_error *err) {
+sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_id, const char *label,
+                            sav_error *err) {
     sav_map map;
     char sample[65];
     memcpy(sample, store->entries[row].row.sample, sizeof sample);
@@ -472,7 +499,8 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_i
             memcpy(copy, map.bytes + row * store->row_bytes, store->row_bytes);
         sav_os_unmap(&map);
     }
-    if (!status && sav_crc32(copy, store->row_bytes) != store->entries[row].row.crc32) status = fail_row(store, row, err);
+    if (!status && sav_crc32(copy, store->row_bytes) != store->entries[row].row.crc32)
+        status = fail_row(store, row, err);
     if (!status) status = sav_store_append(store, sample, question_id, label, copy, err);
     sav_free(copy);
     return status;
@@ -480,7 +508,8 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_i
 
 sav_status sav_store_check(const sav_store *store, sav_error *err) {
     for (size_t i = 0; i < store->count && store->map.size; i++)
-        if (sav_crc32(store->map.bytes + i * store->row_bytes, store->row_bytes) != store->entries[i].row.crc32)
+        if (sav_crc32(store->map.bytes + i * store->row_bytes, store->row_bytes) !=
+            store->entries[i].row.crc32)
             return fail_row(store, i, err);
     return SAV_OK;
 }

@@ -1,9 +1,11 @@
-/* store_key.c: what a stored row is known by: the SHA-256 of its sample, the CRC of its bytes. See store.h. */
+/* store_key.c: what a stored row is known by: the SHA-256 of its sample, the CRC of its bytes. See
+ * store.h. */
 #include <string.h>
 
 #include "sav/store.h"
 
-/* CRC-32 as zlib has it (polynomial 0xedb88320, reflected), four bits at a time: remainders of the sixteen nibbles. */
+/* CRC-32 as zlib has it (polynomial 0xedb88320, reflected), four bits at a time: remainders of the sixteen
+ * nibbles. */
 uint32_t sav_crc32(const void *bytes, size_t length) {
     static const uint32_t remainders[16] = {
         0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
@@ -37,8 +39,8 @@ static sav_status add_file(sav_sha256 *hash, const char *path, sav_error *err) {
     return status;
 }
 
-sav_status sav_store_key(char hex[65], const sav_prompt *prompt, const sav_store_info *info, const char *pixel_options,
-                         sav_error *err) {
+sav_status sav_store_key(char hex[65], const sav_prompt *prompt, const sav_store_info *info,
+                         const char *pixel_options, sav_error *err) {
     static const char *const kinds[] = {"text", "image", "inline"};
     sav_sha256 hash;
     sav_status status = SAV_OK;

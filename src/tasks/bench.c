@@ -9,15 +9,29 @@
 #include "models/model.h"
 #include "models/stream.h"
 
-const char *const sav_bench_names[SAV_BENCH_PLACES] = {
-    "vision norm",     "vision qkv", "vision rope",        "vision attention", "vision out_proj", "vision mlp",
-    "vision activation", "merger",   "embedding",          "norm",             "qkv",             "rope",
-    "attention",       "o_proj",     "gate_proj, up_proj", "activation",       "down_proj",       "last layer"};
+const char *const sav_bench_names[SAV_BENCH_PLACES] = {"vision norm",
+                                                       "vision qkv",
+                                                       "vision rope",
+                                                       "vision attention",
+                                                       "vision out_proj",
+                                                       "vision mlp",
+                                                       "vision activation",
+                                                       "merger",
+                                                       "embedding",
+                                                       "norm",
+                                                       "qkv",
+                                                       "rope",
+                                                       "attention",
+                                                       "o_proj",
+                                                       "gate_proj, up_proj",
+                                                       "activation",
+                                                       "down_proj",
+                                                       "last layer"};
 
-/* ---- whose weights these are ------------------------------------------------------------------------------------- */
+/* ---- whose weights these are --------------------------------------------------------------------------- */
 
-/* The first ending that a tensor's name (without ".weight") has says where its product belongs, and what the time before it
- * was spent on. */
+/* The first ending that a tensor's name (without ".weight") has says where its product belongs, and what the
+ * time before it was spent on. */
 static const struct {
     const char *ending;
     bool tower;
@@ -59,12 +73,14 @@ static bool ends_with(const char *name, const char *ending) {
 }
 
 static bool in_merger(const char *name) {
-    return strstr(name, "visual.merger.") || strstr(name, "multi_modal_projector.") || strstr(name, "mm_projector.");
+    return strstr(name, "visual.merger.") || strstr(name, "multi_modal_projector.") ||
+           strstr(name, "mm_projector.");
 }
 
 static weight know(const sav_tensor *t) {
     const unsigned char *data = t->data;
-    weight w = {data, data + t->count * sav_dtype_size(t->dtype), SAV_BENCH_EMBEDDING, SAV_BENCH_EMBEDDING, false, 0};
+    weight w = {
+        data, data + t->count * sav_dtype_size(t->dtype), SAV_BENCH_EMBEDDING, SAV_BENCH_EMBEDDING, false, 0};
     const char *layer = strstr(t->name, "layers.");
     if (in_merger(t->name)) {
         w.product = w.before = SAV_BENCH_MERGER;
@@ -82,7 +98,7 @@ static weight know(const sav_tensor *t) {
     return w;
 }
 
-/* ---- the table that counts --------------------------------------------------------------------------------------- */
+/* ---- the table that counts ----------------------------------------------------------------------------- */
 
 typedef struct tally {
     double seconds, flop;
@@ -108,14 +124,17 @@ static tally *spend(meter *m, sav_bench_place place) {
     return &m->places[place];
 }
 
-/* The last layer is one place. Only the residual and the norm before it are not its own: they stand behind the layer before. */
+/* The last layer is one place. Only the residual and the norm before it are not its own: they stand behind
+ * the layer before. */
 static sav_bench_place in_layer(const meter *m, sav_bench_place place) {
     return m->latest && !m->latest->tower && m->latest->layer == m->last_layer ? SAV_BENCH_LAST : place;
 }
 
 static const weight *find(const meter *m, const void *data) {
     for (size_t i = 0; i < m->count; i++)
-        if ((const unsigned char *)data >= m->weights[i].data && (const unsigned char *)data < m->weights[i].end) return &m->weights[i];
+        if ((const unsigned char *)data >= m->weights[i].data &&
+            (const unsigned char *)data < m->weights[i].end)
+            return &m->weights[i];
     return NULL;
 }
 
@@ -147,7 +166,8 @@ static double pairs(const sav_attention *a) {
     return n;
 }
 
-static void count_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *a, const sav_run *run) {
+static void count_attention(float *out, const float *q, const float *k, const float *v,
+                            const sav_attention *a, const sav_run *run) {
     meter *m = run->meter;
     const bool tower = m->latest && m->latest->tower;
     spend(m, tower ? SAV_BENCH_TOWER_ROPE : in_layer(m, SAV_BENCH_ROPE));
@@ -165,7 +185,7 @@ static void count_activation(float *out, const float *x, size_t n, sav_activatio
     spend(m, place)->calls++;
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------------------ */
+/* ---- rounds -------------------------------------------------------------------------------------------- */
 
 typedef struct pass {
     double peak, peak_double, seconds;
@@ -236,36 +256,45 @@ static sav_status run_round(pass *out, meter *m, sav_session *session, float *ta
     return status;
 }
 
-/* ---- the prompt -------------------------------------------------------------------------------------------------- */
+/* ---- the prompt ---------------------------------------------------------------------------------------- */
 
-/* One added token again and again, so that their number is right whatever the vocabulary; a picture comes first. */
-static sav_status prepare(sav_session *session, const sav_model *model, const sav_bench_shape *shape, sav_error *err) {
+/* One added token again and again, so that their number is right whatever the vocabulary; a picture comes
+ * first. */
+static sav_status prepare(sav_session *session, const sav_model *model, const sav_bench_shape *shape,
+                          sav_error *err) {
     static const char *const words[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
     const sav_part picture = {SAV_IMAGE, shape->picture};
     const sav_message turn = {"user", &picture, shape->picture ? 1 : 0};
     sav_text text = {0};
     size_t w = 0;
-    while (w < sizeof words / sizeof *words && sav_tokenizer_id(model->tokenizer, words[w]) == SAV_TOKEN_NONE) w++;
+    while (w < sizeof words / sizeof *words && sav_tokenizer_id(model->tokenizer, words[w]) == SAV_TOKEN_NONE)
+        w++;
     if (w == sizeof words / sizeof *words)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: found none of the tokens %s, %s, %s; expected one to make a prompt of", model->folder,
-                        words[0], words[1], words[2]);
+        return sav_fail(err, SAV_UNSUPPORTED,
+                        "%s: found none of the tokens %s, %s, %s; expected one to make a prompt of",
+                        model->folder, words[0], words[1], words[2]);
     if (shape->picture && !model->vision)
-        return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures", model->folder);
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures",
+                        model->folder);
     if (shape->picture) sav_text_string(&text, sav_layout_placeholder(model->layout));
     for (size_t i = 0; i < shape->tokens; i++) sav_text_string(&text, words[w]);
     const sav_prompt prompt = {&turn, 1, text.bytes};
-    sav_status status = text.failed || !text.bytes ? sav_fail(err, SAV_NO_MEMORY, "no memory for a prompt of %zu tokens", shape->tokens)
-                                                   : sav_session_prepare(session, &prompt, false, err);
+    sav_status status =
+        text.failed || !text.bytes
+            ? sav_fail(err, SAV_NO_MEMORY, "no memory for a prompt of %zu tokens", shape->tokens)
+            : sav_session_prepare(session, &prompt, false, err);
     sav_text_free(&text);
     return status;
 }
 
-static sav_status run_rounds(sav_bench *out, meter *m, sav_session *session, const sav_bench_shape *shape, size_t features,
-                             sav_error *err) {
+static sav_status run_rounds(sav_bench *out, meter *m, sav_session *session, const sav_bench_shape *shape,
+                             size_t features, sav_error *err) {
     pass *rounds = sav_alloc(shape->rounds, sizeof *rounds);
     float *tap = sav_alloc(features, sizeof *tap);
-    sav_status status = rounds && tap ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu rounds", shape->rounds);
-    for (size_t i = 0; i <= shape->rounds && !status; i++) { /* the first warms up: page faults, caches; the next one writes over it */
+    sav_status status =
+        rounds && tap ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu rounds", shape->rounds);
+    /* the first warms up: page faults, caches; the next one writes over it */
+    for (size_t i = 0; i <= shape->rounds && !status; i++) {
         status = shape->check ? shape->check(shape->context, err) : SAV_OK;
         if (!status) status = run_round(&rounds[i ? i - 1 : 0], m, session, tap, err);
     }
@@ -275,7 +304,8 @@ static sav_status run_rounds(sav_bench *out, meter *m, sav_session *session, con
     return status;
 }
 
-sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *session, const sav_bench_shape *shape, sav_error *err) {
+sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *session,
+                         const sav_bench_shape *shape, sav_error *err) {
     const sav_session_info *info = sav_session_describe(session);
     const size_t count = sav_weights_count(model->weights);
     meter m = {.inner = sav_session_kernels(session), .count = count, .last_layer = model->info.L - 1};
@@ -284,7 +314,8 @@ sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *se
     counting.attention = count_attention;
     counting.activation = count_activation;
     *out = (sav_bench){.layers = model->info.L - 1};
-    if (!(m.weights = sav_alloc(count, sizeof *m.weights))) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tensors", count);
+    if (!(m.weights = sav_alloc(count, sizeof *m.weights)))
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tensors", count);
     for (size_t i = 0; i < count; i++) m.weights[i] = know(sav_weights_at(model->weights, i));
     sav_session_meter(session, &counting, &m);
     sav_status status = prepare(session, model, shape, err);

@@ -1,11 +1,13 @@
 /* bench.h: where a forward's time goes: `savs bench`.
  *
- *   session, a prompt of so many tokens, maybe a picture -> forwards through a kernel table that times and counts
+ *   session, a prompt of so many tokens, maybe a picture -> forwards through a kernel table that times and
+ *       counts
  *     -> seconds, floating-point operations and weight bytes of each stage, shares of the multiply-add peak
  *
- * The forward is the ordinary one. The table wraps the engine's own: a call is known by its weight's tensor, and what runs
- * between two calls (norms, rotary, residuals) belongs to the stage that stands between them. Seconds are CPU seconds of this
- * process over all threads, so that other processes do not count and a share is one core's.
+ * The forward is the ordinary one. The table wraps the engine's own: a call is known by its weight's tensor,
+ * and what runs between two calls (norms, rotary, residuals) belongs to the stage that stands between them.
+ * Seconds are CPU seconds of this process over all threads, so that other processes do not count and a share
+ * is one core's.
  */
 #ifndef SAV_TASKS_BENCH_H
 #define SAV_TASKS_BENCH_H
@@ -22,7 +24,8 @@ typedef enum sav_bench_place {
     SAV_BENCH_TOWER_MLP,
     SAV_BENCH_TOWER_ACTIVATION,
     SAV_BENCH_MERGER,
-    SAV_BENCH_EMBEDDING, /* rows of the embedding, pictures put in their places, rotary tables, the first norm */
+    /* rows of the embedding, pictures put in their places, rotary tables, the first norm */
+    SAV_BENCH_EMBEDDING,
     /* Decoder layers 0 … L - 2, which run whole. */
     SAV_BENCH_NORM, /* norms, residuals */
     SAV_BENCH_QKV,
@@ -42,11 +45,11 @@ enum { SAV_BENCH_ROUNDS = 64 }; /* at most */
 
 /* A sum of places, or one. Medians over the rounds. */
 typedef struct sav_bench_row {
-    size_t calls;         /* of kernels, in one forward */
+    size_t calls; /* of kernels, in one forward */
     double cpu_seconds;
-    double gflop;         /* of products and attention; 0: no share */
+    double gflop;          /* of products and attention; 0: no share */
     uint64_t weight_bytes; /* read by products */
-    double gflops, share; /* Gflop a CPU second; as a share of the float32 peak */
+    double gflops, share;  /* Gflop a CPU second; as a share of the float32 peak */
 } sav_bench_row;
 
 typedef struct sav_bench {
@@ -58,15 +61,16 @@ typedef struct sav_bench {
 } sav_bench;
 
 typedef struct sav_bench_shape {
-    size_t tokens;       /* of text */
-    const char *picture; /* a file, or NULL */
-    size_t rounds;       /* 1 … SAV_BENCH_ROUNDS, behind one that warms up */
+    size_t tokens;                                      /* of text */
+    const char *picture;                                /* a file, or NULL */
+    size_t rounds;                                      /* 1 … SAV_BENCH_ROUNDS, behind one that warms up */
     sav_status (*check)(void *context, sav_error *err); /* between forwards; may be NULL */
     void *context;
     void (*read)(void *context); /* called when the picture has been read; may be NULL */
 } sav_bench_shape;
 
 /* Measures; the session is not to be used for anything else afterwards. */
-sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *session, const sav_bench_shape *shape, sav_error *err);
+sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *session,
+                         const sav_bench_shape *shape, sav_error *err);
 
 #endif

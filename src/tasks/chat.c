@@ -33,7 +33,8 @@ void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t 
     if (!chat || chat->failed) return;
     void *parts = chat->parts;
     char *copy = sav_strndup(text, length);
-    if (!copy || !chat->message_count || !reserve(&parts, &chat->part_room, chat->part_count, sizeof *chat->parts)) {
+    if (!copy || !chat->message_count ||
+        !reserve(&parts, &chat->part_room, chat->part_count, sizeof *chat->parts)) {
         sav_free(copy);
         chat->failed = true;
         return;

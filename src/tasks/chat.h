@@ -1,4 +1,5 @@
-/* chat.h: a prompt that owns its messages, parts and strings: list sample or messages file -> chat -> sav_prompt.
+/* chat.h: a prompt that owns its messages, parts and strings: list sample or messages file -> chat ->
+ * sav_prompt.
  *
  *     sav_chat *chat = sav_chat_new();
  *     sav_chat_message(chat, "user");  sav_chat_part(chat, SAV_IMAGE, "cat.jpg", 7);  …
@@ -20,7 +21,8 @@ typedef struct sav_chat {
 
 sav_chat *sav_chat_new(void); /* NULL: no memory; every function here takes NULL for a chat that failed */
 void sav_chat_message(sav_chat *chat, const char *role);
-void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t length); /* of the last message */
+/* of the last message */
+void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t length);
 sav_status sav_chat_seal(sav_chat *chat, sav_error *err);
 void sav_chat_free(sav_chat *chat);
 

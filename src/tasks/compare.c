@@ -16,10 +16,10 @@ struct sav_comparison {
     size_t count;
 };
 
-/* ---- the order of the stages ------------------------------------------------------------------------------------- */
+/* ---- the order of the stages --------------------------------------------------------------------------- */
 
-/* A stage's name with its place: `major` is the place in the leading file's list; names that only the other file has stand
- * behind their predecessor there, in `minor` order. */
+/* A stage's name with its place: `major` is the place in the leading file's list; names that only the other
+ * file has stand behind their predecessor there, in `minor` order. */
 typedef struct place {
     const char *name;
     size_t major, minor;
@@ -49,7 +49,8 @@ static size_t unique_names(place *places, size_t count) {
 }
 
 /* The list `stages` of a file's metadata; NULL where there is none, or none that can be read. */
-static sav_status stage_list(const sav_json **list, sav_json_doc **doc, const sav_safetensors *file, sav_error *err) {
+static sav_status stage_list(const sav_json **list, sav_json_doc **doc, const sav_safetensors *file,
+                             sav_error *err) {
     const char *text = sav_safetensors_metadata(file, "savs");
     const char *twice;
     *list = NULL;
@@ -61,7 +62,8 @@ static sav_status stage_list(const sav_json **list, sav_json_doc **doc, const sa
     return SAV_OK;
 }
 
-/* Names of one file in its order: what its metadata list, as far as the file has it, then the rest as it lies there. */
+/* Names of one file in its order: what its metadata list, as far as the file has it, then the rest as it lies
+ * there. */
 static size_t file_order(const char **names, const sav_safetensors *file, const sav_json *list) {
     size_t n = 0;
     for (const sav_json *node = list ? list->child : NULL; node; node = node->next)
@@ -74,7 +76,8 @@ static size_t room_of(const sav_safetensors *file, const sav_json *list) {
     return sav_safetensors_count(file) + (list ? list->count : 0);
 }
 
-/* names [lead_count] of the leading file, then [other_count] of the other one -> places, unique and in execution order. */
+/* names [lead_count] of the leading file, then [other_count] of the other one -> places, unique and in
+ * execution order. */
 static size_t merge_orders(place *places, const char *const *names, size_t lead_count, size_t other_count) {
     for (size_t i = 0; i < lead_count; i++) places[i] = (place){names[i], i + 1, 0};
     const size_t unique = unique_names(places, lead_count);
@@ -99,7 +102,7 @@ static size_t merge_orders(place *places, const char *const *names, size_t lead_
     return count;
 }
 
-/* ---- one stage --------------------------------------------------------------------------------------------------- */
+/* ---- one stage ----------------------------------------------------------------------------------------- */
 
 static bool is_integer(sav_dtype dtype) {
     return dtype == SAV_I64 || dtype == SAV_I32 || dtype == SAV_U8;
@@ -115,7 +118,8 @@ static double number_at(const sav_tensor *t, size_t i) {
 }
 
 static bool same_number(const sav_tensor *a, const sav_tensor *b, size_t i, double x, double y) {
-    if (is_integer(a->dtype) && is_integer(b->dtype)) return sav_tensor_integer(a, i) == sav_tensor_integer(b, i);
+    if (is_integer(a->dtype) && is_integer(b->dtype))
+        return sav_tensor_integer(a, i) == sav_tensor_integer(b, i);
     if (isnan(x) || isnan(y)) return isnan(x) && isnan(y);
     return x == y && !signbit(x) == !signbit(y);
 }
@@ -192,7 +196,7 @@ static void compare_stage(sav_compare_stage *out, const sav_comparison *c) {
     out->truth_b = relative_l2(b, truth);
 }
 
-/* ---- two files --------------------------------------------------------------------------------------------------- */
+/* ---- two files ----------------------------------------------------------------------------------------- */
 
 static sav_status order_stages(sav_comparison *c, sav_error *err) {
     const sav_json *list_a, *list_b;
@@ -205,7 +209,8 @@ static sav_status order_stages(sav_comparison *c, sav_error *err) {
     place *places = sav_alloc(room, sizeof *places);
     if (names && places) {
         size_t lead = b_leads ? file_order(names, c->b, list_b) : file_order(names, c->a, list_a);
-        size_t other = b_leads ? file_order(names + lead, c->a, list_a) : file_order(names + lead, c->b, list_b);
+        size_t other = b_leads ? file_order(names + lead, c->a, list_a)
+                               : file_order(names + lead, c->b, list_b);
         c->count = merge_orders(places, names, lead, other);
         c->stages = sav_alloc(c->count, sizeof *c->stages);
     }
@@ -218,7 +223,8 @@ static sav_status order_stages(sav_comparison *c, sav_error *err) {
     return status;
 }
 
-sav_status sav_compare_open(sav_comparison **out, const char *a, const char *b, const char *truth, sav_error *err) {
+sav_status sav_compare_open(sav_comparison **out, const char *a, const char *b, const char *truth,
+                            sav_error *err) {
     sav_comparison *c = sav_alloc(1, sizeof *c);
     if (!c) return sav_fail(err, SAV_NO_MEMORY, "no memory to compare files");
     sav_status status = sav_safetensors_open(&c->a, a, err);

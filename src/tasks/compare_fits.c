@@ -30,12 +30,13 @@ static double relative(const distance *sum) {
     return sum->gap == 0 ? 0 : sqrt(sum->gap / sum->norm);
 }
 
-/* ---- two classifiers --------------------------------------------------------------------------------------------- */
+/* ---- two classifiers ----------------------------------------------------------------------------------- */
 
 static bool same_classes(const sav_heads_view *a, const sav_heads_view *b) {
     if (a->classes != b->classes) return false;
     for (size_t c = 0; c < a->classes; c++)
-        if (strcmp(a->class_names[c], b->class_names[c]) != 0 || a->class_counts[c] != b->class_counts[c]) return false;
+        if (strcmp(a->class_names[c], b->class_names[c]) != 0 || a->class_counts[c] != b->class_counts[c])
+            return false;
     return true;
 }
 
@@ -56,7 +57,8 @@ static void compare_selected(sav_heads_difference *out, const sav_heads_view *a,
         if (other == b->selected) continue;
         out->common++;
         for (size_t c = 0; out->same_classes && d == b->head_size && c < a->classes; c++)
-            add_distance(&means, a->activations + (c * a->selected + k) * d, b->activations + (c * b->selected + other) * d, d);
+            add_distance(&means, a->activations + (c * a->selected + k) * d,
+                         b->activations + (c * b->selected + other) * d, d);
     }
     out->means = means.count;
     out->means_differ = means.differ;
@@ -65,7 +67,8 @@ static void compare_selected(sav_heads_difference *out, const sav_heads_view *a,
 
 void sav_compare_heads(sav_heads_difference *out, const sav_heads *heads_a, const sav_heads *heads_b) {
     const sav_heads_view *a = sav_heads_describe(heads_a), *b = sav_heads_describe(heads_b);
-    *out = (sav_heads_difference){.same_classes = same_classes(a, b), .selected_a = a->selected, .selected_b = b->selected};
+    *out = (sav_heads_difference){
+        .same_classes = same_classes(a, b), .selected_a = a->selected, .selected_b = b->selected};
     compare_selected(out, a, b);
     const bool same_model = a->layers == b->layers && a->heads == b->heads && a->head_size == b->head_size;
     if (same_model) {
@@ -74,10 +77,11 @@ void sav_compare_heads(sav_heads_difference *out, const sav_heads *heads_a, cons
         out->scores = scores.count;
         out->scores_differ = scores.differ;
     }
-    out->equal = same_model && out->same_classes && out->same_order && a->dtype == b->dtype && !out->scores_differ && !out->means_differ;
+    out->equal = same_model && out->same_classes && out->same_order && a->dtype == b->dtype &&
+                 !out->scores_differ && !out->means_differ;
 }
 
-/* ---- two stores -------------------------------------------------------------------------------------------------- */
+/* ---- two stores ---------------------------------------------------------------------------------------- */
 
 static bool same_text(const char *a, const char *b) {
     return a && b ? strcmp(a, b) == 0 : a == b;
@@ -91,7 +95,8 @@ static void compare_rows(sav_stores_difference *out, const sav_feature_set *a, c
         const size_t before = all.differ;
         add_distance(&all, a->features + i * row, b->features + i * row, row);
         out->rows_differ += all.differ != before;
-        out->samples_differ += strcmp(sav_store_at(a->store, i)->sample, sav_store_at(b->store, i)->sample) != 0;
+        out->samples_differ += strcmp(sav_store_at(a->store, i)->sample, sav_store_at(b->store, i)->sample) !=
+                               0;
         same_labels = same_labels && same_text(a->labels[i], b->labels[i]);
     }
     out->rel_l2 = relative(&all);
@@ -105,8 +110,9 @@ static sav_status fit(sav_heads **out, const sav_feature_set *set, size_t heads,
 }
 
 /* Each classifier votes on its own rows. */
-static sav_status compare_votes(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b,
-                                const sav_heads *heads_a, const sav_heads *heads_b, sav_error *err) {
+static sav_status compare_votes(sav_stores_difference *out, const sav_feature_set *a,
+                                const sav_feature_set *b, const sav_heads *heads_a, const sav_heads *heads_b,
+                                sav_error *err) {
     const sav_heads_view *va = sav_heads_describe(heads_a), *vb = sav_heads_describe(heads_b);
     const size_t row = a->layers * a->heads * a->head_size, rows = a->count < b->count ? a->count : b->count;
     const size_t K = va->selected, C = va->classes > vb->classes ? va->classes : vb->classes;
@@ -120,7 +126,8 @@ static sav_status compare_votes(sav_stores_difference *out, const sav_feature_se
         if (status) break;
         out->flipped += strcmp(va->class_names[pa.winner], vb->class_names[pb.winner]) != 0;
         for (size_t k = 0; k < K; k++) {
-            if (memcmp(va->top_heads + 2 * k, vb->top_heads + 2 * k, 2 * sizeof *va->top_heads) != 0) continue;
+            if (memcmp(va->top_heads + 2 * k, vb->top_heads + 2 * k, 2 * sizeof *va->top_heads) != 0)
+                continue;
             out->votes++;
             out->votes_differ += strcmp(va->class_names[votes_a[k]], vb->class_names[votes_b[k]]) != 0;
         }
@@ -135,15 +142,16 @@ static bool any_label(const sav_feature_set *set) {
     return false;
 }
 
-static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b, size_t heads,
-                               sav_error *err) {
+static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b,
+                               size_t heads, sav_error *err) {
     sav_heads *heads_a = NULL, *heads_b = NULL;
     const size_t most = a->layers * a->heads;
     if (a->layers != b->layers || a->heads != b->heads || a->head_size != b->head_size)
-        return sav_fail(err, SAV_BAD_INPUT,
-                        "%s and %s: found %zu layers of %zu heads of size %zu and %zu of %zu of %zu; expected one shape",
-                        sav_store_folder(a->store), sav_store_folder(b->store), a->layers, a->heads, a->head_size, b->layers,
-                        b->heads, b->head_size);
+        return sav_fail(
+            err, SAV_BAD_INPUT,
+            "%s and %s: found %zu layers of %zu heads of size %zu and %zu of %zu of %zu; expected one shape",
+            sav_store_folder(a->store), sav_store_folder(b->store), a->layers, a->heads, a->head_size,
+            b->layers, b->heads, b->head_size);
     *out = (sav_stores_difference){.rows_a = a->count, .rows_b = b->count};
     compare_rows(out, a, b);
     if (!any_label(a) || !any_label(b)) return SAV_OK;
@@ -158,7 +166,8 @@ static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set
     return status;
 }
 
-sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads, sav_error *err) {
+sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads,
+                              sav_error *err) {
     sav_feature_set set_a, set_b;
     sav_status status = sav_feature_set_open(&set_a, a, err);
     if (status) return status;

@@ -1,7 +1,8 @@
 /* compare_fits.h: two fitted classifiers, or two feature stores: where do heads, votes and predictions part?
  *
  *   sav.safetensors A, B -> classes, heads, scores, means
- *   store A, B -> features row by row -> each fitted on its own rows -> heads, votes, predictions of its own rows
+ *   store A, B -> features row by row -> each fitted on its own rows
+ *       -> heads, votes, predictions of its own rows
  */
 #ifndef SAV_COMPARE_FITS_H
 #define SAV_COMPARE_FITS_H
@@ -9,31 +10,33 @@
 #include "base/base.h"
 
 typedef struct sav_heads_difference {
-    bool equal;            /* every bit of all below */
-    bool same_classes;     /* names in the same order, with the same numbers of examples */
+    bool equal;                            /* every bit of all below */
+    bool same_classes;                     /* names in the same order, with the same numbers of examples */
     size_t selected_a, selected_b, common; /* heads that vote, and those that vote in both */
     bool same_order;
-    size_t scores, scores_differ;   /* heads of the model whose scores differ; 0 of 0 when the shapes do */
-    size_t means, means_differ;     /* elements of the means of the common heads; 0 of 0 when the classes differ */
-    double means_rel_l2;            /* |a - b|_2 / |a|_2 over them */
+    size_t scores, scores_differ; /* heads of the model whose scores differ; 0 of 0 when the shapes do */
+    /* elements of the means of the common heads; 0 of 0 when the classes differ */
+    size_t means, means_differ;
+    double means_rel_l2; /* |a - b|_2 / |a|_2 over them */
 } sav_heads_difference;
 
 void sav_compare_heads(sav_heads_difference *out, const sav_heads *a, const sav_heads *b);
 
 typedef struct sav_stores_difference {
-    bool equal;                  /* the same rows, every bit, and the same labels */
-    size_t rows_a, rows_b;       /* what stands in only one of them is not compared */
-    size_t samples_differ;       /* rows that are of another sample */
-    size_t rows_differ;          /* rows with another bit */
-    double rel_l2;               /* |a - b|_2 / |a|_2 over all */
-    bool fitted;                 /* both have labels: the rest is there */
-    size_t heads_asked;          /* K of the fits */
+    bool equal;            /* the same rows, every bit, and the same labels */
+    size_t rows_a, rows_b; /* what stands in only one of them is not compared */
+    size_t samples_differ; /* rows that are of another sample */
+    size_t rows_differ;    /* rows with another bit */
+    double rel_l2;         /* |a - b|_2 / |a|_2 over all */
+    bool fitted;           /* both have labels: the rest is there */
+    size_t heads_asked;    /* K of the fits */
     sav_heads_difference heads;
-    size_t votes, votes_differ;  /* a vote a row and rank, where both ranks have the same head */
-    size_t flipped;              /* rows whose prediction differs */
+    size_t votes, votes_differ; /* a vote a row and rank, where both ranks have the same head */
+    size_t flipped;             /* rows whose prediction differs */
 } sav_stores_difference;
 
 /* Fits with `heads` heads (0: 20, or all where there are fewer). */
-sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads, sav_error *err);
+sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads,
+                              sav_error *err);
 
 #endif

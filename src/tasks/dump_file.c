@@ -121,7 +121,8 @@ static void put_member(sav_text *out, const char *name, const char *value) {
     sav_json_put_string(out, value, strlen(value));
 }
 
-sav_status sav_dump_file_write(const sav_dump_file *file, const char *path, const sav_dump_origin *origin, sav_error *err) {
+sav_status sav_dump_file_write(const sav_dump_file *file, const char *path, const sav_dump_origin *origin,
+                               sav_error *err) {
     static const char *const keys[] = {"savs"};
     sav_text json = {0};
     sav_text_string(&json, "{\"format\":1");
@@ -136,8 +137,9 @@ sav_status sav_dump_file_write(const sav_dump_file *file, const char *path, cons
     }
     sav_text_string(&json, "]}");
     const char *values[] = {json.bytes};
-    sav_status status = json.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path)
-                                    : sav_safetensors_write(path, file->tensors, file->count, keys, values, 1, err);
+    sav_status status = json.failed
+                            ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path)
+                            : sav_safetensors_write(path, file->tensors, file->count, keys, values, 1, err);
     sav_text_free(&json);
     return status;
 }

@@ -1,6 +1,7 @@
 /* dump_file.h: the stages of one forward -> a safetensors file with the goldens' names (CLI.md "Dumps").
  *
- *   sav_dump -> sink: copy of each stage wanted, bf16 and f16 narrowed to their two bytes -> file, metadata key `savs`
+ *   sav_dump -> sink: copy of each stage wanted, bf16 and f16 narrowed to their two bytes
+ *       -> file, metadata key `savs`
  *
  * The copies stay in memory until the file is written: name fewer stages where they are too many.
  */
@@ -20,7 +21,8 @@ sav_status sav_dump_file_new(sav_dump_file **out, const char *globs, sav_error *
 void sav_dump_file_free(sav_dump_file *file); /* NULL is fine */
 sav_sink sav_dump_file_sink(sav_dump_file *file);
 size_t sav_dump_file_count(const sav_dump_file *file);
-sav_status sav_dump_file_write(const sav_dump_file *file, const char *path, const sav_dump_origin *origin, sav_error *err);
+sav_status sav_dump_file_write(const sav_dump_file *file, const char *path, const sav_dump_origin *origin,
+                               sav_error *err);
 
 bool sav_glob_matches(const char *glob, size_t length, const char *name); /* * any run, ? any one byte */
 

@@ -16,13 +16,15 @@ typedef enum answer { NEW, PRESENT, REPEATED } answer; /* PRESENT: nothing is le
 
 typedef struct visitor {
     /* Asked before a sample is computed; may be NULL. REPEATED: take gets *tap, which may be NULL. */
-    sav_status (*known)(answer *out, const float **tap, void *context, const sav_sample *sample, const sav_prompt *prompt, sav_error *err);
+    sav_status (*known)(answer *out, const float **tap, void *context, const sav_sample *sample,
+                        const sav_prompt *prompt, sav_error *err);
     sav_encode_take *take; /* in list order */
-    sav_encode_take *keep; /* after a failure: what was computed before its turn, in list order; may be NULL */
+    /* after a failure: what was computed before its turn, in list order; may be NULL */
+    sav_encode_take *keep;
     void *context;
 } visitor;
 
-/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+/* ---- the loop ------------------------------------------------------------------------------------------ */
 
 /* The taps of one batch; freed when the last of them is handed out. */
 typedef struct taps {
@@ -32,10 +34,10 @@ typedef struct taps {
 
 typedef struct slot {
     enum { TO_DO, IN_BATCH, READY, DONE, BAD } state; /* DONE: nothing to hand out */
-    size_t next;    /* the next sample with the same pictures; count: none */
-    taps *batch;    /* READY: its tap is here … */
+    size_t next;      /* the next sample with the same pictures; count: none */
+    taps *batch;      /* READY: its tap is here … */
     const float *tap; /* … at this place */
-    sav_error *why; /* BAD */
+    sav_error *why;   /* BAD */
 } slot;
 
 typedef struct loop {
@@ -46,8 +48,8 @@ typedef struct loop {
     bool *keep;    /* [count] */
     size_t *batch; /* [count] the samples of the running one */
     size_t batch_count;
-    size_t first;  /* samples before it are handed out */
-    size_t ahead;  /* most samples from there on that may be computed */
+    size_t first; /* samples before it are handed out */
+    size_t ahead; /* most samples from there on that may be computed */
     size_t finished;
     uint64_t rows;
 } loop;
@@ -87,7 +89,8 @@ static sav_status chain(loop *l, sav_error *err) {
 /* A failure of the sample's own waits for its turn, so that those before it come out first. */
 static sav_status set_aside(loop *l, size_t i, const sav_error *why, sav_error *err) {
     slot *s = &l->slots[i];
-    if (!(s->why = sav_alloc(1, sizeof *s->why))) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", l->list->name);
+    if (!(s->why = sav_alloc(1, sizeof *s->why)))
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", l->list->name);
     *s->why = *why;
     s->state = BAD;
     l->finished++;
@@ -118,7 +121,8 @@ static sav_status add_sample(loop *l, size_t i, bool *fits, sav_error *err) {
     return SAV_OK;
 }
 
-/* The first sample that is to be done and all with its pictures, the next one and all with its, until the batch is full. */
+/* The first sample that is to be done and all with its pictures, the next one and all with its, until the
+ * batch is full. */
 static sav_status gather(loop *l, sav_error *err) {
     const size_t count = l->list->count, end = l->ahead < count - l->first ? l->first + l->ahead : count;
     bool fits = true;
@@ -148,9 +152,12 @@ static sav_status run_batch(loop *l, sav_error *err) {
     size_t floats = 0;
     if (!l->batch_count) return SAV_OK;
     taps *batch = sav_alloc(1, sizeof *batch);
-    if (batch && sav_mul(&floats, l->batch_count, features)) batch->values = sav_alloc(floats, sizeof *batch->values);
-    sav_status status = batch && batch->values ? sav_session_pack(l->e->session, err)
-                                               : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu samples' features", l->batch_count);
+    if (batch && sav_mul(&floats, l->batch_count, features))
+        batch->values = sav_alloc(floats, sizeof *batch->values);
+    sav_status status =
+        batch && batch->values
+            ? sav_session_pack(l->e->session, err)
+            : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu samples' features", l->batch_count);
     if (!status) status = sav_session_run(l->e->session, batch->values, l->e->depth, NULL, err);
     if (status) {
         if (batch) sav_free(batch->values);
@@ -212,7 +219,9 @@ static sav_status hand_out(loop *l, sav_error *err) {
 static void keep_rest(loop *l) {
     sav_error ignored;
     for (size_t i = l->first; l->slots && l->v->keep && i < l->list->count; i++)
-        if (l->slots[i].state == READY && l->slots[i].batch && l->v->keep(l->v->context, &l->list->samples[i], l->slots[i].tap, &ignored)) return;
+        if (l->slots[i].state == READY && l->slots[i].batch &&
+            l->v->keep(l->v->context, &l->list->samples[i], l->slots[i].tap, &ignored))
+            return;
 }
 
 static sav_status encode_samples(loop *l, sav_error *err) {
@@ -229,25 +238,31 @@ static sav_status encode_samples(loop *l, sav_error *err) {
 }
 
 /* reserved: bytes of the memory budget that the caller needs. */
-static sav_status encode(sav_list *list, const sav_encoder *e, const visitor *v, uint64_t reserved, sav_error *err) {
+static sav_status encode(sav_list *list, const sav_encoder *e, const visitor *v, uint64_t reserved,
+                         sav_error *err) {
     sav_error own;
     loop l = {.list = list, .e = e, .v = v};
     const size_t bytes = sav_model_describe(e->model)->features * sizeof(float);
     err = err ? err : &own;
-    const uint64_t memory = sav_session_describe(e->session)->memory, room = memory ? sav_min(WAITING_BYTES, memory / 16) : WAITING_BYTES;
+    const uint64_t memory = sav_session_describe(e->session)->memory,
+                   room = memory ? sav_min(WAITING_BYTES, memory / 16) : WAITING_BYTES;
     l.ahead = sav_min(list->count, bytes < room ? room / bytes : 1);
     l.slots = sav_alloc(list->count, sizeof *l.slots);
     l.keep = sav_alloc(list->count, sizeof *l.keep);
     l.batch = sav_alloc(list->count, sizeof *l.batch);
-    sav_status status = l.slots && l.keep && l.batch ? chain(&l, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
+    sav_status status = l.slots && l.keep && l.batch
+                            ? chain(&l, err)
+                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
     sav_session_watch(e->session, between, &l);
-    if (!status) status = sav_session_reserve(e->session, reserved + 2 * l.ahead * bytes, err); /* a batch's taps are whole to its end */
+    /* a batch's taps are whole to its end */
+    if (!status) status = sav_session_reserve(e->session, reserved + 2 * l.ahead * bytes, err);
     if (!status) status = encode_samples(&l, err);
     if (status) keep_rest(&l);
     sav_session_watch(e->session, NULL, NULL);
     for (size_t i = 0; l.slots && i < list->count; i++) let_go(&l.slots[i]);
     if (!status) sav_list_keep(list, l.keep);
-    if (!status && list->count == 0) status = sav_fail(err, SAV_BAD_INPUT, "%s: every sample was left out", list->name);
+    if (!status && list->count == 0)
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: every sample was left out", list->name);
     sav_free(l.slots);
     sav_free(l.keep);
     sav_free(l.batch);
@@ -260,7 +275,7 @@ sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encod
     return encode(list, encoder, &v, 0, err);
 }
 
-/* ---- into memory ------------------------------------------------------------------------------------------------- */
+/* ---- into memory --------------------------------------------------------------------------------------- */
 
 typedef struct memory {
     float *features; /* [N, L, H, d] */
@@ -279,7 +294,8 @@ sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *
     size_t count;
     *features = NULL;
     if (sav_mul(&count, list->count, m.size)) m.features = sav_alloc(count, sizeof *m.features);
-    if (!m.features) return sav_fail(err, SAV_NO_MEMORY, "no memory for the features of %zu samples", list->count);
+    if (!m.features)
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for the features of %zu samples", list->count);
     const visitor v = {NULL, take_row, NULL, &m};
     sav_status status = encode(list, encoder, &v, (uint64_t)count * sizeof *m.features, err);
     if (status)
@@ -289,10 +305,11 @@ sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *
     return status;
 }
 
-/* ---- into a store ------------------------------------------------------------------------------------------------ */
+/* ---- into a store -------------------------------------------------------------------------------------- */
 
-/* Rows stand in the store in list order, whatever order they were computed in, since classes and sums follow it. What a failure
- * leaves behind before its turn waits in a store inside the store, STORE/ahead, and is not computed again. */
+/* Rows stand in the store in list order, whatever order they were computed in, since classes and sums follow
+ * it. What a failure leaves behind before its turn waits in a store inside the store, STORE/ahead, and is not
+ * computed again. */
 typedef struct filling {
     sav_store *store;
     sav_store *before; /* STORE/ahead of an earlier failure; NULL: there is none */
@@ -306,10 +323,11 @@ typedef struct filling {
     bool *kept;                /* [count] its tap is one of `before` */
 } filling;
 
-static sav_status is_stored(answer *out, const float **tap, void *context, const sav_sample *sample, const sav_prompt *prompt,
-                            sav_error *err) {
+static sav_status is_stored(answer *out, const float **tap, void *context, const sav_sample *sample,
+                            const sav_prompt *prompt, sav_error *err) {
     filling *f = context;
-    const size_t i = (size_t)(sample - f->samples), row_floats = f->info.layers * f->info.heads * f->info.head_size;
+    const size_t i = (size_t)(sample - f->samples),
+                 row_floats = f->info.layers * f->info.heads * f->info.head_size;
     size_t row;
     sav_status status = sav_store_key(f->keys[i], prompt, &f->info, f->pixel_options, err);
     if (status) return status;
@@ -326,14 +344,16 @@ static sav_status is_stored(answer *out, const float **tap, void *context, const
     return SAV_OK;
 }
 
-/* A sample equal to one that the store has by now copies its features, whether its own were computed or not. */
+/* A sample equal to one that the store has by now copies its features, whether its own were computed or
+ * not. */
 static sav_status take_stored(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
     filling *f = context;
     const size_t i = (size_t)(sample - f->samples);
     size_t row;
     const bool copy = sav_store_find(&row, f->store, f->keys[i]);
-    sav_status status = copy ? sav_store_repeat(f->store, row, sample->question_id, sample->label, err)
-                             : sav_store_append(f->store, f->keys[i], sample->question_id, sample->label, tap, err);
+    sav_status status =
+        copy ? sav_store_repeat(f->store, row, sample->question_id, sample->label, err)
+             : sav_store_append(f->store, f->keys[i], sample->question_id, sample->label, tap, err);
     if (status) return status;
     if (copy)
         f->report->copied++;
@@ -347,7 +367,9 @@ static sav_status take_stored(void *context, const sav_sample *sample, const flo
 static sav_status keep_ahead(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
     filling *f = context;
     sav_status status = f->after ? SAV_OK : sav_store_append_to(&f->after, f->ahead.bytes, &f->info, err);
-    if (!status) status = sav_store_append(f->after, f->keys[sample - f->samples], sample->question_id, sample->label, tap, err);
+    if (!status)
+        status = sav_store_append(f->after, f->keys[sample - f->samples], sample->question_id, sample->label,
+                                  tap, err);
     if (!status) f->report->ahead++;
     return status;
 }
@@ -356,7 +378,8 @@ static sav_status keep_ahead(void *context, const sav_sample *sample, const floa
 static void open_ahead(filling *f) {
     sav_error why;
     if (!sav_os_is_folder(f->ahead.bytes)) return;
-    if (!sav_store_open(&f->before, f->ahead.bytes, &why) && (!sav_store_count(f->before) || sav_store_check(f->before, &why))) {
+    if (!sav_store_open(&f->before, f->ahead.bytes, &why) &&
+        (!sav_store_count(f->before) || sav_store_check(f->before, &why))) {
         sav_store_close(f->before);
         f->before = NULL;
     }
@@ -375,7 +398,8 @@ static void remove_ahead(const filling *f) {
     sav_os_remove(f->ahead.bytes);
 }
 
-static sav_status fill(filling *f, const char *folder, sav_list *list, const sav_encoder *encoder, sav_error *err) {
+static sav_status fill(filling *f, const char *folder, sav_list *list, const sav_encoder *encoder,
+                       sav_error *err) {
     const visitor v = {is_stored, take_stored, keep_ahead, f};
     sav_status status = sav_store_append_to(&f->store, folder, &f->info, err);
     if (status) return status;
@@ -391,8 +415,8 @@ static sav_status fill(filling *f, const char *folder, sav_list *list, const sav
     return status;
 }
 
-sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list, const char *pixel_options,
-                            const sav_encoder *encoder, sav_error *err) {
+sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list,
+                            const char *pixel_options, const sav_encoder *encoder, sav_error *err) {
     const sav_model_info *model = sav_model_describe(encoder->model);
     const sav_session_info *session = sav_session_describe(encoder->session);
     filling f = {.info = {.layers = model->L,
@@ -411,8 +435,9 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
     const size_t bad = list->bad.count;
     *report = (sav_encode_report){0};
     sav_text_printf(&f.ahead, "%s/ahead", folder);
-    sav_status status = f.keys && f.kept && !f.ahead.failed ? fill(&f, folder, list, encoder, err)
-                                                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
+    sav_status status = f.keys && f.kept && !f.ahead.failed
+                            ? fill(&f, folder, list, encoder, err)
+                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
     report->left_out = list->bad.count - bad;
     sav_store_close(f.before);
     sav_store_close(f.after);
@@ -423,7 +448,7 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
     return status;
 }
 
-/* ---- out of a store ---------------------------------------------------------------------------------------------- */
+/* ---- out of a store ------------------------------------------------------------------------------------ */
 
 sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err) {
     *out = (sav_feature_set){0};

@@ -2,9 +2,10 @@
  *
  *   samples -> batches: those with the same pictures together -> taps -> the visitor, in list order
  *
- * The one loop behind `run`, `encode` and `predict`. The order of the list decides nothing but the order of what comes out:
- * samples that show the same pictures are looked for among those to come (by their paths) and go into one batch, where the model
- * computes once what they share (models/batch.h). Taps that are ready before their turn wait; how many may is bounded.
+ * The one loop behind `run`, `encode` and `predict`. The order of the list decides nothing but the order of
+ * what comes out: samples that show the same pictures are looked for among those to come (by their paths) and
+ * go into one batch, where the model computes once what they share (models/batch.h). Taps that are ready
+ * before their turn wait; how many may is bounded.
  */
 #ifndef SAV_ENCODE_H
 #define SAV_ENCODE_H
@@ -17,7 +18,8 @@ typedef struct sav_encoder {
     size_t depth;  /* layers to run; 0: all */
     bool skip_bad; /* a sample that cannot be read becomes a note in list->bad and leaves the list */
     void *context; /* of the two below, which may be NULL */
-    sav_status (*check)(void *context, sav_error *err); /* before each sample and layer: anything but SAV_OK ends the loop */
+    /* before each sample and layer: anything but SAV_OK ends the loop */
+    sav_status (*check)(void *context, sav_error *err);
     /* The same often: samples done, the running batch's share among them; rows computed. */
     void (*progress)(void *context, double done, size_t total, uint64_t rows);
 } sav_encoder;
@@ -32,27 +34,30 @@ sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encod
 sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *encoder, sav_error *err);
 
 typedef struct sav_encode_report {
-    size_t forwarded;          /* samples that went through the model */
-    size_t copied;             /* equal to an earlier sample: its features again */
-    size_t present;            /* in the store before */
-    size_t ahead;              /* computed before their turn when a failure came: kept in STORE/ahead for the next time */
-    size_t left_out;           /* by skip_bad */
-    size_t strangers;          /* rows in the store that this list does not have */
+    size_t forwarded; /* samples that went through the model */
+    size_t copied;    /* equal to an earlier sample: its features again */
+    size_t present;   /* in the store before */
+    /* computed before their turn when a failure came: kept in STORE/ahead for the next time */
+    size_t ahead;
+    size_t left_out;  /* by skip_bad */
+    size_t strangers; /* rows in the store that this list does not have */
 } sav_encode_report;
 
-/* Appends the list to the store `folder`, which is made where there is none. What is there already is not computed again.
- * pixel_options: in words, what else decides the pixels. The report is filled after a failure too. */
-sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list, const char *pixel_options,
-                            const sav_encoder *encoder, sav_error *err);
+/* Appends the list to the store `folder`, which is made where there is none. What is there already is not
+ * computed again. pixel_options: in words, what else decides the pixels. The report is filled after a failure
+ * too. */
+sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list,
+                            const char *pixel_options, const sav_encoder *encoder, sav_error *err);
 
-/* ---- a store's features for fit and predict ---------------------------------------------------------------------- */
+/* ---- a store's features for fit and predict ------------------------------------------------------------ */
 
 typedef struct sav_feature_set {
     size_t count, layers, heads, head_size; /* N, L, H, d */
     sav_dtype dtype;                        /* what the stage rounds to */
     const float *features;                  /* [N, L, H, d] */
-    const char **labels;                    /* [N], NULL: none. The array is the set's, the strings are the store's */
-    const char **question_ids;              /* [N] JSON texts */
+    /* [N], NULL: none. The array is the set's, the strings are the store's */
+    const char **labels;
+    const char **question_ids; /* [N] JSON texts */
     sav_origin origin;
     struct sav_store *store;
 } sav_feature_set;

@@ -14,21 +14,23 @@ static sav_status fail_record(sav_error *err, const sav_record_place *place, siz
 }
 
 static const char *kind_name(sav_json_kind kind) {
-    static const char *const names[] = {"null", "false", "true", "a number", "a string", "a list", "an object"};
+    static const char *const names[] = {"null",     "false",  "true",     "a number",
+                                        "a string", "a list", "an object"};
     return names[kind];
 }
 
 /* A string of C: a NUL inside would cut it short without a word. */
-static sav_status copy_string(char **out, const sav_json *node, const char *key, const sav_record_place *place,
-                              sav_error *err) {
+static sav_status copy_string(char **out, const sav_json *node, const char *key,
+                              const sav_record_place *place, sav_error *err) {
     if (memchr(node->text, '\0', node->length))
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds a NUL character", place->list, node->line, key);
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds a NUL character", place->list, node->line,
+                        key);
     if ((*out = sav_strndup(node->text, node->length)) == NULL)
         return sav_fail(err, SAV_NO_MEMORY, "%s:%u: no memory for \"%s\"", place->list, node->line, key);
     return SAV_OK;
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+/* ---- pictures ------------------------------------------------------------------------------------------ */
 
 static bool is_video_name(const char *path) {
     static const char *const endings[] = {".mp4", ".avi", ".mov", ".mkv", ".y4m"};
@@ -38,7 +40,8 @@ static bool is_video_name(const char *path) {
     return false;
 }
 
-/* reference/tasks.md §2.2: R/rel with --image-root R; else absolute as it is, relative beside the list. No search. */
+/* reference/tasks.md §2.2: R/rel with --image-root R; else absolute as it is, relative beside the list. No
+ * search. */
 static void resolve(sav_text *out, const char *path, const sav_record_place *place) {
     const char *base = place->folder;
     if (place->image_root) {
@@ -52,10 +55,11 @@ static void resolve(sav_text *out, const char *path, const sav_record_place *pla
     sav_text_string(out, path);
 }
 
-sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_place *place, size_t line,
-                                sav_error *err) {
+sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_place *place,
+                                size_t line, sav_error *err) {
     if (is_video_name(path))
-        return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", place->list, line, path);
+        return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", place->list,
+                        line, path);
     sav_text text = {0};
     resolve(&text, path, place);
     char **media = text.failed ? NULL : sav_realloc(sample->media, sample->media_count + 1, sizeof *media);
@@ -68,23 +72,24 @@ sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_
     return SAV_OK;
 }
 
-static sav_status add_media_node(sav_sample *sample, const sav_json *node, const char *key, const sav_record_place *place,
-                                 sav_error *err) {
+static sav_status add_media_node(sav_sample *sample, const sav_json *node, const char *key,
+                                 const sav_record_place *place, sav_error *err) {
     if (node->kind != SAV_JSON_STRING)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds %s; expected a path", place->list, node->line, key,
-                        kind_name(node->kind));
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds %s; expected a path", place->list,
+                        node->line, key, kind_name(node->kind));
     char *path = NULL;
     sav_status status = copy_string(&path, node, key, place, err);
     if (!status && !*path)
-        status = sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds an empty path", place->list, node->line, key);
+        status =
+            sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds an empty path", place->list, node->line, key);
     if (!status) status = sav_sample_add_media(sample, path, place, node->line, err);
     sav_free(path);
     return status;
 }
 
 /* A path, a list of paths, or nothing: absent, null and "" are text alone. */
-static sav_status read_media(sav_sample *out, const sav_json *record, const char *key, const sav_record_place *place,
-                             sav_error *err) {
+static sav_status read_media(sav_sample *out, const sav_json *record, const char *key,
+                             const sav_record_place *place, sav_error *err) {
     const sav_json *node = sav_json_get(record, key);
     if (!node || node->kind == SAV_JSON_NULL || sav_json_is(node, "")) return SAV_OK;
     if (node->kind != SAV_JSON_ARRAY) return add_media_node(out, node, key, place, err);
@@ -104,36 +109,37 @@ static sav_status check_placeholders(const sav_sample *sample, const sav_record_
                                      sav_error *err) {
     const size_t found = sav_text_placeholders(sample->question, "<image>");
     if (found > sample->media_count)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%zu: found %zu <image> placeholder%s for %zu picture%s", place->list, line,
-                        found, found == 1 ? "" : "s", sample->media_count, sample->media_count == 1 ? "" : "s");
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%zu: found %zu <image> placeholder%s for %zu picture%s",
+                        place->list, line, found, found == 1 ? "" : "s", sample->media_count,
+                        sample->media_count == 1 ? "" : "s");
     if (sav_text_placeholders(sample->question, "<video>"))
         return fail_record(err, place, line, "found a <video> placeholder without a video");
     return SAV_OK;
 }
 
-/* ---- text, label, id --------------------------------------------------------------------------------------------- */
+/* ---- text, label, id ----------------------------------------------------------------------------------- */
 
-static sav_status read_text(char **out, const sav_json *record, const char *key, const sav_record_place *place,
-                            sav_error *err) {
+static sav_status read_text(char **out, const sav_json *record, const char *key,
+                            const sav_record_place *place, sav_error *err) {
     const sav_json *node = sav_json_get(record, key);
     if (!node) return sav_fail(err, SAV_BAD_INPUT, "%s:%u: found no \"%s\"", place->list, record->line, key);
     if (node->kind != SAV_JSON_STRING)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected a string", place->list, node->line, key,
-                        kind_name(node->kind));
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected a string", place->list, node->line,
+                        key, kind_name(node->kind));
     return copy_string(out, node, key, place, err);
 }
 
-/* A string as it is; a number, true or false as its JSON text; NULL for null and absent.
- * PARITY: in the reference 1, 1.0 and true are one class, being equal dict keys; here each is its text, one rule for lists
+/* A string as it is; a number, true or false as its JSON text; NULL for null and absent. PARITY: in the
+ * reference 1, 1.0 and true are one class, being equal dict keys; here each is its text, one rule for lists
  * and results (test_list.c: labels). */
-static sav_status read_label(char **out, const sav_json *record, const char *key, const sav_record_place *place,
-                             sav_error *err) {
+static sav_status read_label(char **out, const sav_json *record, const char *key,
+                             const sav_record_place *place, sav_error *err) {
     const sav_json *node = sav_json_get(record, key);
     if (!node || node->kind == SAV_JSON_NULL) return SAV_OK;
     if (node->kind == SAV_JSON_STRING) return copy_string(out, node, key, place, err);
     if (node->kind == SAV_JSON_ARRAY || node->kind == SAV_JSON_OBJECT)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected a string, number, true or false", place->list,
-                        node->line, key, kind_name(node->kind));
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected a string, number, true or false",
+                        place->list, node->line, key, kind_name(node->kind));
     sav_text text = {0};
     sav_json_put(&text, node);
     if (text.failed) {
@@ -149,8 +155,8 @@ static sav_status read_id(char **out, const sav_json *record, const char *key, c
                           sav_error *err) {
     const sav_json *node = sav_json_get(record, key);
     if (node && (node->kind == SAV_JSON_ARRAY || node->kind == SAV_JSON_OBJECT))
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected a string or a number", place->list, node->line,
-                        key, kind_name(node->kind));
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected a string or a number", place->list,
+                        node->line, key, kind_name(node->kind));
     sav_text text = {0};
     if (node)
         sav_json_put(&text, node);
@@ -164,10 +170,11 @@ static sav_status read_id(char **out, const sav_json *record, const char *key, c
     return SAV_OK;
 }
 
-/* ---- the formats ------------------------------------------------------------------------------------------------- */
+/* ---- the formats --------------------------------------------------------------------------------------- */
 
 /* {"image": "cat.jpg", "question": "What animal is this?", "question_id": 0, "label": "cat"} */
-static sav_status read_general(sav_sample *out, const sav_json *record, const sav_record_place *place, sav_error *err) {
+static sav_status read_general(sav_sample *out, const sav_json *record, const sav_record_place *place,
+                               sav_error *err) {
     sav_status status = read_text(&out->question, record, "question", place, err);
     if (!status) status = read_media(out, record, "image", place, err);
     if (!status) status = check_placeholders(out, place, record->line, err);

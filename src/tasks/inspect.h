@@ -1,4 +1,5 @@
-/* inspect.h: what the program makes of a model folder, a prompt, a picture, without a forward: `info` and `show`.
+/* inspect.h: what the program makes of a model folder, a prompt, a picture, without a forward: `info` and
+ * `show`.
  *
  *   text or prompt -> ids with their pieces                         sav_inspect_tokens
  *   picture -> size, grid, token count, tiles as PNG                sav_inspect_picture
@@ -10,7 +11,7 @@
 
 #include "base/base.h"
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------ */
+/* ---- tokens -------------------------------------------------------------------------------------------- */
 
 typedef struct sav_token {
     uint32_t id;
@@ -24,34 +25,39 @@ typedef struct sav_token_list {
     struct sav_tokenizer *own; /* opened for this list; NULL: the pieces are the model's */
 } sav_token_list;
 
-/* The bytes alone, by the folder's tokenizer; the folder needs no weights. name: what the text is called in messages. */
-sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *name, const char *text, size_t length,
-                            sav_error *err);
+/* The bytes alone, by the folder's tokenizer; the folder needs no weights. name: what the text is called in
+ * messages. */
+sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *name, const char *text,
+                            size_t length, sav_error *err);
 /* A prompt as the model lays it out; a picture is one placeholder, no picture file is opened. */
-sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt, sav_error *err);
+sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt,
+                              sav_error *err);
 void sav_token_list_free(sav_token_list *list);
 
-/* ---- pictures ---------------------------------------------------------------------------------------------------- */
+/* ---- pictures ------------------------------------------------------------------------------------------ */
 
 typedef struct sav_picture_report {
-    size_t height, width;              /* as decoded (and turned, with rotate) */
-    bool turned;                       /* the file has an EXIF orientation other than 1 */
-    size_t best_height, best_width;    /* the pinpoint chosen; 0 in families that cut no tiles */
-    size_t fit_height, fit_width;      /* the picture's size inside it */
-    size_t tile, rows, columns, tiles; /* tiles = 1 + rows * columns; tile 0: one picture of rows x columns patches */
-    size_t map_height, map_width;      /* feature map that becomes tokens, beside the base tile's */
+    size_t height, width;           /* as decoded (and turned, with rotate) */
+    bool turned;                    /* the file has an EXIF orientation other than 1 */
+    size_t best_height, best_width; /* the pinpoint chosen; 0 in families that cut no tiles */
+    size_t fit_height, fit_width;   /* the picture's size inside it */
+    /* tiles = 1 + rows * columns; tile 0: one picture of rows x columns patches */
+    size_t tile, rows, columns, tiles;
+    size_t map_height, map_width; /* feature map that becomes tokens, beside the base tile's */
     bool shrunk;
     size_t tokens;
 } sav_picture_report;
 
-/* How the model sees a picture under a session's pillow, exif_rotate, min_pixels and max_pixels. folder (may be NULL): its tiles
- * are written there as "NAME-0.png" …; number 0 is the whole picture. */
-sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path, const sav_options *options,
-                               const char *folder, const char *name, sav_error *err);
+/* How the model sees a picture under a session's pillow, exif_rotate, min_pixels and max_pixels. folder (may
+ * be NULL): its tiles are written there as "NAME-0.png" …; number 0 is the whole picture. */
+sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path,
+                               const sav_options *options, const char *folder, const char *name,
+                               sav_error *err);
 
-/* ---- the folder -------------------------------------------------------------------------------------------------- */
+/* ---- the folder ---------------------------------------------------------------------------------------- */
 
-enum { SAV_MEMORY_ROWS = 4 }; /* two prompts of text alone, two with a picture; a text model has the first two */
+/* two prompts of text alone, two with a picture; a text model has the first two */
+enum { SAV_MEMORY_ROWS = 4 };
 
 typedef struct sav_memory_plan {
     struct {
@@ -62,18 +68,21 @@ typedef struct sav_memory_plan {
 } sav_memory_plan;
 
 /* Measured by the forward's own plan, without a forward. */
-sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, sav_session *session, sav_error *err);
+sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, sav_session *session,
+                              sav_error *err);
 
 /* A line of the report: a file's digest, or a finding. */
 typedef struct sav_verify_hooks {
     void *context;
     void (*file)(void *context, const char *path, uint64_t size, const char *sha256);
-    void (*tensor)(void *context, const char *name, uint64_t not_finite, uint64_t count); /* only where there are some */
+    /* only where there are some */
+    void (*tensor)(void *context, const char *name, uint64_t not_finite, uint64_t count);
     sav_status (*check)(void *context, sav_error *err); /* between tensors; may be NULL */
 } sav_verify_hooks;
 
-/* Reads every byte of the folder's files and every weight; multiplies with the BLAS against plain loops. Failure: a wrong
- * product, an unreadable file, or SAV_BAD_INPUT that names the first tensor with a value that is not finite. */
+/* Reads every byte of the folder's files and every weight; multiplies with the BLAS against plain loops.
+ * Failure: a wrong product, an unreadable file, or SAV_BAD_INPUT that names the first tensor with a value
+ * that is not finite. */
 sav_status sav_inspect_verify(const sav_model *model, const sav_verify_hooks *hooks, sav_error *err);
 
 #endif

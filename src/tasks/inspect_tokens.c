@@ -2,7 +2,8 @@
 #include "models/model.h"
 #include "tasks/inspect.h"
 
-static sav_status list_tokens(sav_token_list *out, const sav_tokenizer *tokenizer, const sav_ids *ids, sav_error *err) {
+static sav_status list_tokens(sav_token_list *out, const sav_tokenizer *tokenizer, const sav_ids *ids,
+                              sav_error *err) {
     out->tokens = sav_alloc(ids->count, sizeof *out->tokens);
     if (!out->tokens) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", ids->count);
     out->count = ids->count;
@@ -14,8 +15,8 @@ static sav_status list_tokens(sav_token_list *out, const sav_tokenizer *tokenize
     return SAV_OK;
 }
 
-sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *name, const char *text, size_t length,
-                            sav_error *err) {
+sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char *name, const char *text,
+                            size_t length, sav_error *err) {
     sav_ids ids = {0};
     *out = (sav_token_list){0};
     sav_status status = sav_tokenizer_open(&out->own, folder, err);
@@ -27,7 +28,8 @@ sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char 
     return status;
 }
 
-sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt, sav_error *err) {
+sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt,
+                              sav_error *err) {
     sav_text text = {0};
     sav_ids ids = {0}, places = {0};
     *out = (sav_token_list){0};

@@ -1,10 +1,11 @@
-/* inspect_verify.c: every byte of a model folder read: digests, weights that are no numbers, the BLAS. See inspect.h. */
+/* inspect_verify.c: every byte of a model folder read: digests, weights that are no numbers, the BLAS. See
+ * inspect.h. */
 #include <string.h>
 
 #include "base/os.h"
+#include "kernels/kernels.h"
 #include "models/model.h"
 #include "tasks/inspect.h"
-#include "kernels/kernels.h"
 
 /* Exponent bits all set: infinity or NaN. Counted on the stored bits. */
 static uint64_t count_not_finite(const sav_tensor *t) {
@@ -46,8 +47,10 @@ static sav_status verify_weights(const sav_model *model, const sav_verify_hooks 
         if (!first) first = t->name;
     }
     if (!first) return SAV_OK;
-    return sav_fail(err, SAV_BAD_INPUT, "%s, tensor %s: found weights that are infinite or NaN; expected numbers (%zu such tensors)",
-                    sav_weights_file_of(model->weights, sav_weights_find(model->weights, first)), first, tensors);
+    return sav_fail(
+        err, SAV_BAD_INPUT,
+        "%s, tensor %s: found weights that are infinite or NaN; expected numbers (%zu such tensors)",
+        sav_weights_file_of(model->weights, sav_weights_find(model->weights, first)), first, tensors);
 }
 
 static sav_status digest_file(const char *path, const sav_verify_hooks *hooks, sav_error *err) {
@@ -92,7 +95,9 @@ sav_status sav_inspect_verify(const sav_model *model, const sav_verify_hooks *ho
     const char *what;
     for (size_t i = 0; !status && (kernels = sav_kernels_at(i)) != NULL; i++)
         if (kernels->sound && !kernels->sound(&what))
-            status = sav_fail(err, SAV_UNSUPPORTED, "engine %s gives a wrong product on this CPU (%s); expected what plain loops give",
-                              kernels->engine, what);
+            status =
+                sav_fail(err, SAV_UNSUPPORTED,
+                         "engine %s gives a wrong product on this CPU (%s); expected what plain loops give",
+                         kernels->engine, what);
     return status ? status : verify_weights(model, hooks, err);
 }

@@ -1,6 +1,7 @@
 /* list.c: a LIST argument -> samples. See list.h.
  *
- *   bytes -> skip BOM -> `[`? one JSON array : one JSON object a line -> add_record (format, checks) -> finish (warnings)
+ *   bytes -> skip BOM -> `[`? one JSON array : one JSON object a line -> add_record (format, checks)
+ *       -> finish (warnings)
  */
 #include "tasks/list.h"
 
@@ -28,7 +29,7 @@ static sav_status fail_memory(sav_error *err, const char *name) {
     return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", name);
 }
 
-/* ---- notes and samples ------------------------------------------------------------------------------------------- */
+/* ---- notes and samples --------------------------------------------------------------------------------- */
 
 bool sav_notes_add(sav_notes *notes, size_t line, const char *message) {
     if (notes->count == notes->room) {
@@ -106,19 +107,21 @@ static sav_status add_sample(reader *in, sav_sample *sample) {
 /* A bad record: the error itself, or a note and on we go. */
 static sav_status skip_or_fail(reader *in, sav_status status, size_t line) {
     if (!in->options->skip_bad || (status != SAV_BAD_INPUT && status != SAV_UNSUPPORTED)) return status;
-    return sav_notes_add(&in->list->bad, line, in->err->message) ? SAV_OK : fail_memory(in->err, in->list->name);
+    return sav_notes_add(&in->list->bad, line, in->err->message) ? SAV_OK
+                                                                 : fail_memory(in->err, in->list->name);
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------- */
 
 static sav_status read_record(reader *in, sav_sample *sample, const sav_json *record) {
     if (record->kind != SAV_JSON_OBJECT)
-        return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found something else; expected an object {…}", in->list->name,
-                        record->line);
+        return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found something else; expected an object {…}",
+                        in->list->name, record->line);
     sav_status status = in->format->read(sample, record, &in->place, in->err);
     if (!status && in->options->training && !sample->label)
-        status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found no label; a training list needs one in every record",
-                          in->list->name, record->line);
+        status = sav_fail(in->err, SAV_BAD_INPUT,
+                          "%s:%u: found no label; a training list needs one in every record", in->list->name,
+                          record->line);
     return status;
 }
 
@@ -192,7 +195,7 @@ static sav_status read_bytes(reader *in, const char *bytes, size_t length) {
     return status;
 }
 
-/* ---- a folder of class folders ----------------------------------------------------------------------------------- */
+/* ---- a folder of class folders ------------------------------------------------------------------------- */
 
 static sav_status add_picture(reader *in, const char *label, const char *path) {
     const char *question = in->options->question ? in->options->question : "";
@@ -207,8 +210,8 @@ static sav_status add_picture(reader *in, const char *label, const char *path) {
         status = sav_fail(in->err, SAV_BAD_INPUT, "%s: found a folder; expected a picture", path);
     if (!status) status = sav_sample_add_media(&sample, path, &here, 0, in->err);
     if (!status && sav_text_placeholders(question, "<image>") > 1)
-        status = sav_fail(in->err, SAV_BAD_INPUT, "%s: the question has more <image> placeholders than the one picture",
-                          path);
+        status = sav_fail(in->err, SAV_BAD_INPUT,
+                          "%s: the question has more <image> placeholders than the one picture", path);
     if (!status) return add_sample(in, &sample);
     sample_free(&sample);
     return skip_or_fail(in, status, 0);
@@ -246,17 +249,18 @@ static sav_status read_folder(reader *in, const char *folder) {
         if (names[i][0] != '.') status = read_class(in, folder, names[i]);
     sav_os_names_free(names, count);
     if (!status && !in->records)
-        status = sav_fail(in->err, SAV_BAD_INPUT, "%s: found no pictures; expected a sub-folder of pictures for each class",
-                          folder);
+        status = sav_fail(in->err, SAV_BAD_INPUT,
+                          "%s: found no pictures; expected a sub-folder of pictures for each class", folder);
     if (status || in->options->question) return status;
     char message[sizeof in->err->message];
     snprintf(message, sizeof message, "%s: no question given; the model sees the pictures alone", folder);
     return sav_notes_add(&in->list->warnings, 0, message) ? SAV_OK : fail_memory(in->err, folder);
 }
 
-/* ---- the whole list ---------------------------------------------------------------------------------------------- */
+/* ---- the whole list ------------------------------------------------------------------------------------ */
 
-/* Labels that become equal without the white space around them and the case of ASCII letters are probably one class. */
+/* Labels that become equal without the white space around them and the case of ASCII letters are probably one
+ * class. */
 static void plain_label(char *out, const char *label) {
     static const char space[] = " \t\r\n";
     size_t length = strlen(label += strspn(label, space));
@@ -266,7 +270,8 @@ static void plain_label(char *out, const char *label) {
     out[length] = '\0';
 }
 
-static sav_status warn_one_label(reader *in, sav_labels *plain, const sav_labels *labels, const char **first, size_t i) {
+static sav_status warn_one_label(reader *in, sav_labels *plain, const sav_labels *labels, const char **first,
+                                 size_t i) {
     char message[sizeof in->err->message];
     char *folded = sav_alloc(strlen(labels->names[i]) + 1, 1);
     if (!folded) return fail_memory(in->err, in->list->name);
@@ -280,7 +285,8 @@ static sav_status warn_one_label(reader *in, sav_labels *plain, const sav_labels
         first[id] = labels->names[i];
         return SAV_OK;
     }
-    snprintf(message, sizeof message, "%s: the labels \"%.200s\" and \"%.200s\" differ only in case or white space; two classes",
+    snprintf(message, sizeof message,
+             "%s: the labels \"%.200s\" and \"%.200s\" differ only in case or white space; two classes",
              in->list->name, first[id], labels->names[i]);
     return sav_notes_add(&in->list->warnings, 0, message) ? SAV_OK : fail_memory(in->err, in->list->name);
 }
@@ -290,13 +296,15 @@ static sav_status warn_labels(reader *in) {
     const char **first = NULL; /* [labels.count] the label that a plain one came from */
     sav_status status = SAV_OK;
     for (size_t i = 0, id; i < in->list->count && !status; i++)
-        if (in->list->samples[i].label) status = sav_labels_add(&id, &labels, in->list->samples[i].label, in->err);
+        if (in->list->samples[i].label)
+            status = sav_labels_add(&id, &labels, in->list->samples[i].label, in->err);
     if (status) goto done;
     if ((first = sav_alloc(labels.count + 1, sizeof *first)) == NULL) {
         status = fail_memory(in->err, in->list->name);
         goto done;
     }
-    for (size_t i = 0; i < labels.count && !status; i++) status = warn_one_label(in, &plain, &labels, first, i);
+    for (size_t i = 0; i < labels.count && !status; i++)
+        status = warn_one_label(in, &plain, &labels, first, i);
 done:
     sav_free(first);
     sav_labels_free(&plain);
@@ -307,15 +315,16 @@ done:
 static sav_status finish(reader *in) {
     const sav_list *list = in->list;
     if (!list->count && list->bad.count)
-        return sav_fail(in->err, SAV_BAD_INPUT, "%s: none of its %zu records can be used; the first: %s", list->name,
-                        list->bad.count, list->bad.items[0].message);
+        return sav_fail(in->err, SAV_BAD_INPUT, "%s: none of its %zu records can be used; the first: %s",
+                        list->name, list->bad.count, list->bad.items[0].message);
     if (!list->count)
         return sav_fail(in->err, SAV_BAD_INPUT, "%s: found no samples; expected at least one", list->name);
     return warn_labels(in);
 }
 
 /* Makes the empty list and finds the format. */
-static sav_status start(reader *in, const char *name, const char *folder, const sav_list_options *options, sav_error *err) {
+static sav_status start(reader *in, const char *name, const char *folder, const sav_list_options *options,
+                        sav_error *err) {
     static const sav_list_options none = {0};
     *in = (reader){.options = options ? options : &none, .err = err};
     const char *format = in->options->format ? in->options->format : "general";
@@ -323,7 +332,8 @@ static sav_status start(reader *in, const char *name, const char *folder, const 
     if (!in->format) {
         sav_text names = {0};
         sav_format_names(&names);
-        sav_fail(err, SAV_BAD_INPUT, "unknown list format \"%s\"; known: %s", format, names.bytes ? names.bytes : "");
+        sav_fail(err, SAV_BAD_INPUT, "unknown list format \"%s\"; known: %s", format,
+                 names.bytes ? names.bytes : "");
         sav_text_free(&names);
         return SAV_BAD_INPUT;
     }
@@ -347,8 +357,8 @@ static sav_status end(sav_list **out, reader *in, sav_status status) {
     return status;
 }
 
-sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, const char *name, const char *folder,
-                          const sav_list_options *options, sav_error *err) {
+sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, const char *name,
+                          const char *folder, const sav_list_options *options, sav_error *err) {
     sav_error own;
     reader in;
     *out = NULL;
@@ -371,13 +381,14 @@ sav_status sav_list_read(sav_list **out, const char *path, const sav_list_option
     if (!folder) return fail_memory(err, path);
     sav_status status = piped ? sav_os_read_stdin(&bytes, &length, LARGEST_LIST, err)
                               : sav_os_read_file(&bytes, &length, path, LARGEST_LIST, err);
-    if (!status) status = sav_list_parse(out, bytes, length, piped ? "standard input" : path, folder, options, err);
+    if (!status)
+        status = sav_list_parse(out, bytes, length, piped ? "standard input" : path, folder, options, err);
     sav_free(bytes);
     sav_free(folder);
     return status;
 }
 
-/* ---- a sample as a prompt ---------------------------------------------------------------------------------------- */
+/* ---- a sample as a prompt ------------------------------------------------------------------------------ */
 
 sav_status sav_sample_chat(sav_chat **out, const sav_sample *sample, sav_error *err) {
     static const char placeholder[] = "<image>";

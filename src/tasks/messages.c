@@ -55,13 +55,15 @@ static sav_status add_part(reader *in, const sav_json *part) {
         if (!status) sav_chat_part(in->chat, SAV_TEXT, text->text, text->length);
         return status;
     }
-    return sav_fail(in->err, SAV_UNSUPPORTED, "%s:%u:%u: found a part of type \"%s\"; expected \"text\" or \"image\"", in->name,
+    return sav_fail(in->err, SAV_UNSUPPORTED,
+                    "%s:%u:%u: found a part of type \"%s\"; expected \"text\" or \"image\"", in->name,
                     type->line, type->column, type->text);
 }
 
 static sav_status add_message(reader *in, const sav_json *message) {
     const sav_json *role = NULL;
-    if (message->kind != SAV_JSON_OBJECT) return fail_at(in, message, "expected a message {\"role\": …, \"content\": …}");
+    if (message->kind != SAV_JSON_OBJECT)
+        return fail_at(in, message, "expected a message {\"role\": …, \"content\": …}");
     sav_status status = string_of(&role, in, message, "role");
     if (status) return status;
     if (!sav_json_is(role, "system") && !sav_json_is(role, "user") && !sav_json_is(role, "assistant"))
@@ -75,12 +77,13 @@ static sav_status add_message(reader *in, const sav_json *message) {
         if (!status && content->length) sav_chat_part(in->chat, SAV_TEXT, content->text, content->length);
         return status;
     }
-    for (const sav_json *part = content->child; part && !status; part = part->next) status = add_part(in, part);
+    for (const sav_json *part = content->child; part && !status; part = part->next)
+        status = add_part(in, part);
     return status;
 }
 
-sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, const char *name, const char *folder,
-                              sav_error *err) {
+sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, const char *name,
+                              const char *folder, sav_error *err) {
     reader in = {NULL, name, folder, err};
     sav_json_doc *doc;
     *out = NULL;
@@ -91,9 +94,12 @@ sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, 
     sav_status status = sav_json_parse(&doc, bytes, length, name, 1, NULL, err);
     if (status) return status;
     const sav_json *list = sav_json_root(doc);
-    if (list->kind == SAV_JSON_OBJECT && sav_json_get(list, "messages")) list = sav_json_get(list, "messages");
+    if (list->kind == SAV_JSON_OBJECT && sav_json_get(list, "messages"))
+        list = sav_json_get(list, "messages");
     if (list->kind != SAV_JSON_ARRAY || !list->count)
-        status = fail_at(&in, list, "expected a list of messages, [{\"role\": …, \"content\": …}], or {\"messages\": [...]}");
+        status =
+            fail_at(&in, list,
+                    "expected a list of messages, [{\"role\": …, \"content\": …}], or {\"messages\": [...]}");
     in.chat = sav_chat_new();
     for (const sav_json *message = list->child; message && !status; message = message->next)
         status = add_message(&in, message);
@@ -114,7 +120,8 @@ sav_status sav_messages_read(sav_chat **out, const char *path, sav_error *err) {
     if (!folder) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
     sav_status status = piped ? sav_os_read_stdin(&bytes, &length, LARGEST_FILE, err)
                               : sav_os_read_file(&bytes, &length, path, LARGEST_FILE, err);
-    if (!status) status = sav_messages_parse(out, bytes, length, piped ? "standard input" : path, folder, err);
+    if (!status)
+        status = sav_messages_parse(out, bytes, length, piped ? "standard input" : path, folder, err);
     sav_free(bytes);
     sav_free(folder);
     return status;

@@ -9,7 +9,7 @@
 #include "tasks/chat.h"
 
 sav_status sav_messages_read(sav_chat **out, const char *path, sav_error *err); /* "-" = standard input */
-sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, const char *name, const char *folder,
-                              sav_error *err);
+sav_status sav_messages_parse(sav_chat **out, const char *bytes, size_t length, const char *name,
+                              const char *folder, sav_error *err);
 
 #endif

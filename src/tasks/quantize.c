@@ -1,4 +1,5 @@
-/* quantize.c: a model folder -> its int8 folder. See quantize.h; the format: models/quantised.c, kernels/int8/int8.h. */
+/* quantize.c: a model folder -> its int8 folder. See quantize.h; the format: models/quantised.c,
+ * kernels/int8/int8.h. */
 #include "tasks/quantize.h"
 
 #include <math.h>
@@ -13,11 +14,21 @@
 enum { PANELS = 64, COPY_BYTES = 1 << 22 }; /* quantised together; written at once */
 
 /* Copied when they are there. config.json is written, last. */
-static const char *const FILES[] = {"preprocessor_config.json", "video_preprocessor_config.json", "processor_config.json",
-                                    "chat_template.json",       "chat_template.jinja",            "tokenizer.json",
-                                    "tokenizer_config.json",    "vocab.json",                     "merges.txt",
-                                    "added_tokens.json",        "special_tokens_map.json",        "generation_config.json",
-                                    "LICENSE",                  "LICENSE.txt",                    "NOTICE"};
+static const char *const FILES[] = {"preprocessor_config.json",
+                                    "video_preprocessor_config.json",
+                                    "processor_config.json",
+                                    "chat_template.json",
+                                    "chat_template.jinja",
+                                    "tokenizer.json",
+                                    "tokenizer_config.json",
+                                    "vocab.json",
+                                    "merges.txt",
+                                    "added_tokens.json",
+                                    "special_tokens_map.json",
+                                    "generation_config.json",
+                                    "LICENSE",
+                                    "LICENSE.txt",
+                                    "NOTICE"};
 
 typedef struct work {
     const sav_model *model;
@@ -46,7 +57,7 @@ static sav_status tell(work *w, uint64_t bytes, sav_error *err) {
     return w->hooks->check(w->hooks->context, w->seen, 2 * w->report->bytes_before, err);
 }
 
-/* ---- one matrix -------------------------------------------------------------------------------------------------- */
+/* ---- one matrix ---------------------------------------------------------------------------------------- */
 
 /* Panels first … first + n - 1 of W (n <= PANELS) and their scales, in w. False: a weight is no number. */
 static bool pack(work *w, const sav_matrix *W, size_t first, size_t n) {
@@ -54,8 +65,8 @@ static bool pack(work *w, const sav_matrix *W, size_t first, size_t n) {
     int bad = !sav_int8_sizes(&bytes, &floats, SAV_INT8_COLS, W->cols, w->options.group);
 #pragma omp parallel for schedule(dynamic) num_threads(w->options.threads) reduction(+ : bad)
     for (size_t i = 0; i < n; i++)
-        bad += !sav_int8_pack(w->panels + i * bytes, w->scales + (first + i) * floats, w->errors[i], W, (first + i) * SAV_INT8_COLS,
-                              w->options.group);
+        bad += !sav_int8_pack(w->panels + i * bytes, w->scales + (first + i) * floats, w->errors[i], W,
+                              (first + i) * SAV_INT8_COLS, w->options.group);
     return bad == 0;
 }
 
@@ -91,15 +102,15 @@ static sav_status write_panels(work *w, sav_os_file *file, const sav_tensor *t, 
     return status;
 }
 
-/* ---- which ------------------------------------------------------------------------------------------------------- */
+/* ---- which --------------------------------------------------------------------------------------------- */
 
 static bool may_be_panels(const work *w, size_t i) {
     const unsigned char role = w->model->matrices[i];
     return role == SAV_MATRIX_DECODER || (role == SAV_MATRIX_VISION && !w->options.keep_vision);
 }
 
-/* A decoder's q_proj or k_proj beside a k bias in the hundreds: scores are q . (k + bias), so that q's error is multiplied by
- * the bias in front of the softmax (MODEL.md, "int8"). */
+/* A decoder's q_proj or k_proj beside a k bias in the hundreds: scores are q . (k + bias), so that q's error
+ * is multiplied by the bias in front of the softmax (MODEL.md, "int8"). */
 static bool large_bias(const work *w, size_t i) {
     static const char weight[] = "_proj.weight";
     const sav_tensor *t = sav_weights_at(w->model->weights, i);
@@ -124,7 +135,8 @@ static sav_status make_room(work *w, sav_error *err) {
         const sav_tensor *t = sav_weights_at(w->model->weights, i);
         w->report->bytes_before += tensor_bytes(t);
         if (!may_be_panels(w, i)) continue;
-        fits = fits && sav_int8_sizes(&bytes, &scales, sav_min(t->shape[0], SAV_INT8_COLS), t->shape[1], w->options.group);
+        fits = fits && sav_int8_sizes(&bytes, &scales, sav_min(t->shape[0], SAV_INT8_COLS), t->shape[1],
+                                      w->options.group);
         if (fits && bytes > w->room_panel) w->room_panel = bytes;
         fits = fits && sav_int8_sizes(&bytes, &scales, t->shape[0], t->shape[1], w->options.group);
         if (fits && scales > w->room_scales) w->room_scales = scales;
@@ -134,7 +146,8 @@ static sav_status make_room(work *w, sav_error *err) {
     w->panels = fits ? sav_alloc(all, 1) : NULL;
     w->scales = sav_alloc(w->room_scales, sizeof *w->scales);
     w->errors = sav_alloc(PANELS, sizeof *w->errors);
-    if (!w->chosen || !w->panels || !w->scales || !w->errors) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to quantise it", w->folder);
+    if (!w->chosen || !w->panels || !w->scales || !w->errors)
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to quantise it", w->folder);
     return SAV_OK;
 }
 
@@ -162,13 +175,13 @@ static sav_status choose(work *w, sav_error *err) {
     return status;
 }
 
-/* ---- shards ------------------------------------------------------------------------------------------------------ */
+/* ---- shards -------------------------------------------------------------------------------------------- */
 
 /* What one output shard will hold. */
 typedef struct shard_plan {
-    sav_tensor *tensors;       /* [count] as they will be: panels, their scales, …; behind them what stays */
-    const sav_tensor **from;   /* [count] as they are; for scales the matrix again */
-    char **names;              /* [count] of scales, else NULL */
+    sav_tensor *tensors;     /* [count] as they will be: panels, their scales, …; behind them what stays */
+    const sav_tensor **from; /* [count] as they are; for scales the matrix again */
+    char **names;            /* [count] of scales, else NULL */
     size_t count, room;
 } shard_plan;
 
@@ -183,8 +196,10 @@ static void add_matrix(shard_plan *p, const sav_tensor *t, char *scale_name, siz
     size_t panels[4], scales[3];
     sav_quantised_shapes(panels, scales, t->shape[0], t->shape[1], group);
     sav_tensor *a = &p->tensors[p->count], *b = a + 1;
-    *a = (sav_tensor){.name = t->name, .dtype = SAV_U8, .rank = 4, .count = panels[0] * panels[1] * panels[2] * panels[3]};
-    *b = (sav_tensor){.name = scale_name, .dtype = SAV_F32, .rank = 3, .count = scales[0] * scales[1] * scales[2]};
+    *a = (sav_tensor){
+        .name = t->name, .dtype = SAV_U8, .rank = 4, .count = panels[0] * panels[1] * panels[2] * panels[3]};
+    *b = (sav_tensor){
+        .name = scale_name, .dtype = SAV_F32, .rank = 3, .count = scales[0] * scales[1] * scales[2]};
     memcpy(a->shape, panels, sizeof panels);
     memcpy(b->shape, scales, sizeof scales);
     p->from[p->count] = p->from[p->count + 1] = t;
@@ -239,7 +254,8 @@ static sav_status write_shard(work *w, const shard_plan *p, const char *path, sa
         if (p->names[i]) { /* its panels have just been written */
             status = sav_os_write(file, w->scales, p->tensors[i].count * sizeof(float), err);
         } else {
-            status = p->from[i]->dtype == p->tensors[i].dtype ? write_plain(w, file, p->from[i], err) : write_panels(w, file, p->from[i], err);
+            status = p->from[i]->dtype == p->tensors[i].dtype ? write_plain(w, file, p->from[i], err)
+                                                              : write_panels(w, file, p->from[i], err);
             if (!status) status = tell(w, tensor_bytes(p->from[i]), err);
         }
         w->report->bytes_after += tensor_bytes(&p->tensors[i]);
@@ -254,7 +270,8 @@ static sav_status write_shards(work *w, sav_text *map, sav_error *err) {
     sav_status status = SAV_OK;
     for (size_t s = 0; s < sav_weights_shards(w->model->weights) && !status; s++) {
         const sav_safetensors *shard = sav_weights_shard(w->model->weights, s);
-        const char *path = sav_safetensors_path(shard), *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+        const char *path = sav_safetensors_path(shard), *slash = strrchr(path, '/'),
+                   *name = slash ? slash + 1 : path;
         shard_plan p;
         sav_text to = {0};
         sav_text_printf(&to, "%s/%s", w->to, name);
@@ -273,9 +290,10 @@ static sav_status write_shards(work *w, sav_text *map, sav_error *err) {
     return status;
 }
 
-/* ---- other files ------------------------------------------------------------------------------------------------- */
+/* ---- other files --------------------------------------------------------------------------------------- */
 
-static sav_status write_file(const work *w, const char *name, const void *bytes, size_t length, sav_error *err) {
+static sav_status write_file(const work *w, const char *name, const void *bytes, size_t length,
+                             sav_error *err) {
     sav_text path = {0};
     sav_text_printf(&path, "%s/%s", w->to, name);
     if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
@@ -303,9 +321,11 @@ static sav_status copy_files(const work *w, sav_error *err) {
 
 static sav_status write_index(const work *w, const sav_text *map, sav_error *err) {
     sav_text index = {0};
-    sav_text_printf(&index, "{\"metadata\": {\"total_size\": %llu},\n\"weight_map\": {\n%s}}\n", (unsigned long long)w->report->bytes_after, map->bytes);
-    sav_status status = index.failed || map->failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to)
-                                                    : write_file(w, "model.safetensors.index.json", index.bytes, index.length, err);
+    sav_text_printf(&index, "{\"metadata\": {\"total_size\": %llu},\n\"weight_map\": {\n%s}}\n",
+                    (unsigned long long)w->report->bytes_after, map->bytes);
+    sav_status status = index.failed || map->failed
+                            ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to)
+                            : write_file(w, "model.safetensors.index.json", index.bytes, index.length, err);
     sav_text_free(&index);
     return status;
 }
@@ -315,20 +335,25 @@ static sav_status write_config(const work *w, sav_error *err) {
     sav_json_doc *config = NULL;
     sav_text path = {0}, out = {0};
     sav_text_printf(&path, "%s/config.json", w->folder);
-    sav_status status = path.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->folder) : sav_json_read(&config, path.bytes, err);
+    sav_status status = path.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->folder)
+                                    : sav_json_read(&config, path.bytes, err);
     if (!status) {
         sav_text_string(&out, "{\n");
         for (const sav_json *node = sav_json_root(config)->child; node; node = node->next) {
-            if (strcmp(node->key, "quantization_config") == 0) continue; /* null, or the folder would not have opened */
+            /* null, or the folder would not have opened */
+            if (strcmp(node->key, "quantization_config") == 0) continue;
             sav_text_string(&out, "  ");
             sav_json_put_string(&out, node->key, node->key_length);
             sav_text_string(&out, ": ");
             sav_json_put(&out, node);
             sav_text_string(&out, ",\n");
         }
-        sav_text_printf(&out, "  \"quantization_config\": {\"quant_method\": \"savs_int8\", \"version\": %d, \"group_size\": %zu, \"source_sha256\": \"%s\"}\n}\n",
+        sav_text_printf(&out,
+                        "  \"quantization_config\": {\"quant_method\": \"savs_int8\", \"version\": %d, "
+                        "\"group_size\": %zu, \"source_sha256\": \"%s\"}\n}\n",
                         SAV_INT8_VERSION, w->options.group, sav_model_describe(w->model)->sha256);
-        status = out.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to) : write_file(w, "config.json", out.bytes, out.length, err);
+        status = out.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to)
+                            : write_file(w, "config.json", out.bytes, out.length, err);
     }
     sav_json_free(config);
     sav_text_free(&path);
@@ -336,7 +361,7 @@ static sav_status write_config(const work *w, sav_error *err) {
     return status;
 }
 
-/* ---- the whole --------------------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------------------- */
 
 /* A new or empty folder, so that nothing of another model stays beside. */
 static sav_status open_target(const char *to, sav_error *err) {
@@ -345,7 +370,9 @@ static sav_status open_target(const char *to, sav_error *err) {
     sav_status status = sav_os_make_folder(to, err);
     if (!status) status = sav_os_list(&names, &count, to, err);
     if (status) return status;
-    if (count) status = sav_fail(err, SAV_BAD_INPUT, "%s: found %.100s in it; expected a new or an empty folder", to, names[0]);
+    if (count)
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: found %.100s in it; expected a new or an empty folder", to,
+                          names[0]);
     sav_os_names_free(names, count);
     return status;
 }
@@ -354,7 +381,8 @@ static sav_status run(work *w, sav_error *err) {
     sav_text map = {0};
     sav_status status;
     if (w->model->group)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights already; expected weights as they were trained", w->folder);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found int8 weights already; expected weights as they were trained", w->folder);
     status = open_target(w->to, err);
     if (!status) status = make_room(w, err);
     if (!status) status = choose(w, err);
@@ -366,8 +394,9 @@ static sav_status run(work *w, sav_error *err) {
     return status;
 }
 
-sav_status sav_quantize(sav_quantize_report *out, const char *folder, const char *to, const sav_quantize_options *options,
-                        const sav_quantize_hooks *hooks, sav_error *err) {
+sav_status sav_quantize(sav_quantize_report *out, const char *folder, const char *to,
+                        const sav_quantize_options *options, const sav_quantize_hooks *hooks,
+                        sav_error *err) {
     sav_model *model;
     *out = (sav_quantize_report){.group = options->group ? options->group : 128};
     sav_status status = sav_model_open(&model, folder, err);

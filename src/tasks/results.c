@@ -20,7 +20,7 @@ static void put_json(sav_text *out, const char *json) {
     sav_text_string(out, json ? json : "null");
 }
 
-/* ---- predictions ------------------------------------------------------------------------------------------------- */
+/* ---- predictions --------------------------------------------------------------------------------------- */
 
 static bool is_first_vote(const int32_t *head_votes, size_t r) {
     for (size_t i = 0; i < r; i++)
@@ -49,7 +49,8 @@ static void put_votes(sav_text *out, const sav_result *result, const sav_heads_v
 }
 
 void sav_result_put(sav_text *out, const sav_result *result, const sav_heads_view *heads) {
-    const bool correct = result->label && result->prediction && strcmp(result->label, result->prediction) == 0;
+    const bool correct = result->label && result->prediction &&
+                         strcmp(result->label, result->prediction) == 0;
     sav_text_printf(out, "{\"index\":%zu", result->index);
     put_key(out, "question_id"), put_json(out, result->question_id);
     put_key(out, "group"), put_json(out, result->group);
@@ -67,7 +68,7 @@ void sav_result_put(sav_text *out, const sav_result *result, const sav_heads_vie
     sav_text_string(out, "]}\n");
 }
 
-/* ---- samples ----------------------------------------------------------------------------------------------------- */
+/* ---- samples ------------------------------------------------------------------------------------------- */
 
 void sav_sample_put(sav_text *out, const sav_sample *sample) {
     sav_text_printf(out, "{\"index\":%zu,\"images\":[", sample->index);
@@ -83,7 +84,7 @@ void sav_sample_put(sav_text *out, const sav_sample *sample) {
     sav_text_string(out, "}\n");
 }
 
-/* ---- metrics ----------------------------------------------------------------------------------------------------- */
+/* ---- metrics ------------------------------------------------------------------------------------------- */
 
 static void put_number(sav_text *out, const char *key, double value) {
     put_key(out, key), sav_json_put_double(out, value);
@@ -110,7 +111,11 @@ static void put_classes(sav_text *out, const sav_score *score) {
     sav_text_string(out, "],\"matrix\":[");
     for (size_t i = 0; i < C * (C + 1); i++) {
         const size_t column = i % (C + 1);
-        sav_text_printf(out, "%s%zu%s", column ? "," : i ? ",[" : "[", score->confusion[i], column == C ? "]" : "");
+        sav_text_printf(out, "%s%zu%s",
+                        column ? ","
+                        : i    ? ",["
+                               : "[",
+                        score->confusion[i], column == C ? "]" : "");
     }
     sav_text_string(out, "]}");
 }

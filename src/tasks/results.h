@@ -1,7 +1,8 @@
-/* results.h: what goes into predictions.jsonl, metrics.json and `show samples`: one JSON object a call (CLI.md "Output").
+/* results.h: what goes into predictions.jsonl, metrics.json and `show samples`: one JSON object a call
+ * (CLI.md "Output").
  *
- * Everything is compact JSON in the bytes of Python's json.dumps(…, ensure_ascii=False, separators=(",", ":")). The texts'
- * `failed` flag tells of missing memory.
+ * Everything is compact JSON in the bytes of Python's json.dumps(…, ensure_ascii=False, separators=(",",
+ * ":")). The texts' `failed` flag tells of missing memory.
  */
 #ifndef SAV_RESULTS_H
 #define SAV_RESULTS_H
@@ -20,8 +21,9 @@ typedef struct sav_result {
     const int32_t *head_votes; /* [K] in rank order */
 } sav_result;
 
-/* {"index":0,"question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat","correct":true,"margin":10,
- * "votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones in order of first vote. */
+/* {"index":0,"question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat","correct":true,
+ * "margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones in order of
+ * first vote. */
 void sav_result_put(sav_text *out, const sav_result *result, const sav_heads_view *heads);
 
 /* {"index":0,"images":["R/a.jpg"],"prompt":"…","label":"Yes","question_id":1,"group":0} and a newline. */

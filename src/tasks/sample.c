@@ -13,7 +13,8 @@ typedef struct draw {
     sav_random random;
 } draw;
 
-static void draw_class(bool *keep, draw *d, size_t class_id, size_t count, size_t shots, size_t *short_classes) {
+static void draw_class(bool *keep, draw *d, size_t class_id, size_t count, size_t shots,
+                       size_t *short_classes) {
     size_t n = 0;
     for (size_t i = 0; i < count; i++)
         if (d->ids[i] == class_id) d->members[n++] = i;
@@ -26,8 +27,8 @@ static void draw_class(bool *keep, draw *d, size_t class_id, size_t count, size_
     for (size_t i = 0; i < shots; i++) keep[d->members[d->picks[i]]] = true;
 }
 
-sav_status sav_sample_shots(bool *keep, size_t *short_classes, const char *const *labels, size_t count, size_t shots,
-                            uint64_t seed, sav_error *err) {
+sav_status sav_sample_shots(bool *keep, size_t *short_classes, const char *const *labels, size_t count,
+                            size_t shots, uint64_t seed, sav_error *err) {
     sav_status status = SAV_OK;
     draw d = {0};
     size_t *block = sav_alloc(count ? count : 1, 4 * sizeof *block);
@@ -54,7 +55,8 @@ done:
     return status;
 }
 
-sav_status sav_list_shots(sav_list *list, size_t *short_classes, size_t shots, uint64_t seed, sav_error *err) {
+sav_status sav_list_shots(sav_list *list, size_t *short_classes, size_t shots, uint64_t seed,
+                          sav_error *err) {
     const char **labels = sav_alloc(list->count + 1, sizeof *labels);
     bool *keep = sav_alloc(list->count + 1, sizeof *keep);
     sav_status status = SAV_OK;

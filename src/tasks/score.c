@@ -14,9 +14,10 @@ void sav_score_wilson(double interval[2], size_t hits, size_t n) {
     interval[1] = centre + half > 1 ? 1 : centre + half;
 }
 
-/* The classes: known ones that occur in the scored labels, in the order known; then the others as they come. */
-static sav_status collect_classes(sav_labels *classes, const char *const *labels, size_t count, const char *const *known,
-                                  size_t known_count, sav_error *err) {
+/* The classes: known ones that occur in the scored labels, in the order known; then the others as they
+ * come. */
+static sav_status collect_classes(sav_labels *classes, const char *const *labels, size_t count,
+                                  const char *const *known, size_t known_count, sav_error *err) {
     sav_labels seen = {0};
     sav_status status = SAV_OK;
     size_t id;
@@ -24,7 +25,8 @@ static sav_status collect_classes(sav_labels *classes, const char *const *labels
         if (labels[i]) status = sav_labels_add(&id, &seen, labels[i], err);
     for (size_t c = 0; known && c < known_count && !status; c++)
         if (sav_labels_find(&id, &seen, known[c])) status = sav_labels_add(&id, classes, known[c], err);
-    for (size_t c = 0; c < seen.count && !status; c++) status = sav_labels_add(&id, classes, seen.names[c], err);
+    for (size_t c = 0; c < seen.count && !status; c++)
+        status = sav_labels_add(&id, classes, seen.names[c], err);
     sav_labels_free(&seen);
     return status;
 }
@@ -59,8 +61,8 @@ static void average_classes(sav_score *score) {
     score->macro_f1 = C ? f1 / (double)C : NAN;
 }
 
-sav_status sav_score_accuracy(sav_score *out, const char *const *labels, const char *const *predictions, size_t count,
-                              const char *const *known, size_t known_count, sav_error *err) {
+sav_status sav_score_accuracy(sav_score *out, const char *const *labels, const char *const *predictions,
+                              size_t count, const char *const *known, size_t known_count, sav_error *err) {
     *out = (sav_score){.tested = count};
     sav_status status = collect_classes(&out->classes, labels, count, known, known_count, err);
     const size_t C = out->classes.count;

@@ -1,7 +1,7 @@
 /* added.c: added tokens (see added.h).
  *
- * Search goes from the left; at one start the longest content wins; after a hit it goes on behind it. A folder has some
- * ten of them, so an index by first byte is all the machinery that a search needs.
+ * Search goes from the left; at one start the longest content wins; after a hit it goes on behind it. A
+ * folder has some ten of them, so an index by first byte is all the machinery that a search needs.
  */
 #include "text/added.h"
 
@@ -28,7 +28,8 @@ const sav_added_token *sav_added_by_id(const sav_added *added, uint32_t id) {
 }
 
 /* The needle, in memory of its own. */
-static sav_status make_needle(char **out, uint32_t *length, const sav_added_token *token, bool nfc, sav_error *err) {
+static sav_status make_needle(char **out, uint32_t *length, const sav_added_token *token, bool nfc,
+                              sav_error *err) {
     if (!token->normalized || !nfc) {
         *length = token->length;
         *out = sav_strndup(token->content, token->length);
@@ -54,7 +55,8 @@ sav_status sav_added_put(sav_added *added, const sav_added_token *token, bool nf
     if (status != SAV_OK) return status;
     sav_added_token *place = NULL;
     for (uint32_t i = 0; i < added->count && !place; i++)
-        if (added->tokens[i].length == token->length && memcmp(added->tokens[i].content, token->content, token->length) == 0)
+        if (added->tokens[i].length == token->length &&
+            memcmp(added->tokens[i].content, token->content, token->length) == 0)
             place = &added->tokens[i];
     char *content = NULL;
     if (place) {
@@ -82,22 +84,25 @@ failed:
     return no_memory(err);
 }
 
-/* ---- indices ------------------------------------------------------------------------------------------------------ */
+/* ---- indices ------------------------------------------------------------------------------------------- */
 
 static bool goes_before(const sav_added_token *a, const sav_added_token *b) {
     unsigned char first_a = (unsigned char)a->needle[0], first_b = (unsigned char)b->needle[0];
     return first_a != first_b ? first_a < first_b : a->needle_length > b->needle_length;
 }
 
-/* Sorted by insertion: a handful in real folders, and SAV_ADDED_MOST bounds the rest. Equal needles keep their order. */
-static sav_status build_index(sav_added_index *index, const sav_added *added, bool normalized, sav_error *err) {
+/* Sorted by insertion: a handful in real folders, and SAV_ADDED_MOST bounds the rest. Equal needles keep
+ * their order. */
+static sav_status build_index(sav_added_index *index, const sav_added *added, bool normalized,
+                              sav_error *err) {
     index->order = sav_alloc(added->count, sizeof *index->order);
     if (!index->order) return no_memory(err);
     for (uint32_t i = 0; i < added->count; i++) {
         const sav_added_token *token = &added->tokens[i];
         if (token->normalized != normalized || token->needle_length == 0) continue;
         uint32_t j = index->count++;
-        for (; j > 0 && goes_before(token, &added->tokens[index->order[j - 1]]); j--) index->order[j] = index->order[j - 1];
+        for (; j > 0 && goes_before(token, &added->tokens[index->order[j - 1]]); j--)
+            index->order[j] = index->order[j - 1];
         index->order[j] = i;
         index->first[(unsigned char)token->needle[0] + 1]++;
     }
@@ -121,7 +126,7 @@ void sav_added_free(sav_added *added) {
     memset(added, 0, sizeof *added);
 }
 
-/* ---- cutting ------------------------------------------------------------------------------------------------------ */
+/* ---- cutting ------------------------------------------------------------------------------------------- */
 
 /* The token that starts at text[at], the longest if several do. */
 static const sav_added_token *match_at(const sav_added_index *index, const sav_added *added, const char *text,
@@ -129,7 +134,8 @@ static const sav_added_token *match_at(const sav_added_index *index, const sav_a
     unsigned char byte = (unsigned char)text[at];
     for (uint32_t i = index->first[byte]; i < index->first[byte + 1]; i++) {
         const sav_added_token *token = &added->tokens[index->order[i]];
-        if (token->needle_length <= length - at && memcmp(text + at, token->needle, token->needle_length) == 0)
+        if (token->needle_length <= length - at &&
+            memcmp(text + at, token->needle, token->needle_length) == 0)
             return token;
     }
     return NULL;
@@ -154,13 +160,15 @@ static bool beside_word(const char *text, size_t length, size_t start, size_t st
 static size_t strip_left(const char *text, size_t start, size_t not_before) {
     uint32_t point;
     size_t place;
-    while (point_before(&point, &place, text, start) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE) start = place;
+    while (point_before(&point, &place, text, start) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE)
+        start = place;
     return start > not_before ? start : not_before;
 }
 
 static size_t strip_right(const char *text, size_t length, size_t stop) {
     uint32_t point;
-    for (size_t at = stop; sav_unicode_decode(&point, text, length, &at) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE;)
+    for (size_t at = stop;
+         sav_unicode_decode(&point, text, length, &at) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE;)
         stop = at;
     return stop;
 }
@@ -177,11 +185,12 @@ static sav_status push_cut(sav_added_cuts *out, size_t start, size_t stop, uint3
     return SAV_OK;
 }
 
-/* PARITY: a hit rejected by single_word is skipped whole (no shorter token is tried in it), and the search goes on behind
- * the content of a hit, not behind the white space that rstrip gave it; so a token that begins with white space may be hit
- * inside what is taken already, and one of which nothing is left gives no id. Guarded by test_tokenizer. */
-sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, const sav_added *added, const char *text,
-                           size_t length, sav_error *err) {
+/* PARITY: a hit rejected by single_word is skipped whole (no shorter token is tried in it), and the search
+ * goes on behind the content of a hit, not behind the white space that rstrip gave it; so a token that begins
+ * with white space may be hit inside what is taken already, and one of which nothing is left gives no id.
+ * Guarded by test_tokenizer. */
+sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, const sav_added *added,
+                           const char *text, size_t length, sav_error *err) {
     size_t at = 0, done = 0; /* done: text up to here is in out */
     sav_status status = SAV_OK;
     out->count = 0;

@@ -1,8 +1,9 @@
 /* bpe.c: byte-pair encoding over a linked list with a heap of candidate merges (see bpe.h).
  *
- * The rule: among the neighbouring pairs that are in the merge list take the one of lowest rank, the leftmost of several;
- * join it; again, until none is left. A pre-token may be as long as the prompt (a line of "====" is one), so candidates
- * wait in a heap and the parts in a linked list: O(n log n), where the loop that looks for the best pair anew is O(n²).
+ * The rule: among the neighbouring pairs that are in the merge list take the one of lowest rank, the leftmost
+ * of several; join it; again, until none is left. A pre-token may be as long as the prompt (a line of "===="
+ * is one), so candidates wait in a heap and the parts in a linked list: O(n log n), where the loop that looks
+ * for the best pair anew is O(n²).
  */
 #include "text/bpe.h"
 
@@ -10,7 +11,7 @@
 
 #include "text/unicode.h"
 
-/* ---- growing things ------------------------------------------------------------------------------------------------ */
+/* ---- growing things ------------------------------------------------------------------------------------ */
 
 bool sav_ids_push(sav_ids *list, uint32_t id) {
     if (list->count == list->capacity) {
@@ -33,8 +34,9 @@ static sav_status no_memory(sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "tokenizer: out of memory");
 }
 
-/* ---- the byte alphabet ----------------------------------------------------------------------------------------------
- * Bytes that print stand for themselves; the other 68, in increasing order, for U+0100, U+0101, … */
+/* ---- the byte alphabet
+ * ---------------------------------------------------------------------------------------------- Bytes that
+ * print stand for themselves; the other 68, in increasing order, for U+0100, U+0101, … */
 
 static uint32_t alphabet_point(unsigned byte) {
     if (byte <= 0x20) return 0x100 + byte;
@@ -49,8 +51,9 @@ static int alphabet_byte(uint32_t point) { /* -1: not in the alphabet */
     return point < 0x100 && alphabet_point(point) == point ? (int)point : -1;
 }
 
-/* PARITY: one character outside the alphabet makes the whole token literal, and é inside it is a byte of the alphabet
- * when all others are too: an added token "café!" decodes to "caf\xE9!". Guarded by test_tokenizer. */
+/* PARITY: one character outside the alphabet makes the whole token literal, and é inside it is a byte of the
+ * alphabet when all others are too: an added token "café!" decodes to "caf\xE9!". Guarded by
+ * test_tokenizer. */
 void sav_bpe_bytes(sav_text *out, const char *string, size_t length) {
     size_t at = 0, start = out->length;
     uint32_t point;
@@ -66,7 +69,7 @@ void sav_bpe_bytes(sav_text *out, const char *string, size_t length) {
     sav_text_bytes(out, string, length);
 }
 
-/* ---- the vocabulary ------------------------------------------------------------------------------------------------ */
+/* ---- the vocabulary ------------------------------------------------------------------------------------ */
 
 static size_t hash_string(const char *string, size_t length) { /* FNV-1a, 64 bits, folded */
     uint64_t hash = 0xCBF29CE484222325u;
@@ -80,7 +83,8 @@ static uint32_t *find_slot(const sav_bpe *bpe, const char *string, size_t length
     for (;; i = (i + 1) & mask) {
         uint32_t id = bpe->slots[i];
         if (id == SAV_BPE_NONE) break;
-        if (bpe->length[id] == length && memcmp(bpe->pool.bytes + bpe->offset[id], string, length) == 0) break;
+        if (bpe->length[id] == length && memcmp(bpe->pool.bytes + bpe->offset[id], string, length) == 0)
+            break;
     }
     return &bpe->slots[i];
 }
@@ -105,7 +109,8 @@ static bool grow_slots(sav_bpe *bpe) {
     bpe->slots = slots;
     bpe->slot_count = count;
     for (uint32_t id = 0; id < bpe->id_end; id++)
-        if (bpe->offset[id] != SAV_BPE_NONE) *find_slot(bpe, bpe->pool.bytes + bpe->offset[id], bpe->length[id]) = id;
+        if (bpe->offset[id] != SAV_BPE_NONE)
+            *find_slot(bpe, bpe->pool.bytes + bpe->offset[id], bpe->length[id]) = id;
     return true;
 }
 
@@ -121,7 +126,8 @@ static bool grow_ids(sav_bpe *bpe, uint32_t id) {
         bpe->length = length;
         bpe->id_room = room;
     }
-    for (; bpe->id_end <= id; bpe->id_end++) bpe->offset[bpe->id_end] = SAV_BPE_NONE, bpe->length[bpe->id_end] = 0;
+    for (; bpe->id_end <= id; bpe->id_end++)
+        bpe->offset[bpe->id_end] = SAV_BPE_NONE, bpe->length[bpe->id_end] = 0;
     return true;
 }
 
@@ -130,9 +136,10 @@ sav_status sav_bpe_add_token(sav_bpe *bpe, const char *string, size_t length, ui
         return sav_fail(err, SAV_BAD_INPUT, "token \"%.*s\" has id %u; expected less than %u",
                         (int)(length < 200 ? length : 200), string, id, SAV_BPE_MOST_IDS);
     if (id < bpe->id_end && bpe->offset[id] != SAV_BPE_NONE)
-        return sav_fail(err, SAV_BAD_INPUT, "id %u belongs to \"%.*s\" and to \"%.*s\"; expected one token an id",
-                        id, (int)(bpe->length[id] < 100 ? bpe->length[id] : 100), bpe->pool.bytes + bpe->offset[id],
-                        (int)(length < 100 ? length : 100), string);
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "id %u belongs to \"%.*s\" and to \"%.*s\"; expected one token an id", id,
+                        (int)(bpe->length[id] < 100 ? bpe->length[id] : 100),
+                        bpe->pool.bytes + bpe->offset[id], (int)(length < 100 ? length : 100), string);
     if (!grow_ids(bpe, id) || !grow_slots(bpe)) return no_memory(err);
     uint32_t *slot = find_slot(bpe, string, length);
     if (*slot != SAV_BPE_NONE)
@@ -166,13 +173,15 @@ void sav_bpe_free(sav_bpe *bpe) {
     memset(bpe, 0, sizeof *bpe);
 }
 
-/* ---- the merge list ------------------------------------------------------------------------------------------------ */
+/* ---- the merge list ------------------------------------------------------------------------------------ */
 
-static sav_bpe_merge *find_merge(const sav_bpe *bpe, uint32_t left, uint32_t right) { /* NULL only while there are none */
+/* NULL only while there are none */
+static sav_bpe_merge *find_merge(const sav_bpe *bpe, uint32_t left, uint32_t right) {
     if (!bpe->merge_slots) return NULL;
     uint64_t key = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
     size_t mask = bpe->merge_slots - 1, i = (size_t)(key >> 32) & mask;
-    while (bpe->merges[i].joined != SAV_BPE_NONE && (bpe->merges[i].left != left || bpe->merges[i].right != right))
+    while (bpe->merges[i].joined != SAV_BPE_NONE &&
+           (bpe->merges[i].left != left || bpe->merges[i].right != right))
         i = (i + 1) & mask;
     return &bpe->merges[i];
 }
@@ -196,8 +205,8 @@ static sav_status not_a_token(const char *string, size_t length, const char *wha
                     (int)(length < 200 ? length : 200), string);
 }
 
-sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right, size_t right_length,
-                             sav_error *err) {
+sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right,
+                             size_t right_length, sav_error *err) {
     enum { USUAL = 256 }; /* bytes: no merge of Qwen2's is longer, so no allocation for each of 150,000 */
     uint32_t a = sav_bpe_find(bpe, left, left_length);
     if (a == SAV_BPE_NONE) return not_a_token(left, left_length, "left part", err);
@@ -217,15 +226,15 @@ sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length,
     if (joined == SAV_BPE_NONE)
         status = not_a_token(whole, length, "result", err);
     else if (slot->joined != SAV_BPE_NONE)
-        status = sav_fail(err, SAV_BAD_INPUT, "this merge is number %u of the list already; expected each once",
-                          slot->rank + 1);
+        status = sav_fail(err, SAV_BAD_INPUT,
+                          "this merge is number %u of the list already; expected each once", slot->rank + 1);
     else
         *slot = (sav_bpe_merge){a, b, bpe->merge_count++, joined};
     if (whole != usual) sav_free(whole);
     return status;
 }
 
-/* ---- encoding ------------------------------------------------------------------------------------------------------ */
+/* ---- encoding ------------------------------------------------------------------------------------------ */
 
 typedef struct part { /* a token so far; parts[0..] in a doubly linked list, SAV_BPE_NONE at its ends */
     uint32_t id;      /* SAV_BPE_NONE: joined to its left neighbour, no longer in the list */
@@ -233,7 +242,8 @@ typedef struct part { /* a token so far; parts[0..] in a doubly linked list, SAV
 } part;
 
 typedef struct candidate {
-    uint64_t order;       /* rank << 32 | place of the left part: the heap's key, so that ties go to the left */
+    /* rank << 32 | place of the left part: the heap's key, so that ties go to the left */
+    uint64_t order;
     uint32_t left, right; /* the ids it was made for: stale when they no longer stand there */
     uint32_t joined;
 } candidate;
@@ -256,8 +266,8 @@ void sav_bpe_work_free(sav_bpe_work *work) {
     sav_free(work);
 }
 
-/* Room for a pre-token of n bytes: n parts. Candidates: n - 1 at the start; a merge takes one out and puts at most two
- * in, and there are at most n - 1 merges, so 2n hold them all. */
+/* Room for a pre-token of n bytes: n parts. Candidates: n - 1 at the start; a merge takes one out and puts at
+ * most two in, and there are at most n - 1 merges, so 2n hold them all. */
 static bool work_room(sav_bpe_work *work, size_t n) {
     size_t twice;
     if (!sav_mul(&twice, n, 2)) return false;
@@ -278,7 +288,8 @@ static bool work_room(sav_bpe_work *work, size_t n) {
 
 static void heap_push(sav_bpe_work *work, candidate new) {
     size_t i = work->heap_count++;
-    for (; i > 0 && work->heap[(i - 1) / 2].order > new.order; i = (i - 1) / 2) work->heap[i] = work->heap[(i - 1) / 2];
+    for (; i > 0 && work->heap[(i - 1) / 2].order > new.order; i = (i - 1) / 2)
+        work->heap[i] = work->heap[(i - 1) / 2];
     work->heap[i] = new;
 }
 
@@ -305,8 +316,8 @@ static void offer(sav_bpe_work *work, const sav_bpe *bpe, uint32_t at) {
     heap_push(work, (candidate){(uint64_t)merge->rank << 32 | at, left, right, merge->joined});
 }
 
-/* Bytes to single-byte parts; gives how many. PARITY: a byte that is no token is dropped without a word and its
- * neighbours stand side by side. Guarded by test_tokenizer (a vocabulary without z). */
+/* Bytes to single-byte parts; gives how many. PARITY: a byte that is no token is dropped without a word and
+ * its neighbours stand side by side. Guarded by test_tokenizer (a vocabulary without z). */
 static uint32_t split_bytes(sav_bpe_work *work, const sav_bpe *bpe, const char *text, size_t length) {
     uint32_t n = 0;
     for (size_t i = 0; i < length; i++) {
@@ -325,7 +336,8 @@ static void merge_all(sav_bpe_work *work, const sav_bpe *bpe, uint32_t n) {
     while (work->heap_count) {
         candidate best = heap_pop(work);
         uint32_t at = (uint32_t)best.order, behind = work->parts[at].behind;
-        if (work->parts[at].id != best.left || behind == SAV_BPE_NONE || work->parts[behind].id != best.right) continue;
+        if (work->parts[at].id != best.left || behind == SAV_BPE_NONE || work->parts[behind].id != best.right)
+            continue;
         uint32_t after = work->parts[behind].behind;
         work->parts[at].id = best.joined;
         work->parts[at].behind = after;
@@ -345,10 +357,11 @@ static uint32_t find_whole(const sav_bpe *bpe, const char *text, size_t length, 
     return spelled->failed ? SAV_BPE_NONE : sav_bpe_find(bpe, spelled->bytes, spelled->length);
 }
 
-sav_status sav_bpe_encode(sav_ids *out, const sav_bpe *bpe, sav_bpe_work *work, const char *text, size_t length,
-                          sav_error *err) {
+sav_status sav_bpe_encode(sav_ids *out, const sav_bpe *bpe, sav_bpe_work *work, const char *text,
+                          size_t length, sav_error *err) {
     if (length == 0) return SAV_OK;
-    if (length >= UINT32_MAX / 4) return sav_fail(err, SAV_UNSUPPORTED, "text: a single word of %zu bytes", length);
+    if (length >= UINT32_MAX / 4)
+        return sav_fail(err, SAV_UNSUPPORTED, "text: a single word of %zu bytes", length);
     if (bpe->ignore_merges) {
         sav_text spelled = {0};
         uint32_t id = find_whole(bpe, text, length, &spelled);

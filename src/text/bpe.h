@@ -2,8 +2,8 @@
  *
  *     one pre-token, bytes -> byte alphabet -> merges, best first -> ids
  *
- * The vocabulary is text: each byte is written as one printable character of the byte alphabet (GPT-2's), so that a token
- * of raw bytes is a string in JSON. Source: tokenizers 0.21.4, models::bpe.
+ * The vocabulary is text: each byte is written as one printable character of the byte alphabet (GPT-2's), so
+ * that a token of raw bytes is a string in JSON. Source: tokenizers 0.21.4, models::bpe.
  */
 #ifndef SAV_BPE_H
 #define SAV_BPE_H
@@ -29,26 +29,28 @@ typedef struct sav_bpe_merge { /* a slot of the merge table: left, right -> join
 } sav_bpe_merge;
 
 typedef struct sav_bpe {
-    sav_text pool;          /* all token strings, one after the other */
-    uint32_t *offset;       /* [id_end] where a token's string starts in pool, SAV_BPE_NONE for an id not in use */
-    uint32_t *length;       /* [id_end] its bytes */
-    uint32_t id_end;        /* largest id + 1 */
-    uint32_t id_room;       /* capacity of offset and length */
-    uint32_t count;         /* tokens */
-    uint32_t *slots;        /* [slot_count] hash of strings -> id, SAV_BPE_NONE: free */
-    size_t slot_count;      /* a power of two */
-    sav_bpe_merge *merges;  /* [merge_slots] */
-    size_t merge_slots;     /* a power of two */
-    uint32_t merge_count;   /* = the next rank */
-    uint32_t byte_id[256];  /* the token of one byte, SAV_BPE_NONE when the vocabulary lacks it */
-    bool ignore_merges;     /* look a whole pre-token up first */
+    sav_text pool; /* all token strings, one after the other */
+    /* [id_end] where a token's string starts in pool, SAV_BPE_NONE for an id not in use */
+    uint32_t *offset;
+    uint32_t *length;      /* [id_end] its bytes */
+    uint32_t id_end;       /* largest id + 1 */
+    uint32_t id_room;      /* capacity of offset and length */
+    uint32_t count;        /* tokens */
+    uint32_t *slots;       /* [slot_count] hash of strings -> id, SAV_BPE_NONE: free */
+    size_t slot_count;     /* a power of two */
+    sav_bpe_merge *merges; /* [merge_slots] */
+    size_t merge_slots;    /* a power of two */
+    uint32_t merge_count;  /* = the next rank */
+    uint32_t byte_id[256]; /* the token of one byte, SAV_BPE_NONE when the vocabulary lacks it */
+    bool ignore_merges;    /* look a whole pre-token up first */
 } sav_bpe;
 
-/* Building, in this order: tokens, merges (in order of rank), then finish. A token or id that is there already, a merge that
- * is there already or whose parts or whole are no tokens: errors; the caller puts file and line in front of them. */
+/* Building, in this order: tokens, merges (in order of rank), then finish. A token or id that is there
+ * already, a merge that is there already or whose parts or whole are no tokens: errors; the caller puts file
+ * and line in front of them. */
 sav_status sav_bpe_add_token(sav_bpe *bpe, const char *string, size_t length, uint32_t id, sav_error *err);
-sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right, size_t right_length,
-                             sav_error *err);
+sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right,
+                             size_t right_length, sav_error *err);
 void sav_bpe_finish(sav_bpe *bpe); /* fills byte_id */
 void sav_bpe_free(sav_bpe *bpe);
 
@@ -61,11 +63,11 @@ sav_bpe_work *sav_bpe_work_make(void);    /* NULL: no memory */
 void sav_bpe_work_free(sav_bpe_work *work);
 
 /* Appends the ids of one pre-token. O(n log n) in its bytes. */
-sav_status sav_bpe_encode(sav_ids *out, const sav_bpe *bpe, sav_bpe_work *work, const char *text, size_t length,
-                          sav_error *err);
+sav_status sav_bpe_encode(sav_ids *out, const sav_bpe *bpe, sav_bpe_work *work, const char *text,
+                          size_t length, sav_error *err);
 
-/* Appends the bytes that a token string stands for: through the byte alphabet if each of its characters is in it, as they
- * are otherwise. */
+/* Appends the bytes that a token string stands for: through the byte alphabet if each of its characters is in
+ * it, as they are otherwise. */
 void sav_bpe_bytes(sav_text *out, const char *string, size_t length);
 
 #endif

@@ -1,7 +1,7 @@
 /* layout.c: chat layouts (see layout.h).
  *
- * Sources: LLaVA-NeXT's conversation "qwen_1_5"; the chat templates of llava-hf and Qwen on the Hugging Face hub, as
- * transformers 4.51.3 renders them.
+ * Sources: LLaVA-NeXT's conversation "qwen_1_5"; the chat templates of llava-hf and Qwen on the Hugging Face
+ * hub, as transformers 4.51.3 renders them.
  */
 #include "text/layout.h"
 
@@ -16,22 +16,23 @@
 typedef struct layout_rule {
     const char *name;
     const char *placeholder;
-    const char *behind_role; /* after ROLE */
-    const char *picture;     /* a picture beside the text */
+    const char *behind_role;    /* after ROLE */
+    const char *picture;        /* a picture beside the text */
     const char *inline_picture; /* a picture inside a question */
-    const char *before_text; /* before each text of a turn */
-    const char *behind_turn; /* after <|im_end|> */
-    bool pictures_first;     /* the pictures of a turn before its texts */
-    bool default_system;     /* a system turn where the prompt has none */
+    const char *before_text;    /* before each text of a turn */
+    const char *behind_turn;    /* after <|im_end|> */
+    bool pictures_first;        /* the pictures of a turn before its texts */
+    bool default_system;        /* a system turn where the prompt has none */
 } layout_rule;
 
 #define VISION "<|vision_start|><|image_pad|><|vision_end|>"
 static const layout_rule rules[] = {
     [SAV_LAYOUT_QWEN_1_5] = {"qwen_1_5", "<image>", "\n", "<image>\n", "<image>", "", "\n", false, true},
-    /* PARITY: a space behind the role, no line end behind a turn, and no system turn; a turn of text alone keeps the
-     * space: "user \n". Guarded by test_layout. */
+    /* PARITY: a space behind the role, no line end behind a turn, and no system turn; a turn of text alone
+     * keeps the space: "user \n". Guarded by test_layout. */
     [SAV_LAYOUT_LLAVA_HF] = {"llava-hf", "<image>", " ", "<image>", "<image>", "\n", "", true, false},
-    [SAV_LAYOUT_LLAVA_CONVERTED] = {"llava-converted", "<image>", "\n", "<image>\n", "<image>", "", "\n", true, false},
+    [SAV_LAYOUT_LLAVA_CONVERTED] = {"llava-converted", "<image>", "\n", "<image>\n", "<image>", "", "\n",
+                                    true, false},
     [SAV_LAYOUT_QWEN_VL] = {"qwen-vl", "<|image_pad|>", "\n", VISION, VISION, "", "\n", false, true},
 };
 
@@ -43,14 +44,14 @@ const char *sav_layout_placeholder(sav_layout layout) {
     return rules[layout].placeholder;
 }
 
-/* ---- rendering ---------------------------------------------------------------------------------------------------- */
+/* ---- rendering ----------------------------------------------------------------------------------------- */
 
 static const char *or_empty(const char *text) {
     return text ? text : "";
 }
 
-/* A question with pictures inside reaches us as text, picture, text: one text of the layout. So the parts that follow an
- * inline picture, and the picture itself behind a text, begin no new text. */
+/* A question with pictures inside reaches us as text, picture, text: one text of the layout. So the parts
+ * that follow an inline picture, and the picture itself behind a text, begin no new text. */
 static void put_texts(sav_text *out, const layout_rule *rule, const sav_message *message, bool pictures_too) {
     const sav_part *last = NULL; /* the text or inline picture before */
     for (size_t i = 0; i < message->count; i++) {
@@ -81,7 +82,8 @@ sav_status sav_layout_render(sav_text *out, sav_layout layout, const sav_prompt 
     } else {
         bool system = prompt->count && strcmp(or_empty(prompt->messages[0].role), "system") == 0;
         if (rule->default_system && !system)
-            sav_text_printf(out, "<|im_start|>system%s" SYSTEM_TEXT "<|im_end|>%s", rule->behind_role, rule->behind_turn);
+            sav_text_printf(out, "<|im_start|>system%s" SYSTEM_TEXT "<|im_end|>%s", rule->behind_role,
+                            rule->behind_turn);
         for (size_t i = 0; i < prompt->count; i++) put_turn(out, rule, &prompt->messages[i]);
         sav_text_string(out, "<|im_start|>assistant\n"); /* a line end in every layout, llava-hf too */
     }
@@ -106,7 +108,7 @@ size_t sav_layout_pictures(const sav_part **out, size_t room, sav_layout layout,
     return count;
 }
 
-/* ---- templates ---------------------------------------------------------------------------------------------------- */
+/* ---- templates ----------------------------------------------------------------------------------------- */
 
 typedef struct known_template {
     const char *sha256; /* of the template's text, UTF-8 */
@@ -156,11 +158,14 @@ static void warn(sav_text *warning, const char *path, sav_layout layout, bool kn
     sav_text example = {0};
     if (sav_layout_render(&example, layout, &prompt, NULL) != SAV_OK) warning->failed = true;
     sav_text_printf(warning, "%s: %s; using layout %s: ", path,
-                    known_text ? "chat_template is that of another family" : "chat_template is not one of those known",
+                    known_text ? "chat_template is that of another family"
+                               : "chat_template is not one of those known",
                     rules[layout].name);
     for (const char *c = or_empty(example.bytes); *c; c++) {
-        if (*c == '\n') sav_text_string(warning, "\\n");
-        else sav_text_bytes(warning, c, 1);
+        if (*c == '\n')
+            sav_text_string(warning, "\\n");
+        else
+            sav_text_bytes(warning, c, 1);
     }
     sav_text_free(&example);
 }
@@ -171,8 +176,10 @@ static void decide(sav_layout *out, sav_text *warning, const char *path, const c
     sav_layout found = fallback;
     bool known_text = recognise(&found, text, length);
     *out = fallback;
-    if (known_text && strcmp(rules[found].placeholder, rules[fallback].placeholder) == 0) *out = found;
-    else warn(warning, path, fallback, known_text);
+    if (known_text && strcmp(rules[found].placeholder, rules[fallback].placeholder) == 0)
+        *out = found;
+    else
+        warn(warning, path, fallback, known_text);
 }
 
 /* "chat_template" of a JSON file: a string, or a list of named ones of which "default" counts. */
@@ -186,7 +193,8 @@ static const sav_json *template_of(const sav_json *root) {
     return node && node->kind == SAV_JSON_STRING ? node : NULL;
 }
 
-sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *folder, sav_layout fallback, sav_error *err) {
+sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *folder, sav_layout fallback,
+                             sav_error *err) {
     static const char *const files[] = {"chat_template.jinja", "chat_template.json", "processor_config.json",
                                         "tokenizer_config.json"};
     sav_text path = {0};
@@ -215,6 +223,7 @@ sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *fol
         }
     }
     sav_text_free(&path);
-    if (status == SAV_OK && warning && warning->failed) status = sav_fail(err, SAV_NO_MEMORY, "%s: out of memory", folder);
+    if (status == SAV_OK && warning && warning->failed)
+        status = sav_fail(err, SAV_NO_MEMORY, "%s: out of memory", folder);
     return status;
 }

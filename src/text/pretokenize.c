@@ -8,8 +8,9 @@
  *     |\s+(?!\S)                        6  white space, except its last character when text follows
  *     |\s+                              7  what is left
  *
- * The first alternative that matches wins, not the longest; the alternatives are tried in this order below. The kinds L,
- * N and white space exclude each other, which is why no alternative ever has to back up further than one character.
+ * The first alternative that matches wins, not the longest; the alternatives are tried in this order below.
+ * The kinds L, N and white space exclude each other, which is why no alternative ever has to back up further
+ * than one character.
  *
  * Source: transformers 4.51.3, convert_slow_tokenizer.py, Qwen2Converter.
  */
@@ -54,9 +55,9 @@ static size_t run_of_line_ends(const char *text, size_t length, size_t at) {
     return at;
 }
 
-/* 1. No word end is asked for behind it: 'sx gives 's and x.
- * PARITY: (?i:s) folds as Unicode does, so U+017F, the long s, counts as s; no other letter beyond ASCII does (not the
- * Kelvin sign, not ß). Guarded by test_tokenizer ('ſx, 'K). */
+/* 1. No word end is asked for behind it: 'sx gives 's and x. PARITY: (?i:s) folds as Unicode does, so U+017F,
+ *   the long s, counts as s; no other letter beyond ASCII does (not the Kelvin sign, not ß). Guarded by
+ *   test_tokenizer ('ſx, 'K). */
 static size_t contraction(const char *text, size_t length) {
     if (text[0] != '\'' || length < 2) return 0;
     char a = text[1], b = length > 2 ? text[2] : '\0';

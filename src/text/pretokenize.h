@@ -10,8 +10,8 @@
 /* The pattern that the scanner is, as tokenizer.json spells it. A file with another one is refused. */
 extern const char sav_pretokenize_pattern[];
 
-/* Length in bytes of the pre-token that starts at text[0]; length > 0, text is well-formed UTF-8 to its end. Every text
- * is a run of pre-tokens without gaps. */
+/* Length in bytes of the pre-token that starts at text[0]; length > 0, text is well-formed UTF-8 to its end.
+ * Every text is a run of pre-tokens without gaps. */
 size_t sav_pretokenize_next(const char *text, size_t length);
 
 #endif

@@ -7,8 +7,8 @@
  *     pre-tokens        "x" | " é"                  each piece is its own string: look-ahead ends at its end
  *     merges            87, 3958
  *
- * PARITY: composing whole prompts, or one pattern over a whole prompt, gives other ids beside special tokens: <|im_end|>
- * followed by U+0338 is not "≯". Guarded by test_tokenizer.
+ * PARITY: composing whole prompts, or one pattern over a whole prompt, gives other ids beside special tokens:
+ * <|im_end|> followed by U+0338 is not "≯". Guarded by test_tokenizer.
  */
 #include "text/tokenizer.h"
 
@@ -30,8 +30,8 @@ static sav_status no_memory(sav_error *err) {
 }
 
 /* A piece without added tokens. */
-static sav_status encode_plain(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text, size_t length,
-                               sav_error *err) {
+static sav_status encode_plain(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
+                               size_t length, sav_error *err) {
     sav_status status = SAV_OK;
     while (length && status == SAV_OK) {
         size_t bytes = sav_pretokenize_next(text, length);
@@ -43,8 +43,8 @@ static sav_status encode_plain(sav_ids *out, const sav_tokenizer *t, scratch *s,
 }
 
 /* A piece between raw added tokens: compose it, cut the normalized ones out. */
-static sav_status encode_piece(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text, size_t length,
-                               sav_error *err) {
+static sav_status encode_piece(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
+                               size_t length, sav_error *err) {
     s->composed.length = 0;
     if (t->nfc) {
         sav_status status = sav_unicode_nfc(&s->composed, text, length, err);
@@ -55,19 +55,23 @@ static sav_status encode_piece(sav_ids *out, const sav_tokenizer *t, scratch *s,
     sav_status status = sav_added_split(&s->normal, &t->added.normal, &t->added, text, length, err);
     for (size_t i = 0; i < s->normal.count && status == SAV_OK; i++) {
         sav_added_cut cut = s->normal.cuts[i];
-        if (cut.id == SAV_ADDED_NONE) status = encode_plain(out, t, s, text + cut.start, cut.stop - cut.start, err);
-        else if (!sav_ids_push(out, cut.id)) status = no_memory(err);
+        if (cut.id == SAV_ADDED_NONE)
+            status = encode_plain(out, t, s, text + cut.start, cut.stop - cut.start, err);
+        else if (!sav_ids_push(out, cut.id))
+            status = no_memory(err);
     }
     return status;
 }
 
-static sav_status encode_text(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text, size_t length,
-                              sav_error *err) {
+static sav_status encode_text(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
+                              size_t length, sav_error *err) {
     sav_status status = sav_added_split(&s->raw, &t->added.raw, &t->added, text, length, err);
     for (size_t i = 0; i < s->raw.count && status == SAV_OK; i++) {
         sav_added_cut cut = s->raw.cuts[i];
-        if (cut.id == SAV_ADDED_NONE) status = encode_piece(out, t, s, text + cut.start, cut.stop - cut.start, err);
-        else if (!sav_ids_push(out, cut.id)) status = no_memory(err);
+        if (cut.id == SAV_ADDED_NONE)
+            status = encode_piece(out, t, s, text + cut.start, cut.stop - cut.start, err);
+        else if (!sav_ids_push(out, cut.id))
+            status = no_memory(err);
     }
     return status;
 }
@@ -96,7 +100,7 @@ sav_status sav_tokenizer_encode(sav_ids *out, const sav_tokenizer *tokenizer, co
     return status;
 }
 
-/* ---- media -------------------------------------------------------------------------------------------------------- */
+/* ---- media --------------------------------------------------------------------------------------------- */
 
 static const char *find_bytes(const char *text, size_t length, const char *word, size_t word_length) {
     for (; length >= word_length; text++, length--)
@@ -105,22 +109,25 @@ static const char *find_bytes(const char *text, size_t length, const char *word,
 }
 
 /* The placeholder is an ordinary string to the tokenizer: cut there, encode what is between. */
-static sav_status encode_chunks(sav_ids *out, sav_ids *places, const sav_tokenizer *t, scratch *s, const char *text,
-                                size_t length, const char *placeholder, uint32_t marker, sav_error *err) {
+static sav_status encode_chunks(sav_ids *out, sav_ids *places, const sav_tokenizer *t, scratch *s,
+                                const char *text, size_t length, const char *placeholder, uint32_t marker,
+                                sav_error *err) {
     size_t bytes = strlen(placeholder);
     for (;;) {
         const char *hit = find_bytes(text, length, placeholder, bytes);
         sav_status status = encode_text(out, t, s, text, hit ? (size_t)(hit - text) : length, err);
         if (status != SAV_OK || !hit) return status;
-        if (out->count >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)out->count) || !sav_ids_push(out, marker))
+        if (out->count >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)out->count) ||
+            !sav_ids_push(out, marker))
             return no_memory(err);
         length -= (size_t)(hit - text) + bytes;
         text = hit + bytes;
     }
 }
 
-sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_tokenizer *tokenizer, const char *text,
-                                      size_t length, const char *placeholder, uint32_t marker, sav_error *err) {
+sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_tokenizer *tokenizer,
+                                      const char *text, size_t length, const char *placeholder,
+                                      uint32_t marker, sav_error *err) {
     scratch s;
     size_t start = out->count;
     uint32_t id = sav_tokenizer_id(tokenizer, placeholder);
@@ -132,13 +139,14 @@ sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_t
     } else if (status == SAV_OK) {
         status = encode_text(out, tokenizer, &s, text, length, err);
         for (size_t i = start; i < out->count && status == SAV_OK; i++)
-            if (out->ids[i] == id && (i >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)i))) status = no_memory(err);
+            if (out->ids[i] == id && (i >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)i)))
+                status = no_memory(err);
     }
     scratch_free(&s);
     return status;
 }
 
-/* ---- ids and pieces ----------------------------------------------------------------------------------------------- */
+/* ---- ids and pieces ------------------------------------------------------------------------------------ */
 
 uint32_t sav_tokenizer_id(const sav_tokenizer *tokenizer, const char *added) {
     const sav_added_token *token = sav_added_by_content(&tokenizer->added, added, strlen(added));
@@ -159,9 +167,10 @@ const char *sav_tokenizer_piece(const sav_tokenizer *tokenizer, uint32_t id, siz
     return token->content;
 }
 
-/* Bytes are put side by side over all tokens first, and only then read as UTF-8: a character may be spread over tokens. */
-sav_status sav_tokenizer_decode(sav_text *out, const sav_tokenizer *tokenizer, const uint32_t *ids, size_t count,
-                                bool skip_special, sav_error *err) {
+/* Bytes are put side by side over all tokens first, and only then read as UTF-8: a character may be spread
+ * over tokens. */
+sav_status sav_tokenizer_decode(sav_text *out, const sav_tokenizer *tokenizer, const uint32_t *ids,
+                                size_t count, bool skip_special, sav_error *err) {
     sav_text bytes = {0};
     for (size_t i = 0; i < count; i++) {
         size_t length;

@@ -1,13 +1,13 @@
 /* tokenizer_files.c: a model folder's tokenizer files -> sav_tokenizer (see tokenizer.h).
  *
- *     tokenizer.json                               vocabulary, merges, added tokens, and the stages, which are checked
+ *     tokenizer.json                      vocabulary, merges, added tokens, and the stages, which are checked
  *     or vocab.json + merges.txt                   vocabulary, merges; the stages are Qwen2's
- *     then tokenizer_config.json                   added_tokens_decoder, applied on top; special tokens not yet there
+ *     then tokenizer_config.json           added_tokens_decoder, applied on top; special tokens not yet there
  *     or added_tokens.json, special_tokens_map.json   the same in older folders
  *
  * Order and defaults follow transformers 4.51.3: tokenization_utils_base.py, tokenization_utils_fast.py and
- * models/qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern would give other
- * ids without any sign of it.
+ * models/qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern
+ * would give other ids without any sign of it.
  */
 #include <string.h>
 
@@ -29,10 +29,10 @@ static sav_status at_node(sav_status status, const sav_json *node, const char *n
     return status;
 }
 
-static sav_status refuse(const char *what, const char *found, const char *expected, const sav_json *node, const char *name,
-                         sav_error *err) {
-    return sav_fail(err, SAV_UNSUPPORTED, "%s:%u:%u: %s \"%s\"; expected %s", name, node->line, node->column, what, found,
-                    expected);
+static sav_status refuse(const char *what, const char *found, const char *expected, const sav_json *node,
+                         const char *name, sav_error *err) {
+    return sav_fail(err, SAV_UNSUPPORTED, "%s:%u:%u: %s \"%s\"; expected %s", name, node->line, node->column,
+                    what, found, expected);
 }
 
 static bool is_null(const sav_json *node) {
@@ -44,7 +44,7 @@ static const char *type_of(const sav_json *node) {
     return type && type->kind == SAV_JSON_STRING ? type->text : "(no type)";
 }
 
-/* ---- the stages of tokenizer.json ---------------------------------------------------------------------------------- */
+/* ---- the stages of tokenizer.json ---------------------------------------------------------------------- */
 
 static sav_status check_normalizer(bool *nfc, const sav_json *node, const char *name, sav_error *err) {
     *nfc = false;
@@ -65,39 +65,46 @@ static sav_status check_split(const sav_json *split, const char *name, sav_error
     if (!sav_json_is(regex, sav_pretokenize_pattern))
         return refuse("pre-tokenizer pattern", regex->text, "Qwen2's pattern", regex, name, err);
     if (!sav_json_is(behavior, "Isolated") || invert)
-        return refuse("pre-tokenizer Split", "behavior or invert", "\"Isolated\", not inverted", split, name, err);
+        return refuse("pre-tokenizer Split", "behavior or invert", "\"Isolated\", not inverted", split, name,
+                      err);
     return SAV_OK;
 }
 
 static sav_status check_pre_tokenizer(const sav_json *node, const char *name, sav_error *err) {
     static const char expected[] = "Sequence of Split (Qwen2's pattern) and ByteLevel";
-    if (is_null(node)) return sav_fail(err, SAV_UNSUPPORTED, "%s: no pre-tokenizer; expected %s", name, expected);
+    if (is_null(node))
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: no pre-tokenizer; expected %s", name, expected);
     const sav_json *list = sav_json_get(node, "pretokenizers");
     if (strcmp(type_of(node), "Sequence") != 0 || !list || list->kind != SAV_JSON_ARRAY)
         return refuse("pre-tokenizer", type_of(node), expected, node, name, err);
     const sav_json *split = list->child, *bytes = split ? split->next : NULL;
     if (!split || strcmp(type_of(split), "Split") != 0)
-        return refuse("first pre-tokenizer", split ? type_of(split) : "(none)", expected, split ? split : node, name, err);
+        return refuse("first pre-tokenizer", split ? type_of(split) : "(none)", expected,
+                      split ? split : node, name, err);
     if (!bytes || strcmp(type_of(bytes), "ByteLevel") != 0)
-        return refuse("second pre-tokenizer", bytes ? type_of(bytes) : "(none)", expected, bytes ? bytes : node, name, err);
-    if (bytes->next) return refuse("third pre-tokenizer", type_of(bytes->next), expected, bytes->next, name, err);
+        return refuse("second pre-tokenizer", bytes ? type_of(bytes) : "(none)", expected,
+                      bytes ? bytes : node, name, err);
+    if (bytes->next)
+        return refuse("third pre-tokenizer", type_of(bytes->next), expected, bytes->next, name, err);
     sav_status status = check_split(split, name, err);
     bool prefix_space, use_regex;
     if (status == SAV_OK) status = sav_json_bool(&prefix_space, bytes, "add_prefix_space", true, name, err);
     if (status == SAV_OK) status = sav_json_bool(&use_regex, bytes, "use_regex", true, name, err);
     if (status == SAV_OK && prefix_space)
         status = refuse("ByteLevel with", "add_prefix_space", "it to be false", bytes, name, err);
-    if (status == SAV_OK && use_regex) status = refuse("ByteLevel with", "use_regex", "it to be false", bytes, name, err);
+    if (status == SAV_OK && use_regex)
+        status = refuse("ByteLevel with", "use_regex", "it to be false", bytes, name, err);
     return status;
 }
 
 static sav_status check_byte_level(const sav_json *node, const char *what, const char *name, sav_error *err) {
     if (is_null(node)) return sav_fail(err, SAV_UNSUPPORTED, "%s: no %s; expected ByteLevel", name, what);
-    if (strcmp(type_of(node), "ByteLevel") != 0) return refuse(what, type_of(node), "ByteLevel", node, name, err);
+    if (strcmp(type_of(node), "ByteLevel") != 0)
+        return refuse(what, type_of(node), "ByteLevel", node, name, err);
     return SAV_OK;
 }
 
-/* ---- vocabulary and merges ----------------------------------------------------------------------------------------- */
+/* ---- vocabulary and merges ----------------------------------------------------------------------------- */
 
 static sav_status read_vocab(sav_bpe *bpe, const sav_json *vocab, const char *name, sav_error *err) {
     if (!vocab || vocab->kind != SAV_JSON_OBJECT)
@@ -105,7 +112,8 @@ static sav_status read_vocab(sav_bpe *bpe, const sav_json *vocab, const char *na
     for (const sav_json *token = vocab->child; token; token = token->next) {
         int64_t id;
         if (!sav_json_integer(&id, token) || id < 0 || id >= SAV_BPE_MOST_IDS)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: id of token \"%s\"; expected a whole number from 0 to %u", name,
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "%s:%u:%u: id of token \"%s\"; expected a whole number from 0 to %u", name,
                             token->line, token->column, token->key, SAV_BPE_MOST_IDS - 1);
         sav_status status = sav_bpe_add_token(bpe, token->key, token->key_length, (uint32_t)id, err);
         if (status != SAV_OK) return at_node(status, token, name, err);
@@ -132,7 +140,8 @@ static sav_status read_merges(sav_bpe *bpe, const sav_json *merges, const char *
         sav_status status;
         const sav_json *left = merge->child, *right = left ? left->next : NULL;
         if (merge->kind == SAV_JSON_STRING) {
-            if (strncmp(merge->text, "#version", 8) == 0) continue; /* as the library does, in this spelling only */
+            /* as the library does, in this spelling only */
+            if (strncmp(merge->text, "#version", 8) == 0) continue;
             status = add_merge_line(bpe, merge->text, merge->length, err);
         } else if (merge->kind == SAV_JSON_ARRAY && merge->count == 2 && left->kind == SAV_JSON_STRING &&
                    right->kind == SAV_JSON_STRING) {
@@ -173,7 +182,8 @@ static bool blank(const sav_json *node) { /* absent, null or "" */
 static sav_status check_model(sav_bpe *bpe, const sav_json *model, const char *name, sav_error *err) {
     const sav_json *type = sav_json_get(model, "type");
     bool fallback;
-    if (!is_null(type) && !sav_json_is(type, "BPE")) return refuse("model", type_of(model), "BPE", type, name, err);
+    if (!is_null(type) && !sav_json_is(type, "BPE"))
+        return refuse("model", type_of(model), "BPE", type, name, err);
     sav_status status = sav_json_bool(&bpe->ignore_merges, model, "ignore_merges", false, name, err);
     if (status == SAV_OK) status = sav_json_bool(&fallback, model, "byte_fallback", false, name, err);
     if (status != SAV_OK) return status;
@@ -193,9 +203,10 @@ static sav_status check_model(sav_bpe *bpe, const sav_json *model, const char *n
     return status;
 }
 
-/* ---- added tokens -------------------------------------------------------------------------------------------------- */
+/* ---- added tokens -------------------------------------------------------------------------------------- */
 
-/* The id that the library gives a new added token: that of its content in the vocabulary, or the next free one. */
+/* The id that the library gives a new added token: that of its content in the vocabulary, or the next free
+ * one. */
 static uint32_t next_id(const sav_tokenizer *t, const char *content, size_t length) {
     uint32_t id = sav_bpe_find(&t->bpe, content, length);
     if (id != SAV_BPE_NONE) return id;
@@ -205,17 +216,19 @@ static uint32_t next_id(const sav_tokenizer *t, const char *content, size_t leng
     return next;
 }
 
-/* PARITY: a token that is there already keeps its id and takes the newer flags. Guarded by test_tokenizer_files. */
+/* PARITY: a token that is there already keeps its id and takes the newer flags. Guarded by
+ * test_tokenizer_files. */
 static sav_status put_added(sav_tokenizer *t, sav_added_token *token, int64_t declared, sav_error *err) {
     if (token->length == 0) return SAV_OK; /* the library ignores it too */
     const sav_added_token *there = sav_added_by_content(&t->added, token->content, token->length);
     token->id = there ? there->id : next_id(t, token->content, token->length);
     if (declared >= 0 && declared != (int64_t)token->id)
-        return sav_fail(err, SAV_BAD_INPUT, "added token \"%s\" has id %lld; expected %u, the id the vocabulary leaves it",
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "added token \"%s\" has id %lld; expected %u, the id the vocabulary leaves it",
                         token->content, (long long)declared, token->id);
     if (token->id >= SAV_BPE_MOST_IDS)
-        return sav_fail(err, SAV_BAD_INPUT, "added token \"%s\" has id %u; expected less than %u", token->content, token->id,
-                        SAV_BPE_MOST_IDS);
+        return sav_fail(err, SAV_BAD_INPUT, "added token \"%s\" has id %u; expected less than %u",
+                        token->content, token->id, SAV_BPE_MOST_IDS);
     return sav_added_put(&t->added, token, t->nfc, err);
 }
 
@@ -224,12 +237,13 @@ static sav_status read_added(sav_added_token *out, const sav_json *node, const c
     const sav_json *content = sav_json_get(node, "content");
     memset(out, 0, sizeof *out);
     if (!content || content->kind != SAV_JSON_STRING)
-        return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: an added token without a string \"content\"", name, node->line,
-                        node->column);
+        return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: an added token without a string \"content\"", name,
+                        node->line, node->column);
     out->content = (char *)(uintptr_t)content->text; /* read only: sav_added_put copies it */
     out->length = content->length;
     sav_status status = sav_json_bool(&out->special, node, "special", false, name, err);
-    if (status == SAV_OK) status = sav_json_bool(&out->normalized, node, "normalized", !out->special, name, err);
+    if (status == SAV_OK)
+        status = sav_json_bool(&out->normalized, node, "normalized", !out->special, name, err);
     if (status == SAV_OK) status = sav_json_bool(&out->lstrip, node, "lstrip", false, name, err);
     if (status == SAV_OK) status = sav_json_bool(&out->rstrip, node, "rstrip", false, name, err);
     if (status == SAV_OK) status = sav_json_bool(&out->single_word, node, "single_word", false, name, err);
@@ -238,14 +252,16 @@ static sav_status read_added(sav_added_token *out, const sav_json *node, const c
 
 static sav_status read_added_list(sav_tokenizer *t, const sav_json *list, const char *name, sav_error *err) {
     if (is_null(list)) return SAV_OK;
-    if (list->kind != SAV_JSON_ARRAY) return refuse("added_tokens", "of another kind", "a list", list, name, err);
+    if (list->kind != SAV_JSON_ARRAY)
+        return refuse("added_tokens", "of another kind", "a list", list, name, err);
     for (const sav_json *node = list->child; node; node = node->next) {
         sav_added_token token;
         int64_t id;
         sav_status status = read_added(&token, node, name, err);
         if (status != SAV_OK) return status;
         if (!sav_json_integer(&id, sav_json_get(node, "id")) || id < 0 || id >= SAV_BPE_MOST_IDS)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: added token \"%s\" without a whole number \"id\" below %u", name,
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "%s:%u:%u: added token \"%s\" without a whole number \"id\" below %u", name,
                             node->line, node->column, token.content, SAV_BPE_MOST_IDS);
         status = put_added(t, &token, id, err);
         if (status != SAV_OK) return at_node(status, node, name, err);
@@ -264,11 +280,12 @@ static int64_t key_id(const sav_json *member) {
     return id;
 }
 
-/* The members of an object by increasing id (which `id_of` reads off), one after the other. NULL behind the last. */
+/* The members of an object by increasing id (which `id_of` reads off), one after the other. NULL behind the
+ * last. */
 static const sav_json *next_by_id(const sav_json *object, int64_t above, int64_t (*id_of)(const sav_json *)) {
     const sav_json *best = NULL;
-    for (const sav_json *node = object->child; node; node = node->next)
-        if (id_of(node) > above && (!best || id_of(node) <= id_of(best))) best = node; /* of equal keys the last */
+    for (const sav_json *node = object->child; node; node = node->next) /* of equal keys the last */
+        if (id_of(node) > above && (!best || id_of(node) <= id_of(best))) best = node;
     return best;
 }
 
@@ -277,15 +294,17 @@ static int64_t value_id(const sav_json *member) {
     return sav_json_integer(&id, member) && id >= 0 ? id : -1;
 }
 
-static sav_status check_ids(const sav_json *object, int64_t (*id_of)(const sav_json *), const char *name, sav_error *err) {
-    if (object->kind != SAV_JSON_OBJECT) return refuse("added tokens", "of another kind", "an object", object, name, err);
+static sav_status check_ids(const sav_json *object, int64_t (*id_of)(const sav_json *), const char *name,
+                            sav_error *err) {
+    if (object->kind != SAV_JSON_OBJECT)
+        return refuse("added tokens", "of another kind", "an object", object, name, err);
     if (object->count > SAV_ADDED_MOST)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: %u added tokens; expected at most %d", name, object->count,
                         SAV_ADDED_MOST);
     for (const sav_json *node = object->child; node; node = node->next)
         if (id_of(node) < 0 || id_of(node) >= SAV_BPE_MOST_IDS)
-            return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: added token \"%s\" without an id from 0 to %u", name, node->line,
-                            node->column, node->key, SAV_BPE_MOST_IDS - 1);
+            return sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: added token \"%s\" without an id from 0 to %u",
+                            name, node->line, node->column, node->key, SAV_BPE_MOST_IDS - 1);
     return SAV_OK;
 }
 
@@ -303,10 +322,11 @@ static sav_status read_decoder(sav_tokenizer *t, const sav_json *object, const c
     return SAV_OK;
 }
 
-/* ---- special tokens by name ---------------------------------------------------------------------------------------- */
+/* ---- special tokens by name ---------------------------------------------------------------------------- */
 
-static const char *const special_names[] = {"bos_token", "eos_token", "unk_token",  "sep_token",
-                                            "pad_token", "cls_token", "mask_token", "additional_special_tokens"};
+static const char *const special_names[] = {
+    "bos_token", "eos_token", "unk_token",  "sep_token",
+    "pad_token", "cls_token", "mask_token", "additional_special_tokens"};
 enum { SPECIAL_NAMES = sizeof special_names / sizeof *special_names };
 
 /* A special token as a config gives it, a string or an object; adds it if no such token is there yet. */
@@ -331,8 +351,11 @@ static sav_status put_specials(sav_tokenizer *t, const sav_json *config, const c
     for (int i = 0; i < SPECIAL_NAMES && status == SAV_OK; i++) {
         const sav_json *node = sav_json_get(config, special_names[i]);
         if (is_null(node)) continue;
-        if (node->kind != SAV_JSON_ARRAY) status = put_special(t, node, name, err);
-        else for (node = node->child; node && status == SAV_OK; node = node->next) status = put_special(t, node, name, err);
+        if (node->kind != SAV_JSON_ARRAY)
+            status = put_special(t, node, name, err);
+        else
+            for (node = node->child; node && status == SAV_OK; node = node->next)
+                status = put_special(t, node, name, err);
     }
     return status;
 }
@@ -341,7 +364,8 @@ static sav_status put_specials(sav_tokenizer *t, const sav_json *config, const c
 static sav_status put_defaults(sav_tokenizer *t, const sav_json *config, sav_error *err) {
     static const char *const names[] = {"eos_token", "unk_token", "pad_token"};
     const sav_json *class_name = sav_json_get(config, "tokenizer_class");
-    bool qwen2 = !class_name || sav_json_is(class_name, "Qwen2Tokenizer") || sav_json_is(class_name, "Qwen2TokenizerFast");
+    bool qwen2 = !class_name || sav_json_is(class_name, "Qwen2Tokenizer") ||
+                 sav_json_is(class_name, "Qwen2TokenizerFast");
     if (!qwen2 || (!config && t->added.count)) return SAV_OK; /* a tokenizer.json alone says all there is */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (sav_json_get(config, names[i])) continue;
@@ -353,15 +377,17 @@ static sav_status put_defaults(sav_tokenizer *t, const sav_json *config, sav_err
     return SAV_OK;
 }
 
-/* added_tokens.json of older folders: {"<|im_end|>": 151645, …}; which are special stands in the config or the map. */
-static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sav_json *config, const sav_json *map,
-                              const char *name, sav_error *err) {
+/* added_tokens.json of older folders: {"<|im_end|>": 151645, …}; which are special stands in the config or
+ * the map. */
+static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sav_json *config,
+                              const sav_json *map, const char *name, sav_error *err) {
     sav_status status = check_ids(object, value_id, name, err);
     const sav_json *node = NULL;
     while (status == SAV_OK && (node = next_by_id(object, node ? value_id(node) : -1, value_id))) {
         sav_added_token token = {.content = (char *)(uintptr_t)node->key, .length = node->key_length};
         for (int i = 0; i < 2 * SPECIAL_NAMES; i++) {
-            const sav_json *value = sav_json_get(i < SPECIAL_NAMES ? config : map, special_names[i % SPECIAL_NAMES]);
+            const sav_json *value =
+                sav_json_get(i < SPECIAL_NAMES ? config : map, special_names[i % SPECIAL_NAMES]);
             const sav_json *one = value && value->kind == SAV_JSON_ARRAY ? value->child : value;
             for (; one; one = one == value ? NULL : one->next) {
                 const sav_json *text = one->kind == SAV_JSON_OBJECT ? sav_json_get(one, "content") : one;
@@ -369,13 +395,14 @@ static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sa
             }
         }
         token.normalized = !token.special;
-        if (sav_added_by_content(&t->added, token.content, token.length)) continue; /* tokenizer.json goes before */
+        /* tokenizer.json goes before */
+        if (sav_added_by_content(&t->added, token.content, token.length)) continue;
         status = at_node(put_added(t, &token, value_id(node), err), node, name, err);
     }
     return status;
 }
 
-/* ---- the folder ---------------------------------------------------------------------------------------------------- */
+/* ---- the folder ---------------------------------------------------------------------------------------- */
 
 /* folder/file, parsed; *out NULL when there is no such file. */
 static sav_status read_optional(sav_json_doc **out, const char *folder, const char *file, sav_error *err) {
@@ -383,8 +410,10 @@ static sav_status read_optional(sav_json_doc **out, const char *folder, const ch
     sav_text_printf(&path, "%s/%s", folder, file);
     sav_status status = SAV_OK;
     *out = NULL;
-    if (path.failed) status = no_memory(err, file);
-    else if (sav_os_exists(path.bytes)) status = sav_json_read(out, path.bytes, err);
+    if (path.failed)
+        status = no_memory(err, file);
+    else if (sav_os_exists(path.bytes))
+        status = sav_json_read(out, path.bytes, err);
     sav_text_free(&path);
     return status;
 }
@@ -396,7 +425,8 @@ static sav_status open_tokenizer_json(sav_tokenizer *t, const sav_json_doc *doc,
     sav_status status = check_normalizer(&t->nfc, sav_json_get(root, "normalizer"), name, err);
     if (status == SAV_OK) status = check_pre_tokenizer(sav_json_get(root, "pre_tokenizer"), name, err);
     if (status == SAV_OK) status = check_byte_level(sav_json_get(root, "decoder"), "decoder", name, err);
-    const sav_json *post = sav_json_get(root, "post_processor"); /* ByteLevel's adds no ids: as good as none */
+    /* ByteLevel's adds no ids: as good as none */
+    const sav_json *post = sav_json_get(root, "post_processor");
     if (status == SAV_OK && !is_null(post)) status = check_byte_level(post, "post-processor", name, err);
     if (status == SAV_OK) status = read_vocab(&t->bpe, sav_json_get(model, "vocab"), name, err);
     if (status == SAV_OK) status = check_model(&t->bpe, model, name, err);
@@ -410,8 +440,8 @@ static sav_status open_vocab_json(sav_tokenizer *t, const char *folder, sav_erro
     sav_text path = {0};
     sav_status status = read_optional(&doc, folder, "vocab.json", err);
     if (status == SAV_OK && !doc) {
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt",
-                          folder);
+        status = sav_fail(err, SAV_BAD_INPUT,
+                          "%s: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt", folder);
         sav_hint(err, "copy the tokenizer files of the model into the folder");
     }
     t->nfc = true;
@@ -454,8 +484,10 @@ sav_status sav_tokenizer_parse(sav_tokenizer **out, const sav_json_doc *doc, sav
     if (!t) return no_memory(err, sav_json_name(doc));
     sav_status status = open_tokenizer_json(t, doc, err);
     if (status == SAV_OK) status = sav_added_finish(&t->added, err);
-    if (status == SAV_OK) *out = t;
-    else sav_tokenizer_free(t);
+    if (status == SAV_OK)
+        *out = t;
+    else
+        sav_tokenizer_free(t);
     return status;
 }
 
@@ -468,8 +500,10 @@ sav_status sav_tokenizer_open(sav_tokenizer **out, const char *folder, sav_error
     if (status == SAV_OK) status = doc ? open_tokenizer_json(t, doc, err) : open_vocab_json(t, folder, err);
     sav_json_free(doc);
     if (status == SAV_OK) status = open_added(t, folder, err);
-    if (status == SAV_OK) *out = t;
-    else sav_tokenizer_free(t);
+    if (status == SAV_OK)
+        *out = t;
+    else
+        sav_tokenizer_free(t);
     return status;
 }
 

@@ -1,4 +1,5 @@
-/* tokenizer_parts.h: the inside of a sav_tokenizer, shared by tokenizer.c (use) and tokenizer_files.c (opening). */
+/* tokenizer_parts.h: the inside of a sav_tokenizer, shared by tokenizer.c (use) and tokenizer_files.c
+ * (opening). */
 #ifndef SAV_TOKENIZER_PARTS_H
 #define SAV_TOKENIZER_PARTS_H
 

@@ -1,7 +1,8 @@
 /* unicode.c: UTF-8, character classes, canonical composition (see unicode.h).
  *
- * Composition is the algorithm of Unicode Standard Annex 15: decompose wholly, sort each run of marks by combining
- * class, then join what the table joins. Hangul syllables follow section 3.12 of the standard, by arithmetic.
+ * Composition is the algorithm of Unicode Standard Annex 15: decompose wholly, sort each run of marks by
+ * combining class, then join what the table joins. Hangul syllables follow section 3.12 of the standard, by
+ * arithmetic.
  */
 #include "text/unicode.h"
 
@@ -11,10 +12,11 @@
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
 
-/* ---- UTF-8 -------------------------------------------------------------------------------------------------------- */
+/* ---- UTF-8 --------------------------------------------------------------------------------------------- */
 
-/* Length of a sequence from its first byte, and the range that its second byte must be in (Table 3-7 of the standard):
- * the range is what keeps out overlong forms, surrogates and values above U+10FFFF. 0 for a byte that starts nothing. */
+/* Length of a sequence from its first byte, and the range that its second byte must be in (Table 3-7 of the
+ * standard): the range is what keeps out overlong forms, surrogates and values above U+10FFFF. 0 for a byte
+ * that starts nothing. */
 static size_t sequence_start(unsigned char lead, unsigned char *low, unsigned char *high) {
     *low = 0x80, *high = 0xBF;
     if (lead < 0x80) return 1;
@@ -31,7 +33,8 @@ static size_t sequence_start(unsigned char lead, unsigned char *low, unsigned ch
     return 4;
 }
 
-/* How many bytes at text[at] are a prefix of a well-formed sequence; *whole says whether they are all of it. */
+/* How many bytes at text[at] are a prefix of a well-formed sequence; *whole says whether they are all of
+ * it. */
 static size_t sequence_prefix(const char *text, size_t length, size_t at, bool *whole) {
     unsigned char low, high;
     size_t want = sequence_start((unsigned char)text[at], &low, &high), got = 1;
@@ -97,18 +100,21 @@ sav_status sav_unicode_check(const char *text, size_t length, const char *what, 
     uint32_t point;
     while (sav_unicode_decode(&point, text, length, &at)) continue;
     if (at == length) return SAV_OK;
-    return sav_fail(err, SAV_BAD_INPUT, "%s: byte 0x%02X at offset %zu is not valid UTF-8; expected UTF-8 text", what,
+    return sav_fail(err, SAV_BAD_INPUT,
+                    "%s: byte 0x%02X at offset %zu is not valid UTF-8; expected UTF-8 text", what,
                     (unsigned char)text[at], at);
 }
 
-/* ---- classes ------------------------------------------------------------------------------------------------------ */
+/* ---- classes ------------------------------------------------------------------------------------------- */
 
 static bool in_ranges(const unicode_range *ranges, size_t count, uint32_t point) {
     size_t low = 0, high = count; /* the first range that ends at or behind the point is in [low, high] */
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (ranges[middle].last < point) low = middle + 1;
-        else high = middle;
+        if (ranges[middle].last < point)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < count && ranges[low].first <= point;
 }
@@ -130,24 +136,31 @@ bool sav_unicode_is_word(uint32_t point) {
     return in_ranges(unicode_words, COUNT(unicode_words), point);
 }
 
-/* PARITY: combining classes as of Unicode 9.0: a mark encoded later is a starter here, is not reordered, and blocks what
- * stands before it. Guarded by test_unicode (a U+0301 U+0897 U+0323). */
+/* PARITY: combining classes as of Unicode 9.0: a mark encoded later is a starter here, is not reordered, and
+ * blocks what stands before it. Guarded by test_unicode (a U+0301 U+0897 U+0323). */
 static unsigned combining_class(uint32_t point) {
     if (point < 0x300) return 0;
     size_t low = 0, high = COUNT(unicode_cccs);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (unicode_cccs[middle].first + unicode_cccs[middle].count <= point) low = middle + 1;
-        else high = middle;
+        if (unicode_cccs[middle].first + unicode_cccs[middle].count <= point)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < COUNT(unicode_cccs) && unicode_cccs[low].first <= point ? unicode_cccs[low].ccc : 0;
 }
 
-/* ---- NFC ---------------------------------------------------------------------------------------------------------- */
+/* ---- NFC ----------------------------------------------------------------------------------------------- */
 
 enum {
-    HANGUL_S = 0xAC00, HANGUL_L = 0x1100, HANGUL_V = 0x1161, HANGUL_T = 0x11A7,
-    HANGUL_LS = 19, HANGUL_VS = 21, HANGUL_TS = 28, /* T number 0 means "no final" */
+    HANGUL_S = 0xAC00,
+    HANGUL_L = 0x1100,
+    HANGUL_V = 0x1161,
+    HANGUL_T = 0x11A7,
+    HANGUL_LS = 19,
+    HANGUL_VS = 21,
+    HANGUL_TS = 28, /* T number 0 means "no final" */
     HANGUL_SS = HANGUL_LS * HANGUL_VS * HANGUL_TS
 };
 
@@ -181,8 +194,10 @@ static const unicode_pair *find_whole(uint32_t point) {
     size_t low = 0, high = COUNT(unicode_pairs);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (unicode_pairs[unicode_pair_order[middle]].whole < point) low = middle + 1;
-        else high = middle;
+        if (unicode_pairs[unicode_pair_order[middle]].whole < point)
+            low = middle + 1;
+        else
+            high = middle;
     }
     if (low == COUNT(unicode_pairs)) return NULL;
     const unicode_pair *pair = &unicode_pairs[unicode_pair_order[low]];
@@ -193,14 +208,17 @@ static const unicode_single *find_single(uint32_t point) {
     size_t low = 0, high = COUNT(unicode_singles);
     while (low < high) {
         size_t middle = (low + high) / 2;
-        if (unicode_singles[middle].from < point) low = middle + 1;
-        else high = middle;
+        if (unicode_singles[middle].from < point)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low < COUNT(unicode_singles) && unicode_singles[low].from == point ? &unicode_singles[low] : NULL;
 }
 
-/* Appends the full decomposition. The second half of a pair never decomposes further without the first (and is pushed
- * by the same rule anyway); the longest chain in the tables is four steps, so recursion is shallow. */
+/* Appends the full decomposition. The second half of a pair never decomposes further without the first (and
+ * is pushed by the same rule anyway); the longest chain in the tables is four steps, so recursion is
+ * shallow. */
 static bool decompose(marks *list, uint32_t point) {
     if (point < 0xC0) return marks_push(list, point);
     if (point >= HANGUL_S && point < HANGUL_S + HANGUL_SS) {
@@ -215,8 +233,9 @@ static bool decompose(marks *list, uint32_t point) {
     return single ? decompose(list, single->to) : marks_push(list, point);
 }
 
-/* Sorts each run of marks by class, equal classes in their order: an insertion sort while runs are short, and a bucket
- * pass where somebody wrote thousands of marks on one letter. `spare` has room for the longest run. */
+/* Sorts each run of marks by class, equal classes in their order: an insertion sort while runs are short, and
+ * a bucket pass where somebody wrote thousands of marks on one letter. `spare` has room for the longest
+ * run. */
 static void sort_run(mark *run, size_t count, mark *spare) {
     if (count > 32) {
         size_t start[257] = {0};
@@ -253,24 +272,28 @@ static bool sort_marks(marks *list) {
 
 /* What two neighbours compose to, 0 for nothing. */
 static uint32_t compose_pair(uint32_t first, uint32_t second) {
-    if (first >= HANGUL_L && first < HANGUL_L + HANGUL_LS && second >= HANGUL_V && second < HANGUL_V + HANGUL_VS)
+    if (first >= HANGUL_L && first < HANGUL_L + HANGUL_LS && second >= HANGUL_V &&
+        second < HANGUL_V + HANGUL_VS)
         return HANGUL_S + ((first - HANGUL_L) * HANGUL_VS + (second - HANGUL_V)) * HANGUL_TS;
-    if (first >= HANGUL_S && first < HANGUL_S + HANGUL_SS && (first - HANGUL_S) % HANGUL_TS == 0 && second > HANGUL_T &&
-        second < HANGUL_T + HANGUL_TS)
+    if (first >= HANGUL_S && first < HANGUL_S + HANGUL_SS && (first - HANGUL_S) % HANGUL_TS == 0 &&
+        second > HANGUL_T && second < HANGUL_T + HANGUL_TS)
         return first + (second - HANGUL_T);
     size_t low = 0, high = UNICODE_COMPOSING;
     while (low < high) {
         size_t middle = (low + high) / 2;
         const unicode_pair *pair = &unicode_pairs[middle];
-        if (pair->first < first || (pair->first == first && pair->second < second)) low = middle + 1;
-        else high = middle;
+        if (pair->first < first || (pair->first == first && pair->second < second))
+            low = middle + 1;
+        else
+            high = middle;
     }
-    if (low == UNICODE_COMPOSING || unicode_pairs[low].first != first || unicode_pairs[low].second != second) return 0;
+    if (low == UNICODE_COMPOSING || unicode_pairs[low].first != first || unicode_pairs[low].second != second)
+        return 0;
     return unicode_pairs[low].whole;
 }
 
-/* In place: each code point tries to join the last starter before it, unless something in between blocks it, that is,
- * has class 0 or a class not below its own. */
+/* In place: each code point tries to join the last starter before it, unless something in between blocks it,
+ * that is, has class 0 or a class not below its own. */
 static void compose(marks *list) {
     size_t kept = 0, starter = SIZE_MAX;
     for (size_t i = 0; i < list->count; i++) {
@@ -302,7 +325,9 @@ static bool needs_nfc(const char *text, size_t length) {
 sav_status sav_unicode_nfc(sav_text *out, const char *text, size_t length, sav_error *err) {
     if (!needs_nfc(text, length)) {
         sav_text_bytes(out, text, length);
-        return out->failed ? sav_fail(err, SAV_NO_MEMORY, "out of memory: normalising %zu bytes of text", length) : SAV_OK;
+        return out->failed
+                   ? sav_fail(err, SAV_NO_MEMORY, "out of memory: normalising %zu bytes of text", length)
+                   : SAV_OK;
     }
     marks list = {0};
     sav_status status = SAV_OK;

@@ -1,9 +1,11 @@
-/* unicode.h: code points in and out of UTF-8, the character classes of the pre-tokenizer, canonical composition.
+/* unicode.h: code points in and out of UTF-8, the character classes of the pre-tokenizer, canonical
+ * composition.
  *
- *     bytes of a prompt -> sav_unicode_check (is it UTF-8?) -> pieces -> sav_unicode_nfc -> pretokenize.h -> bpe.h
+ *     bytes of a prompt -> sav_unicode_check (is it UTF-8?) -> pieces -> sav_unicode_nfc
+ *         -> pretokenize.h -> bpe.h
  *
- * Two versions of Unicode live here because two live in the reference tokenizer: classes are those of 16.0, composition
- * is that of 9.0. The tables are generated from it: tools/unicode_tables.py.
+ * Two versions of Unicode live here because two live in the reference tokenizer: classes are those of 16.0,
+ * composition is that of 9.0. The tables are generated from it: tools/unicode_tables.py.
  */
 #ifndef SAV_UNICODE_H
 #define SAV_UNICODE_H
@@ -17,12 +19,12 @@ typedef enum sav_unicode_kind {
     SAV_UNICODE_SPACE   /* \s */
 } sav_unicode_kind;
 
-/* The code point at text[*at], and *at moved behind it. False, and nothing moved, at the end or where the bytes are no
- * well-formed UTF-8 (overlong forms, surrogates and values above U+10FFFF are not). */
+/* The code point at text[*at], and *at moved behind it. False, and nothing moved, at the end or where the
+ * bytes are no well-formed UTF-8 (overlong forms, surrogates and values above U+10FFFF are not). */
 bool sav_unicode_decode(uint32_t *point, const char *text, size_t length, size_t *at);
 
-/* One replacement character's worth of ill-formed bytes at text[at]: the longest prefix of a well-formed sequence, or one
- * byte. This is what one U+FFFD stands for in Python's decode("utf-8", "replace"). */
+/* One replacement character's worth of ill-formed bytes at text[at]: the longest prefix of a well-formed
+ * sequence, or one byte. This is what one U+FFFD stands for in Python's decode("utf-8", "replace"). */
 size_t sav_unicode_bad_length(const char *text, size_t length, size_t at);
 
 /* UTF-8 of a code point; gives the number of bytes written, 1 to 4. */

@@ -2,9 +2,9 @@
  *
  *   pixel_values [P, 1176] . W^T                                            [P, E]
  *   Qwen2.5-VL: groups of four patches into window order
- *     block: x += proj(attention(rotated qkv(norm1(x))))                    one segment of rows a frame or a window
+ *     block: x += proj(attention(rotated qkv(norm1(x))))              one segment of rows a frame or a window
  *            x += fc2(quick_gelu(fc1(norm2(x))))   or   down(silu(gate(·)) * up(·))
- *   merger: norm, [P/4, 4E], mlp_2(gelu_erf(mlp_0(x)))                      [P/4, D], back in the pictures' order
+ *   merger: norm, [P/4, 4E], mlp_2(gelu_erf(mlp_0(x)))                  [P/4, D], back in the pictures' order
  */
 #include "vision/qwen_vit.h"
 
@@ -23,12 +23,13 @@ static size_t patches(const int64_t *grids, size_t images) {
     return P;
 }
 
-void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen_vit_config *c, size_t P, size_t frames,
-                       bool whole) {
+void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen_vit_config *c, size_t P,
+                       size_t frames, bool whole) {
     const size_t unit = c->grid.merge * c->grid.merge, d = c->E / c->heads;
     size_t width = 0, triple = 0, wide = 0, out = 0;
     *s = (sav_qwen_vit_scratch){.rows = whole || P < MLP_ROWS ? P : MLP_ROWS};
-    if (!sav_mul(&width, P, c->E) || !sav_mul(&triple, width, 3) || !sav_mul(&wide, s->rows, c->M) || !sav_mul(&out, P / unit, c->D)) {
+    if (!sav_mul(&width, P, c->E) || !sav_mul(&triple, width, 3) || !sav_mul(&wide, s->rows, c->M) ||
+        !sav_mul(&out, P / unit, c->D)) {
         arena->overflow = true;
         return;
     }
@@ -49,11 +50,13 @@ void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen
     s->out = sav_arena_take(arena, out, sizeof *s->out);
 }
 
-/* ---- order and segments ------------------------------------------------------------------------------------------ */
+/* ---- order and segments -------------------------------------------------------------------------------- */
 
-/* Windows of one frame, its merged tokens numbered from `first`: window after window, row by row inside. Windows at the right
- * and lower edge are what is left; PARITY: the library pads a divisible side by whole empty windows, which hold no token. */
-static void add_windows(sav_qwen_vit_scratch *s, size_t *n, size_t first, size_t rows, size_t cols, size_t side, size_t unit) {
+/* Windows of one frame, its merged tokens numbered from `first`: window after window, row by row inside.
+ * Windows at the right and lower edge are what is left; PARITY: the library pads a divisible side by whole
+ * empty windows, which hold no token. */
+static void add_windows(sav_qwen_vit_scratch *s, size_t *n, size_t first, size_t rows, size_t cols,
+                        size_t side, size_t unit) {
     for (size_t y0 = 0; y0 < rows; y0 += side)
         for (size_t x0 = 0; x0 < cols; x0 += side) {
             for (size_t y = y0; y < rows && y < y0 + side; y++)
@@ -62,7 +65,8 @@ static void add_windows(sav_qwen_vit_scratch *s, size_t *n, size_t first, size_t
         }
 }
 
-void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *s, const int64_t *grids, size_t images, const sav_qwen_vit_config *c) {
+void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *s, const int64_t *grids, size_t images,
+                          const sav_qwen_vit_config *c) {
     const size_t merge = c->grid.merge, unit = merge * merge, P = patches(grids, images);
     size_t token = 0, n = 0, p = 0;
     s->frame_count = s->window_count = 0;
@@ -85,7 +89,8 @@ void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *s, const int64_t *grids, size_t 
 
 /* to = groups of `unit` rows of `from`, group i from place order[i]. */
 static void gather(float *to, const float *from, const size_t *order, size_t groups, size_t floats) {
-    for (size_t i = 0; i < groups; i++) memcpy(to + i * floats, from + order[i] * floats, floats * sizeof *to);
+    for (size_t i = 0; i < groups; i++)
+        memcpy(to + i * floats, from + order[i] * floats, floats * sizeof *to);
 }
 
 /* cos and sin in the pictures' order, then in the blocks' order. They are float32 in every run. */
@@ -102,32 +107,42 @@ static void rotary(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, con
     memcpy(s->sin, spare, P * (d / 2) * sizeof *spare);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks -------------------------------------------------------------------------------------------- */
 
-static void norm(float *out, const float *x, const float *weight, const float *bias, size_t rows, size_t E, const sav_run *run) {
+static void norm(float *out, const float *x, const float *weight, const float *bias, size_t rows, size_t E,
+                 const sav_run *run) {
     if (bias)
         sav_layer_norm(out, x, weight, bias, rows, E, NORM_EPS, run);
     else
         sav_rms_norm(out, x, weight, rows, E, NORM_EPS, run);
 }
 
-static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m, const sav_kernels *kernels,
-                      const sav_run *run, sav_trace *trace) {
+static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m,
+                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_config *c = &m->config;
     const sav_qwen_vit_block *block = &m->blocks[i];
     const size_t E = c->E, d = E / c->heads;
     const bool windowed = c->window && !c->full[i];
-    const size_t *segments = windowed ? s->windows : s->frames, count = windowed ? s->window_count : s->frame_count;
+    const size_t *segments = windowed ? s->windows : s->frames,
+                 count = windowed ? s->window_count : s->frame_count;
     const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
     sav_linear(s->qkv, s->normed, &block->qkv, block->qkv_bias, P, kernels, run);
     sav_show_rows(trace, s->qkv, P, 3 * E, "visual.blocks.%zu.attn.qkv.output", i);
-    /* PARITY: q and k are rotated in float32 and narrowed afterwards, unlike the decoder's (golden/qwen_vl, bf16 cases). Heads
-     * of q and of k lie side by side. */
+    /* PARITY: q and k are rotated in float32 and narrowed afterwards, unlike the decoder's (golden/qwen_vl,
+     * bf16 cases). Heads of q and of k lie side by side. */
     sav_rope(s->qkv, 3 * E, s->cos, s->sin, P, 2 * c->heads, d, &wide);
     sav_narrow_rows(s->qkv, 3 * E, P, 2 * E, run);
-    const sav_attention shape = {.queries = P, .keys = P, .heads = c->heads, .kv_heads = c->heads, .d = d,
-                                 .q_stride = 3 * E, .kv_stride = 3 * E, .segments = segments, .segment_count = count,
-                                 .scale = sqrt((double)d), .divide = true};
+    const sav_attention shape = {.queries = P,
+                                 .keys = P,
+                                 .heads = c->heads,
+                                 .kv_heads = c->heads,
+                                 .d = d,
+                                 .q_stride = 3 * E,
+                                 .kv_stride = 3 * E,
+                                 .segments = segments,
+                                 .segment_count = count,
+                                 .scale = sqrt((double)d),
+                                 .divide = true};
     kernels->attention(s->mixed, s->qkv, s->qkv + E, s->qkv + 2 * E, &shape, run);
     sav_show_rows(trace, s->mixed, P, E, "visual.blocks.%zu.attn.proj.input", i);
     sav_linear(s->added, s->mixed, &block->proj, block->proj_bias, P, kernels, run);
@@ -152,7 +167,8 @@ static void gated_mlp(sav_qwen_vit_scratch *s, size_t t, size_t rows, size_t i, 
                       const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_block *block = &m->blocks[i];
     const size_t E = m->config.E, M = m->config.M;
-    const sav_product gate_up[] = {{s->wide, &block->fc1, block->fc1_bias}, {s->up, &block->up, block->up_bias}};
+    const sav_product gate_up[] = {{s->wide, &block->fc1, block->fc1_bias},
+                                   {s->up, &block->up, block->up_bias}};
     kernels->linear(gate_up, 2, s->normed + t * E, rows, run);
     sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.gate_proj.output", i);
     kernels->activation(s->wide, s->wide, rows * M, SAV_SILU, run);
@@ -164,8 +180,8 @@ static void gated_mlp(sav_qwen_vit_scratch *s, size_t t, size_t rows, size_t i, 
     sav_show_rows(trace, s->added + t * E, rows, E, "visual.blocks.%zu.mlp.down_proj.output", i);
 }
 
-static void run_block(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m, const sav_kernels *kernels,
-                      const sav_run *run, sav_trace *trace) {
+static void run_block(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m,
+                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_block *block = &m->blocks[i];
     const size_t E = m->config.E;
     norm(s->normed, s->x, block->norm1, block->norm1_bias, P, E, run);
@@ -186,13 +202,14 @@ static void run_block(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
 }
 
 /* x [P, E] -> s->out [P/4, D], in the blocks' order. */
-static void merge(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, const sav_kernels *kernels, const sav_run *run,
-                  sav_trace *trace) {
+static void merge(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, const sav_kernels *kernels,
+                  const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_config *c = &m->config;
     const size_t unit = c->grid.merge * c->grid.merge, rows = P / unit, wide = unit * c->E;
     norm(s->normed, s->x, m->ln_q, m->ln_q_bias, P, c->E, run);
     sav_show_rows(trace, s->normed, P, c->E, "visual.merger.ln_q.output");
-    sav_linear(s->merged, s->normed, &m->mlp_0, m->mlp_0_bias, rows, kernels, run); /* [P, E] read as [P/4, 4E] */
+    /* [P, E] read as [P/4, 4E] */
+    sav_linear(s->merged, s->normed, &m->mlp_0, m->mlp_0_bias, rows, kernels, run);
     sav_show_rows(trace, s->merged, rows, wide, "visual.merger.mlp.0.output");
     kernels->activation(s->merged, s->merged, rows * wide, SAV_GELU_ERF, run);
     sav_show_rows(trace, s->merged, rows, wide, "visual.merger.mlp.1.output");
@@ -200,8 +217,9 @@ static void merge(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, cons
     sav_show_rows(trace, s->out, rows, c->D, "visual.merger.output");
 }
 
-void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids, size_t images, const sav_qwen_vit *m,
-                          sav_qwen_vit_scratch *s, const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
+void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids, size_t images,
+                          const sav_qwen_vit *m, sav_qwen_vit_scratch *s, const sav_kernels *kernels,
+                          const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_config *c = &m->config;
     const size_t P = patches(grids, images), unit = c->grid.merge * c->grid.merge;
     float *embedded = s->order ? s->normed : s->x;
@@ -211,7 +229,8 @@ void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids,
     sav_linear(embedded, pixels, &m->patch_embed, NULL, P, kernels, run);
     sav_show_rows(trace, embedded, P, c->E, "visual.patch_embed.output");
     if (s->order) gather(s->x, embedded, s->order, P / unit, unit * c->E);
-    for (size_t i = 0; i < c->layers && sav_enter(trace, SAV_IN_TOWER, i + 1); i++) run_block(s, P, i, m, kernels, run, trace);
+    for (size_t i = 0; i < c->layers && sav_enter(trace, SAV_IN_TOWER, i + 1); i++)
+        run_block(s, P, i, m, kernels, run, trace);
     if (!sav_enter(trace, SAV_IN_TOWER, c->layers + 1)) return;
     merge(s, P, m, kernels, run, trace);
     for (size_t i = 0; i < P / unit; i++) /* the inverse of the window order */

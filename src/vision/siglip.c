@@ -13,15 +13,18 @@
 
 #define TOWER "vision_tower.vision_model."
 
-enum { ROWS = 2048 }; /* patches that go through together, about: a weight is read once for them, and they stay in cache */
+/* patches that go through together, about: a weight is read once for them, and they stay in cache */
+enum { ROWS = 2048 };
 
-void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t D, size_t tiles,
-                     bool whole) {
-    size_t rows = 0, columns = 0, width = 0, wide = 0, hidden = 0, n = whole ? tiles : sav_min(tiles, ROWS / (c->g * c->g));
+void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t D,
+                     size_t tiles, bool whole) {
+    size_t rows = 0, columns = 0, width = 0, wide = 0, hidden = 0,
+           n = whole ? tiles : sav_min(tiles, ROWS / (c->g * c->g));
     if (!n) n = 1;
     *s = (sav_siglip_scratch){.n = n};
-    bool fits = sav_mul(&rows, c->g, c->g) && sav_mul(&rows, rows, n) && sav_mul(&columns, rows, 3 * c->patch * c->patch) &&
-                sav_mul(&width, rows, c->C) && sav_mul(&wide, rows, c->F) && sav_mul(&hidden, rows, D);
+    bool fits = sav_mul(&rows, c->g, c->g) && sav_mul(&rows, rows, n) &&
+                sav_mul(&columns, rows, 3 * c->patch * c->patch) && sav_mul(&width, rows, c->C) &&
+                sav_mul(&wide, rows, c->F) && sav_mul(&hidden, rows, D);
     if (!fits) {
         arena->overflow = true;
         return;
@@ -39,8 +42,8 @@ void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_c
     s->map = whole ? sav_arena_take(arena, width, sizeof *s->map) : NULL;
 }
 
-/* Patches of a tile as rows, in the order of the convolution's weight: channel, row, column. What lies beyond g patches
- * (384 = 27 * 14 + 6) is not read. */
+/* Patches of a tile as rows, in the order of the convolution's weight: channel, row, column. What lies beyond
+ * g patches (384 = 27 * 14 + 6) is not read. */
 static void unfold(float *columns, const float *tile, const sav_siglip_config *c, const sav_run *run) {
     const size_t s = c->tile, a = c->patch;
     for (size_t p = 0; p < c->g * c->g; p++)
@@ -72,9 +75,17 @@ static void attention(sav_siglip_scratch *s, size_t n, const sav_siglip *m, cons
                       const sav_kernels *kernels, const sav_run *run) {
     const sav_siglip_config *c = &m->config;
     const size_t P = c->g * c->g, C = c->C, d = C / c->heads;
-    const sav_attention shape = {.queries = P, .keys = P, .heads = c->heads, .kv_heads = c->heads, .d = d,
-                                 .q_stride = C, .kv_stride = C, .scale = sav_head_scale(d)};
-    const sav_product qkv[] = {{s->q, &layer->q_proj, layer->q_bias}, {s->k, &layer->k_proj, layer->k_bias}, {s->v, &layer->v_proj, layer->v_bias}};
+    const sav_attention shape = {.queries = P,
+                                 .keys = P,
+                                 .heads = c->heads,
+                                 .kv_heads = c->heads,
+                                 .d = d,
+                                 .q_stride = C,
+                                 .kv_stride = C,
+                                 .scale = sav_head_scale(d)};
+    const sav_product qkv[] = {{s->q, &layer->q_proj, layer->q_bias},
+                               {s->k, &layer->k_proj, layer->k_bias},
+                               {s->v, &layer->v_proj, layer->v_bias}};
     kernels->linear(qkv, 3, s->normed, n * P, run);
     for (size_t i = 0; i < n; i++) {
         size_t at = i * P * C;
@@ -83,8 +94,8 @@ static void attention(sav_siglip_scratch *s, size_t n, const sav_siglip *m, cons
 }
 
 /* s->x through layer i; every stage is [n, g*g, width]. */
-static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_siglip *m, const sav_kernels *kernels,
-                          const sav_run *run, sav_trace *trace) {
+static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_siglip *m,
+                          const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_siglip_layer *layer = &m->layers[i];
     const sav_siglip_config *c = &m->config;
     const size_t P = c->g * c->g, C = c->C, rows = n * P, shape[3] = {n, P, C}, wide[3] = {n, P, c->F};
@@ -110,8 +121,9 @@ static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_s
     sav_show(trace, s->x, 3, shape, TOWER "encoder.layers.%zu.output", i);
 }
 
-/* PARITY: linear_1 rounds twice, product and bias apart, alone among all linears: its input is a transposed view in
- * PyTorch, and F.linear on one of those is mm + add (test: golden/llava, stage multi_modal_projector.linear_1). */
+/* PARITY: linear_1 rounds twice, product and bias apart, alone among all linears: its input is a transposed
+ * view in PyTorch, and F.linear on one of those is mm + add (test: golden/llava, stage
+ * multi_modal_projector.linear_1). */
 static void project(float *out, sav_siglip_scratch *s, size_t n, size_t P, const sav_projector *m,
                     const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const size_t D = m->linear_1.rows, shape[3] = {n, P, D};

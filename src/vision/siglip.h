@@ -2,7 +2,8 @@
  *
  *   tiles n x [3, s, s] -> patches [n, g*g, C] -> layers -> projector -> [n, g*g, D]
  *
- * Source: transformers 4.51.3, models/siglip/modeling_siglip.py, models/llava_onevision/modeling_llava_onevision.py.
+ * Source: transformers 4.51.3, models/siglip/modeling_siglip.py,
+ * models/llava_onevision/modeling_llava_onevision.py.
  */
 #ifndef SAV_SIGLIP_H
 #define SAV_SIGLIP_H
@@ -48,13 +49,13 @@ typedef struct sav_siglip_scratch {
     float *map;           /* [n, C, g, g], only when stages are shown */
 } sav_siglip_scratch;
 
-void sav_siglip_plan(sav_siglip_scratch *scratch, sav_arena *arena, const sav_siglip_config *config, size_t D, size_t tiles,
-                     bool whole);
+void sav_siglip_plan(sav_siglip_scratch *scratch, sav_arena *arena, const sav_siglip_config *config, size_t D,
+                     size_t tiles, bool whole);
 
-/* tiles[i] -> [3, s, s]; out [count, g*g, D]. Allocates nothing. Enters layer 0, the patch embedding, 1 + i, layer i, and the
- * projector behind the last, for every n tiles. */
+/* tiles[i] -> [3, s, s]; out [count, g*g, D]. Allocates nothing. Enters layer 0, the patch embedding, 1 + i,
+ * layer i, and the projector behind the last, for every n tiles. */
 void sav_siglip_forward(float *out, const float *const *tiles, size_t count, const sav_siglip *tower,
-                        const sav_projector *projector, sav_siglip_scratch *scratch, const sav_kernels *kernels,
-                        const sav_run *run, sav_trace *trace);
+                        const sav_projector *projector, sav_siglip_scratch *scratch,
+                        const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
 
 #endif

@@ -1,5 +1,5 @@
-/* test_os.c: what every system must give: files mapped, read, replaced and appended to, folders, locks, names in UTF-8, sizes
- * above 4 GiB. test_system.c makes the calls behind them fail, where that can be.
+/* test_os.c: what every system must give: files mapped, read, replaced and appended to, folders, locks, names
+ * in UTF-8, sizes above 4 GiB. test_system.c makes the calls behind them fail, where that can be.
  */
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +39,9 @@ static void holds(const char *path, const void *want, size_t length) {
 
 /* Bytes that a text mode would change, under names that no 8-bit code page has together. */
 static void test_bytes_and_names(void) {
-    static const char bytes[] = "a\r\nb\n\x1a\0c", *const names[] = {"caf\xC3\xA9", "\xE4\xBD\xA0\xE5\xA5\xBD", "\xF0\x9F\x98\x80.txt"};
+    static const char bytes[] = "a\r\nb\n\x1a\0c", *const names[] = {"caf\xC3\xA9",
+                                                                     "\xE4\xBD\xA0\xE5\xA5\xBD",
+                                                                     "\xF0\x9F\x98\x80.txt"};
     char **list, folder[600];
     size_t count;
     snprintf(folder, sizeof folder, "%s", path_of("\xCE\xB1/\xD0\xB1"));
@@ -71,15 +73,19 @@ static void test_refusals(void) {
     size_t count;
     CHECK_FAILS(sav_os_map(&map, path_of("none"), &err), &err, SAV_BAD_INPUT, "none: cannot open: ");
     CHECK_FAILS(sav_os_map(&map, path_of("none/none"), &err), &err, SAV_BAD_INPUT, "none: cannot open: ");
-    CHECK_FAILS(sav_os_map(&map, check_folder(), &err), &err, SAV_BAD_INPUT, "found a folder; expected a file");
+    CHECK_FAILS(sav_os_map(&map, check_folder(), &err), &err, SAV_BAD_INPUT,
+                "found a folder; expected a file");
     CHECK_FAILS(sav_os_create(&file, check_folder(), &err), &err, SAV_IO_ERROR, "found a folder");
     CHECK_FAILS(sav_os_create(&file, path_of("none/none"), &err), &err, SAV_IO_ERROR, "none: cannot write: ");
-    CHECK_FAILS(sav_os_list(&list, &count, path_of("none"), &err), &err, SAV_BAD_INPUT, "none: cannot list: ");
+    CHECK_FAILS(sav_os_list(&list, &count, path_of("none"), &err), &err, SAV_BAD_INPUT,
+                "none: cannot list: ");
     CHECK(sav_os_log_open(&log, check_folder(), true, &err) == SAV_IO_ERROR);
     put(path_of("file"), "12345", 5);
-    CHECK_FAILS(sav_os_make_folder(path_of("file"), &err), &err, SAV_IO_ERROR, "found a file; expected a folder");
+    CHECK_FAILS(sav_os_make_folder(path_of("file"), &err), &err, SAV_IO_ERROR,
+                "found a file; expected a folder");
     CHECK(sav_os_make_folder(path_of("file/in"), &err) != SAV_OK);
-    CHECK_FAILS(sav_os_read_file(&bytes, &count, path_of("file"), 5, &err), &err, SAV_BAD_INPUT, "larger than the 5 bytes");
+    CHECK_FAILS(sav_os_read_file(&bytes, &count, path_of("file"), 5, &err), &err, SAV_BAD_INPUT,
+                "larger than the 5 bytes");
     CHECK_OK(sav_os_create(&file, path_of("file"), &err), &err);
     CHECK_OK(sav_os_write(file, "other", 5, &err), &err);
     sav_os_abandon(file); /* the old one stays */
@@ -95,7 +101,8 @@ static void test_log(void) {
     const char *path = path_of("log");
     if (!CHECK_OK(sav_os_log_open(&log, path, true, &err), &err)) return;
     CHECK_OK(sav_os_log_append(log, "one\n", 4, &err), &err);
-    CHECK_FAILS(sav_os_log_open(&second, path, true, &err), &err, SAV_IO_ERROR, "another process is writing to it");
+    CHECK_FAILS(sav_os_log_open(&second, path, true, &err), &err, SAV_IO_ERROR,
+                "another process is writing to it");
     CHECK_OK(sav_os_log_append(log, "two\n", 4, &err), &err);
     CHECK_OK(sav_os_log_sync(log, &err), &err);
     holds(path, "one\ntwo\n", 8); /* readers need no lock */
@@ -144,7 +151,8 @@ static void test_paths(void) {
 #ifdef _WIN32
     CHECK_STR(sav_os_path_name("C:\\a\\c.txt"), "c.txt");
     CHECK_STR(sav_os_path_name("C:c.txt"), "c.txt");
-    CHECK(sav_os_path_absolute("C:\\a") && sav_os_path_absolute("\\\\host\\share") && !sav_os_path_absolute("a\\b"));
+    CHECK(sav_os_path_absolute("C:\\a") && sav_os_path_absolute("\\\\host\\share") &&
+          !sav_os_path_absolute("a\\b"));
 #endif
 }
 
@@ -153,7 +161,8 @@ static void test_machine(void) {
     volatile unsigned work = 0;
     for (unsigned i = 0; i < 100000000; i++) work = work + i;
     CHECK(sav_os_seconds() > start && sav_os_cpu_seconds() > cpu && cpu >= 0);
-    CHECK(sav_os_thread_seconds() > own && own >= 0 && own <= cpu + 0.02); /* a part of the process's; Windows counts in ticks */
+    /* a part of the process's; Windows counts in ticks */
+    CHECK(sav_os_thread_seconds() > own && own >= 0 && own <= cpu + 0.02);
     CHECK(sav_os_cores() >= 1);
     CHECK(sav_os_peak_bytes() > 100000);
 }

@@ -1,6 +1,7 @@
-/* test_round.c: one rounding from double to f32, bf16 and f16, on every number of the 16-bit types and between neighbours. */
-#include "base/round.h"
+/* test_round.c: one rounding from double to f32, bf16 and f16, on every number of the 16-bit types and
+ * between neighbours. */
 #include "../check.h"
+#include "base/round.h"
 
 typedef float (*round_fn)(double);
 typedef float (*widen_fn)(uint16_t);
@@ -16,7 +17,8 @@ static bool same(float a, float b) {
     return (a != a && b != b) || bits_of(a) == bits_of(b);
 }
 
-/* Every stored number survives widen -> round -> narrow, in both signs. `infinity` is its positive bit pattern. */
+/* Every stored number survives widen -> round -> narrow, in both signs. `infinity` is its positive bit
+ * pattern. */
 static void check_every_number(round_fn round, widen_fn widen, narrow_fn narrow, uint16_t infinity) {
     size_t wrong = 0;
     for (uint32_t stored = 0; stored < 65536; stored++) {
@@ -30,8 +32,8 @@ static void check_every_number(round_fn round, widen_fn widen, narrow_fn narrow,
     CHECK_SIZE(wrong, 0);
 }
 
-/* Between two neighbours: the midpoint goes to the even one, anything off it by one bit of the double to the nearer one. The
- * nudged midpoint is where rounding through float32 first would go wrong. */
+/* Between two neighbours: the midpoint goes to the even one, anything off it by one bit of the double to the
+ * nearer one. The nudged midpoint is where rounding through float32 first would go wrong. */
 static void check_between(round_fn round, widen_fn widen, uint16_t infinity, double over) {
     size_t wrong = 0;
     for (uint32_t stored = 0; stored < infinity; stored++) {
@@ -71,7 +73,8 @@ int main(void) {
     CHECK(sav_round_bf16((double)1e-8f) == 1.0011717677116394e-08f);
     CHECK(sav_round_f16((double)1e-8f) == 0.0f);
     CHECK((double)sav_round_f32(1e-8) == 9.99999993922529e-09);
-    /* 1 + 2^-8 + 2^-40 is above bf16's midpoint; through float32 it would become the midpoint and go down to 1. */
+    /* 1 + 2^-8 + 2^-40 is above bf16's midpoint; through float32 it would become the midpoint and go down to
+     * 1. */
     CHECK(sav_round_bf16(1 + 0x1p-8 + 0x1p-40) == 1 + 0x1p-7f);
     CHECK(sav_round_f16(1 + 0x1p-11 + 0x1p-40) == 1 + 0x1p-10f);
     CHECK(sav_round(1.00390625, SAV_BF16) == 1.0f && sav_round(1.00390625, SAV_F32) == 1.00390625f);

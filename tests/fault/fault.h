@@ -1,5 +1,6 @@
-/* fault.h: takes the place of base/alloc.c in the test program that includes it: allocations are counted, and the n-th can
- * be made to fail. The linker finds these three before the library's, so alloc.c's object is never pulled in.
+/* fault.h: takes the place of base/alloc.c in the test program that includes it: allocations are counted, and
+ * the n-th can be made to fail. The linker finds these three before the library's, so alloc.c's object is
+ * never pulled in.
  */
 #ifndef FAULT_H
 #define FAULT_H
@@ -9,9 +10,9 @@
 
 #include "../check.h"
 
-static long fault_calls;   /* allocations asked for since fault_start */
-static long fault_at;      /* this one fails; 0: none does */
-static long fault_live;    /* blocks not yet given back */
+static long fault_calls; /* allocations asked for since fault_start */
+static long fault_at;    /* this one fails; 0: none does */
+static long fault_live;  /* blocks not yet given back */
 
 static bool fault_now(void) {
     return ++fault_calls == fault_at;
@@ -42,8 +43,8 @@ static inline void fault_start(long at) {
     fault_at = at;
 }
 
-/* Runs the scenario with its 1st, 2nd, 3rd, ... allocation refused, until a run asks for fewer. Each time: success, or
- * SAV_NO_MEMORY with a message, and every block given back. */
+/* Runs the scenario with its 1st, 2nd, 3rd, ... allocation refused, until a run asks for fewer. Each time:
+ * success, or SAV_NO_MEMORY with a message, and every block given back. */
 static inline void fault_each(const char *name, sav_status (*scenario)(sav_error *)) {
     long n = 0;
     bool hit = true;
@@ -54,11 +55,12 @@ static inline void fault_each(const char *name, sav_status (*scenario)(sav_error
         const sav_status status = scenario(&err);
         hit = fault_calls >= n;
         fault_start(0);
-        const bool said = status == SAV_OK || (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
+        const bool said = status == SAV_OK ||
+                          (status == SAV_NO_MEMORY && err.status == status && err.message[0]);
         const bool ok = said && fault_live == before && (hit || status == SAV_OK);
         if (!ok)
-            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status, err.message,
-                   fault_live - before);
+            printf("%s, allocation %ld: status %d \"%s\", %ld blocks kept\n", name, n, (int)status,
+                   err.message, fault_live - before);
         CHECK(ok);
         fault_live = before;
     }

@@ -1,6 +1,6 @@
-/* Every allocation made to fail once: each scenario runs with its 1st, 2nd, 3rd, ... allocation refused, until a run asks
- * for fewer. Each time the answer is a clean SAV_NO_MEMORY with a message (or a success that never needed the block), and
- * every block has been given back.
+/* Every allocation made to fail once: each scenario runs with its 1st, 2nd, 3rd, ... allocation refused,
+ * until a run asks for fewer. Each time the answer is a clean SAV_NO_MEMORY with a message (or a success that
+ * never needed the block), and every block has been given back.
  */
 #include <string.h>
 
@@ -14,7 +14,8 @@
 #include "text/tokenizer.h"
 
 static char file[600]; /* a safetensors file, written by main */
-static sav_safetensors *pictures; /* golden/image/decode.safetensors, opened by main: a tensor a picture file */
+/* golden/image/decode.safetensors, opened by main: a tensor a picture file */
+static sav_safetensors *pictures;
 
 static sav_status read_json(sav_error *err) {
     static const char text[] = "{\"a\":[1,2,{\"b\":\"caf\\u00e9\"}],\"c\":{\"d\":null}}";
@@ -36,7 +37,8 @@ static sav_status write_json(sav_error *err) {
 
 static sav_status write_tensors(sav_error *err) {
     static const float values[4] = {1, 2, 3, 4};
-    static const sav_tensor tensors[2] = {{"a", SAV_F32, 2, {2, 2}, 4, values}, {"b", SAV_F32, 1, {3}, 3, values}};
+    static const sav_tensor tensors[2] = {{"a", SAV_F32, 2, {2, 2}, 4, values},
+                                          {"b", SAV_F32, 1, {3}, 3, values}};
     static const char *const keys[1] = {"savs"}, *const text[1] = {"{}"};
     return sav_safetensors_write(file, tensors, 2, keys, text, 1, err);
 }
@@ -56,9 +58,10 @@ static sav_status open_weights(sav_error *err) {
 }
 
 static sav_status read_list(sav_error *err) {
-    static const char text[] = "{\"image\":\"a.png\",\"question\":\"<image> q\",\"label\":\"x\",\"question_id\":7}\n"
-                               "{\"image\":[\"a.png\",\"b.png\"],\"question\":\"r\",\"label\":\"X\"}\n"
-                               "{\"question\":\"two\",\"question\":\"two\",\"label\":1}\nbroken\n";
+    static const char text[] =
+        "{\"image\":\"a.png\",\"question\":\"<image> q\",\"label\":\"x\",\"question_id\":7}\n"
+        "{\"image\":[\"a.png\",\"b.png\"],\"question\":\"r\",\"label\":\"X\"}\n"
+        "{\"question\":\"two\",\"question\":\"two\",\"label\":1}\nbroken\n";
     sav_list_options options = {.training = true, .skip_bad = true};
     sav_list *list;
     sav_status status = sav_list_parse(&list, text, strlen(text), "l.jsonl", "", &options, err);
@@ -116,7 +119,8 @@ static sav_status tokenize(const char *folder, sav_error *err) {
     sav_status status = sav_tokenizer_open(&tokenizer, folder, err);
     if (status) return status;
     status = sav_tokenizer_encode(&ids, tokenizer, text, strlen(text), err);
-    if (!status) status = sav_tokenizer_encode_media(&ids, &places, tokenizer, text, strlen(text), "<image>", 7, err);
+    if (!status)
+        status = sav_tokenizer_encode_media(&ids, &places, tokenizer, text, strlen(text), "<image>", 7, err);
     if (!status) status = sav_tokenizer_decode(&back, tokenizer, ids.ids, ids.count, false, err);
     sav_text_free(&back);
     sav_ids_free(&ids);
@@ -211,13 +215,25 @@ int main(void) {
     static const struct {
         const char *name;
         sav_status (*scenario)(sav_error *);
-    } cases[] = {{"json read", read_json},       {"json written", write_json}, {"tensors written", write_tensors},
-                 {"tensors read", read_tensors}, {"weights", open_weights},    {"list", read_list},
-                 {"labels", number_labels},      {"ppm", read_ppm},            {"png", read_png},
-                 {"jpeg", read_jpeg},            {"fit", fit},                 {"folder", list_folder},
-                 {"tokenizer.json", tokenize_json}, {"merges.txt", tokenize_merges},
-                 {"png, RGBA", read_png_rgba},   {"png, 16-bit gray", read_png_gray16},
-                 {"jpeg, CMYK", read_jpeg_cmyk}, {"rotate", rotate},           {"tiles", cut_tiles}};
+    } cases[] = {{"json read", read_json},
+                 {"json written", write_json},
+                 {"tensors written", write_tensors},
+                 {"tensors read", read_tensors},
+                 {"weights", open_weights},
+                 {"list", read_list},
+                 {"labels", number_labels},
+                 {"ppm", read_ppm},
+                 {"png", read_png},
+                 {"jpeg", read_jpeg},
+                 {"fit", fit},
+                 {"folder", list_folder},
+                 {"tokenizer.json", tokenize_json},
+                 {"merges.txt", tokenize_merges},
+                 {"png, RGBA", read_png_rgba},
+                 {"png, 16-bit gray", read_png_gray16},
+                 {"jpeg, CMYK", read_jpeg_cmyk},
+                 {"rotate", rotate},
+                 {"tiles", cut_tiles}};
     CHECK_OK(sav_safetensors_open(&pictures, "golden/image/decode.safetensors", &err), &err);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) fault_each(cases[i].name, cases[i].scenario);
     sav_safetensors_close(pictures);

@@ -1,14 +1,16 @@
-/* Memory of a forward: opening a model, a session and running a prompt, a batch, a list with each allocation refused once; and
- * the contract that sav_session_run, the arithmetic behind the plan, allocates nothing.
+/* Memory of a forward: opening a model, a session and running a prompt, a batch, a list with each allocation
+ * refused once; and the contract that sav_session_run, the arithmetic behind the plan, allocates nothing.
  */
-#include "fault.h"
 #include "../picture.h"
+#include "fault.h"
 #include "models/model.h"
 #include "tasks/encode.h"
 
-static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"}, {SAV_TEXT, "What is this?"}};
+static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"},
+                                        {SAV_TEXT, "What is this?"}};
 static const sav_part text_alone[] = {{SAV_TEXT, "What is this? \xE4\xBD\xA0\xE5\xA5\xBD"}};
-static const sav_part with_small[] = {{SAV_IMAGE, "golden/qwen_vl/images/60x90-rgba.png"}, {SAV_TEXT, "What is this?"}};
+static const sav_part with_small[] = {{SAV_IMAGE, "golden/qwen_vl/images/60x90-rgba.png"},
+                                      {SAV_TEXT, "What is this?"}};
 static const sav_message picture_turn = {"user", with_picture, 2}, text_turn = {"user", text_alone, 1},
                          small_turn = {"user", with_small, 2};
 static const sav_prompt picture_prompt = {.messages = &picture_turn, .count = 1};
@@ -48,7 +50,8 @@ static sav_status forward(sav_error *err) {
 /* Two prompts that share a picture and one of text, in a batch of so few rows that the last does not fit. */
 static sav_status batch(sav_error *err) {
     static float taps[1 << 16];
-    static const sav_part again[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"}, {SAV_TEXT, "What colour?"}};
+    static const sav_part again[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"},
+                                     {SAV_TEXT, "What colour?"}};
     static const sav_message again_turn = {"user", again, 2};
     const sav_prompt prompts[] = {picture_prompt, {.messages = &again_turn, .count = 1}, text_prompt};
     sav_model *model = NULL;
@@ -67,13 +70,15 @@ static sav_status batch(sav_error *err) {
 
 /* The same as a list, encoded into memory. */
 static sav_status list(sav_error *err) {
-    static const char lines[] = "{\"image\":\"49x61.png\",\"question\":\"a\",\"label\":\"x\"}\n{\"question\":\"b\",\"label\":\"y\"}\n"
-                                "{\"image\":\"49x61.png\",\"question\":\"c\",\"label\":\"y\"}\n";
+    static const char lines[] =
+        "{\"image\":\"49x61.png\",\"question\":\"a\",\"label\":\"x\"}\n{\"question\":\"b\",\"label\":\"y\"}\n"
+        "{\"image\":\"49x61.png\",\"question\":\"c\",\"label\":\"y\"}\n";
     sav_model *model = NULL;
     sav_session *session = NULL;
     sav_list *samples = NULL;
     float *features = NULL;
-    sav_status status = sav_list_parse(&samples, lines, sizeof lines - 1, "list", "golden/llava/images", NULL, err);
+    sav_status status =
+        sav_list_parse(&samples, lines, sizeof lines - 1, "list", "golden/llava/images", NULL, err);
     if (!status) status = sav_model_open(&model, folder, err);
     if (!status) status = sav_session_open(&session, model, &options, err);
     if (!status) {

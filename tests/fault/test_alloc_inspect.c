@@ -1,8 +1,9 @@
-/* test_alloc_inspect.c: every allocation made to fail once behind `encode`, `dump`, `diff`, `show` and `info`. */
+/* test_alloc_inspect.c: every allocation made to fail once behind `encode`, `dump`, `diff`, `show` and
+ * `info`. */
 #include <string.h>
 
-#include "fault.h"
 #include "../picture.h"
+#include "fault.h"
 #include "tasks/compare.h"
 #include "tasks/compare_fits.h"
 #include "tasks/dump_file.h"
@@ -26,7 +27,8 @@ static sav_status compare(sav_error *err) {
 
 static sav_status write_dump(sav_error *err) {
     const float values[4] = {1, 2, 3, 4};
-    const sav_snapshot stages[] = {{"a", SAV_F32, 1, {4}, values}, {"b", SAV_BF16, 2, {2, 2}, values}, {"c", SAV_F32, 1, {4}, values}};
+    const sav_snapshot stages[] = {
+        {"a", SAV_F32, 1, {4}, values}, {"b", SAV_BF16, 2, {2, 2}, values}, {"c", SAV_F32, 1, {4}, values}};
     const sav_dump_origin origin = {"exact", "f32", "11", "0"};
     sav_dump_file *file;
     sav_status status = sav_dump_file_new(&file, "a,b", err);
@@ -40,7 +42,8 @@ static sav_status write_dump(sav_error *err) {
 
 static sav_status read_list(sav_list **list, sav_error *err) {
     static const char text[] = "{\"question\":\"a\",\"label\":\"x\"}\n{\"question\":\"b\",\"label\":\"y\"}\n"
-                               "{\"question\":\"<image>\",\"image\":\"none.png\",\"label\":\"y\"}\n{\"question\":\"a\",\"label\":\"x\"}\n";
+                               "{\"question\":\"<image>\",\"image\":\"none.png\",\"label\":\"y\"}\n{"
+                               "\"question\":\"a\",\"label\":\"x\"}\n";
     static const sav_list_options options = {.training = true};
     return sav_list_parse(list, text, strlen(text), "list", "", &options, err);
 }

@@ -1,5 +1,5 @@
-/* Memory of quantising: a folder quantised with each allocation refused once, and an int8 folder opened and run so; the
- * arithmetic of the int8 engine allocates nothing.
+/* Memory of quantising: a folder quantised with each allocation refused once, and an int8 folder opened and
+ * run so; the arithmetic of the int8 engine allocates nothing.
  */
 #include "base/os.h"
 #include "fault.h"
@@ -32,7 +32,8 @@ static sav_status quantise(sav_error *err) {
     sav_quantize_report report;
     snprintf(to, sizeof to, "%s/q%d", check_folder(), ++number);
     sav_status status = sav_quantize(&report, from, to, &options, &hooks, err);
-    if (!status) CHECK(report.matrices > 0 && report.matrices == matrices && report.bytes_after < report.bytes_before);
+    if (!status)
+        CHECK(report.matrices > 0 && report.matrices == matrices && report.bytes_after < report.bytes_before);
     return status;
 }
 

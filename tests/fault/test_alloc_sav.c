@@ -1,5 +1,5 @@
-/* test_alloc_sav.c: every allocation of sav/ and tasks/ made to fail once: fit, predict, files, store, draws, scores. Each
- * time the answer is a clean SAV_NO_MEMORY with a message, and every block has been given back.
+/* test_alloc_sav.c: every allocation of sav/ and tasks/ made to fail once: fit, predict, files, store, draws,
+ * scores. Each time the answer is a clean SAV_NO_MEMORY with a message, and every block has been given back.
  */
 #include <string.h>
 
@@ -66,7 +66,8 @@ static sav_status read_store(sav_error *err) {
 }
 
 static sav_status read_messages(sav_error *err) {
-    static const char text[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a\"},{\"type\":\"text\",\"text\":\"t\"}]}]";
+    static const char text[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a\"},{"
+                               "\"type\":\"text\",\"text\":\"t\"}]}]";
     sav_chat *chat;
     sav_status status = sav_messages_parse(&chat, text, strlen(text), "m", "d/", err);
     if (!status) sav_chat_free(chat);

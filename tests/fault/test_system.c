@@ -1,5 +1,6 @@
-/* Every call to the operating system in base/os.c made to fail, one after the other: the error is said, the file that was
- * there before is still there and whole, no temporary file, descriptor or memory is left behind.
+/* Every call to the operating system in base/os.c made to fail, one after the other: the error is said, the
+ * file that was there before is still there and whole, no temporary file, descriptor or memory is left
+ * behind.
  *
  * os.c is compiled into this program with its calls renamed; the library's own os.o is then never pulled in.
  */
@@ -79,7 +80,8 @@ static ssize_t fault_read(int fd, void *bytes, size_t length) {
 #define write(fd, bytes, length) fault_write(fd, bytes, length)
 #define read(fd, bytes, length) fault_read(fd, bytes, length)
 #define fstat(fd, st) (call_fails() ? -1 : fstat(fd, st))
-#define mmap(at, size, protect, flags, fd, offset) (call_fails() ? MAP_FAILED : mmap(at, size, protect, flags, fd, offset))
+#define mmap(at, size, protect, flags, fd, offset) \
+    (call_fails() ? MAP_FAILED : mmap(at, size, protect, flags, fd, offset))
 #define opendir(path) (call_fails() ? NULL : opendir(path))
 #define mkdir(path, mode) (call_fails() ? -1 : mkdir(path, mode))
 #define fsync(fd) (call_fails() ? -1 : fsync(fd))
@@ -92,10 +94,11 @@ static ssize_t fault_read(int fd, void *bytes, size_t length) {
 #undef write
 #undef read
 
-/* ---- what is tried ----------------------------------------------------------------------------------------------- */
+/* ---- what is tried ------------------------------------------------------------------------------------- */
 
 static char path[600], folder[512];
-static const char old_text[] = "the old file, whole\n", new_text[] = "the new file, written in several pieces\n";
+static const char old_text[] = "the old file, whole\n",
+                  new_text[] = "the new file, written in several pieces\n";
 
 static void put(const char *name, const char *text) {
     FILE *file = fopen(name, "wb");
@@ -162,7 +165,8 @@ static sav_status write_file(sav_error *err) {
     sav_os_file *file;
     sav_status status = sav_os_create(&file, path, err);
     if (status) return status;
-    for (const char *p = new_text; !status && *p; p += 8) status = sav_os_write(file, p, strlen(p) < 8 ? strlen(p) : 8, err);
+    for (const char *p = new_text; !status && *p; p += 8)
+        status = sav_os_write(file, p, strlen(p) < 8 ? strlen(p) : 8, err);
     if (!status) return sav_os_commit(file, err);
     sav_os_abandon(file);
     return status;
@@ -194,11 +198,12 @@ static void fail_each(const char *name, sav_status (*scenario)(sav_error *), int
         call_at = 0;
         bool clean = descriptors == 0 && fault_live == 0 && files_in(folder) == files;
         if (!CHECK(clean))
-            printf("%s, call %d: %d descriptors, %ld blocks, %zu files too many\n", name, n, descriptors, fault_live,
-                   files_in(folder) - files);
+            printf("%s, call %d: %d descriptors, %ld blocks, %zu files too many\n", name, n, descriptors,
+                   fault_live, files_in(folder) - files);
         if (status) {
             /* a folder that cannot be made names the parent at fault */
-            CHECK(err.status == status && (strstr(err.message, folder) || (scenario == make_folders && err.message[0] == '/')));
+            CHECK(err.status == status &&
+                  (strstr(err.message, folder) || (scenario == make_folders && err.message[0] == '/')));
             CHECK(scenario == append_log || holds(path, old_text));
         } else {
             CHECK(scenario != write_file || holds(path, new_text));
@@ -238,7 +243,8 @@ static void test_not_a_file(void) {
     sav_error err;
     snprintf(fifo, sizeof fifo, "%s/fifo", folder);
     CHECK(mkfifo(fifo, 0600) == 0);
-    CHECK_FAILS(sav_os_map(&map, fifo, &err), &err, SAV_BAD_INPUT, "FIFO"); /* and does not wait for a writer */
+    /* and does not wait for a writer */
+    CHECK_FAILS(sav_os_map(&map, fifo, &err), &err, SAV_BAD_INPUT, "FIFO");
     CHECK_FAILS(sav_os_map(&map, folder, &err), &err, SAV_BAD_INPUT, "folder");
     CHECK_FAILS(sav_os_map(&map, "/dev/null", &err), &err, SAV_BAD_INPUT, "device");
     CHECK_FAILS(sav_os_create(&file, folder, &err), &err, SAV_IO_ERROR, "folder");
@@ -258,7 +264,7 @@ int main(void) {
     static const struct {
         const char *name;
         sav_status (*scenario)(sav_error *);
-    } cases[] = {{"map", map_file},        {"read", read_file},   {"list", list_folder},
+    } cases[] = {{"map", map_file},         {"read", read_file},   {"list", list_folder},
                  {"folders", make_folders}, {"write", write_file}, {"log", append_log}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         fail_each(cases[i].name, cases[i].scenario, EIO);

@@ -1,7 +1,8 @@
-/* driver.c: a main for fuzz targets where libFuzzer is not: tests/fuzz/corpus/<name>/ -> each seed as it is, cut at many
- * lengths, and mutated; every result goes to LLVMFuzzerTestOneInput, which must return.
+/* driver.c: a main for fuzz targets where libFuzzer is not: tests/fuzz/corpus/<name>/ -> each seed as it is,
+ * cut at many lengths, and mutated; every result goes to LLVMFuzzerTestOneInput, which must return.
  *
- * The generator is seeded with a constant, so that each run tries the same inputs and a failure can be repeated:
+ * The generator is seeded with a constant, so that each run tries the same inputs and a failure can be
+ * repeated:
  *     build/tests/fuzz/fuzz_json [MUTATIONS [CORPUS]]
  * With SAVS_FUZZ_KEEP=FILE each input is written to FILE before it is tried, so that a crash leaves it there.
  */
@@ -10,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "../check.h"
+#include "base/os.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,7 +33,9 @@ static uint64_t next(void) {
     return state * 2685821657736338717u;
 }
 
-static size_t below(size_t limit) { return limit ? (size_t)(next() % limit) : 0; }
+static size_t below(size_t limit) {
+    return limit ? (size_t)(next() % limit) : 0;
+}
 
 /* An exact copy on the heap, so that a sanitizer sees one byte too far. */
 static void run(const unsigned char *bytes, size_t length) {
@@ -53,7 +56,8 @@ static void run(const unsigned char *bytes, size_t length) {
 
 /* One change of `bytes` (room for `room`); returns the new length. `other` is a seed to take pieces from. */
 static size_t mutate(unsigned char *bytes, size_t length, size_t room, const seed *other) {
-    static const unsigned char odd[] = {0, 1, 0x7f, 0x80, 0xff, '"', '{', '[', '}', ']', '-', '9', ':', ',', '\\', '\n'};
+    static const unsigned char odd[] = {0,   1,   0x7f, 0x80, 0xff, '"', '{',  '[',
+                                        '}', ']', '-',  '9',  ':',  ',', '\\', '\n'};
     size_t at = below(length), piece = 1 + below(8);
     switch (below(7)) {
     case 0: /* one bit */
@@ -82,7 +86,8 @@ static size_t mutate(unsigned char *bytes, size_t length, size_t room, const see
     }
 }
 
-static size_t run_seed(const seed *seeds, size_t count, size_t index, size_t mutations, unsigned char *work, size_t room) {
+static size_t run_seed(const seed *seeds, size_t count, size_t index, size_t mutations, unsigned char *work,
+                       size_t room) {
     const seed *own = seeds + index;
     size_t runs = 1;
     run((const unsigned char *)own->bytes, own->length);

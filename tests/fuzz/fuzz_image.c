@@ -1,5 +1,6 @@
-/* Any bytes -> sav_image_decode: a picture whose every byte can be read and turned, or an error with a message. A PNG is
- * tried a second time with its checksums put right, since libpng looks at nothing behind a wrong one. */
+/* Any bytes -> sav_image_decode: a picture whose every byte can be read and turned, or an error with a
+ * message. A PNG is tried a second time with its checksums put right, since libpng looks at nothing behind a
+ * wrong one. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

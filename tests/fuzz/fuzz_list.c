@@ -1,4 +1,5 @@
-/* fuzz_list.c: bytes -> list -> prompts and output lines, and the same bytes as chat JSON. First byte: which options. */
+/* fuzz_list.c: bytes -> list -> prompts and output lines, and the same bytes as chat JSON. First byte: which
+ * options. */
 #include "tasks/list.h"
 #include "tasks/messages.h"
 #include "tasks/results.h"
@@ -27,12 +28,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     sav_list *list;
     sav_chat *chat;
     const char *bytes = (const char *)data + 1;
-    const sav_list_options options = {.training = data[0] & 1, .skip_bad = (data[0] & 2) != 0,
-                                      .image_root = data[0] & 4 ? "root" : NULL};
+    const sav_list_options options = {
+        .training = data[0] & 1, .skip_bad = (data[0] & 2) != 0, .image_root = data[0] & 4 ? "root" : NULL};
     if (sav_list_parse(&list, bytes, size - 1, "list", "folder/", &options, &err) == SAV_OK) {
         use_list(list);
         sav_list_free(list);
     }
-    if (sav_messages_parse(&chat, bytes, size - 1, "messages", "folder/", &err) == SAV_OK) sav_chat_free(chat);
+    if (sav_messages_parse(&chat, bytes, size - 1, "messages", "folder/", &err) == SAV_OK)
+        sav_chat_free(chat);
     return 0;
 }

@@ -1,5 +1,5 @@
-/* fuzz_safetensors.c: any bytes -> the safetensors reader; of what it accepts every element is read, so that a tensor that
- * reaches past the bytes is seen by the sanitizer. */
+/* fuzz_safetensors.c: any bytes -> the safetensors reader; of what it accepts every element is read, so that
+ * a tensor that reaches past the bytes is seen by the sanitizer. */
 #include <stdlib.h>
 
 #include "io/safetensors.h"

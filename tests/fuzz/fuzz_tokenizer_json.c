@@ -1,4 +1,5 @@
-/* fuzz_tokenizer_json.c: any bytes -> tokenizer.json -> a tokenizer that encodes and decodes, or an error with a message. */
+/* fuzz_tokenizer_json.c: any bytes -> tokenizer.json -> a tokenizer that encodes and decodes, or an error
+ * with a message. */
 #include <stdlib.h>
 #include <string.h>
 

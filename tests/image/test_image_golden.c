@@ -1,5 +1,5 @@
-/* golden/image/ (written by tools/image_golden.py): every small file decodes to Pillow's bytes or fails where it fails;
- * resized noise and LLaVA-OneVision's tiles and token counts are the reference's. */
+/* golden/image/ (written by tools/image_golden.py): every small file decodes to Pillow's bytes or fails where
+ * it fails; resized noise and LLaVA-OneVision's tiles and token counts are the reference's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static const sav_json *last_of(const sav_json *array) {
     return node;
 }
 
-/* ---- decoders ---------------------------------------------------------------------------------------------------- */
+/* ---- decoders ------------------------------------------------------------------------------------------ */
 
 static size_t member(const sav_json *record, const char *key) {
     size_t value = 0;
@@ -68,7 +68,8 @@ static void check_record(const sav_safetensors *files, const sav_json *record) {
     if (status == SAV_UNSUPPORTED && strstr(err.message, "IMAGES=0")) return;
     if (!CHECK((status != SAV_OK) == want_error))
         printf("%s: %s\n", file->name, status ? err.message : "decoded; expected an error");
-    if (status) CHECK(!image.rgb && err.message[0] && strncmp(err.message, file->name, strlen(file->name)) == 0);
+    if (status)
+        CHECK(!image.rgb && err.message[0] && strncmp(err.message, file->name, strlen(file->name)) == 0);
     if (!status && !want_error) check_good(&image, record, file->name);
     sav_image_free(&image);
 }
@@ -91,10 +92,11 @@ static void test_decode(void) {
 #endif
 }
 
-/* ---- resize ------------------------------------------------------------------------------------------------------ */
+/* ---- resize -------------------------------------------------------------------------------------------- */
 
 static void check_resize(const sav_json *row) { /* [w, h, w2, h2, filter, crc32] */
-    size_t w = size_at(row, 0), h = size_at(row, 1), ow = size_at(row, 2), oh = size_at(row, 3), filter = size_at(row, 4);
+    size_t w = size_at(row, 0), h = size_at(row, 1), ow = size_at(row, 2), oh = size_at(row, 3),
+           filter = size_at(row, 4);
     char name[100];
     sav_error err;
     snprintf(name, sizeof name, "resize %zu x %zu to %zu x %zu, filter %zu", w, h, ow, oh, filter);
@@ -113,7 +115,7 @@ static void test_resize(void) {
     sav_json_free(doc);
 }
 
-/* ---- tiles ------------------------------------------------------------------------------------------------------- */
+/* ---- tiles --------------------------------------------------------------------------------------------- */
 
 /* Pinpoints tile x (1…6) both ways, height outer. */
 static bool plan_of(sav_anyres *plan, size_t tile, size_t patch, size_t h, size_t w) {
@@ -154,7 +156,8 @@ static void check_tiles(const sav_json *row) { /* [tile, h, w, tiles, crc32]; ti
     sav_pixel_table_make(&table, 1.0 / 255, s == 42 ? clip_mean : half, s == 42 ? clip_std : half);
     unsigned char *rgb = picture_make(h, w), *tiles = picture_make(plan.tiles * s, s);
     float *values = sav_alloc(plan.tiles * s * s * 3, sizeof *values);
-    if (CHECK(values != NULL) && CHECK_OK(sav_tiles_cut(tiles, rgb, &plan, SAV_BICUBIC, SAV_PILLOW_11, &err), &err)) {
+    if (CHECK(values != NULL) &&
+        CHECK_OK(sav_tiles_cut(tiles, rgb, &plan, SAV_BICUBIC, SAV_PILLOW_11, &err), &err)) {
         sav_tiles_normalise(values, tiles, plan.tiles, s, &table);
         CHECK(floats_are(values, plan.tiles * s * s * 3, last_of(row), name));
     }

@@ -1,5 +1,6 @@
-/* The Qwen-VL families' sizes and patches: where a slip would show, 2,366 sizes by both forms of the reference's rule, alpha
- * on white for every colour and alpha, patch order by its formula. Sizes come from golden/qwen_vl/ (tools/patches_golden.py). */
+/* The Qwen-VL families' sizes and patches: where a slip would show, 2,366 sizes by both forms of the
+ * reference's rule, alpha on white for every colour and alpha, patch order by its formula. Sizes come from
+ * golden/qwen_vl/ (tools/patches_golden.py). */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,28 +24,35 @@ static void test_table(void) {
     static const struct {
         size_t h, w, high, H, W;
     } rows[] = {
-        {42, 70, HIGH, 56, 56},             /* half to even: 1.5 and 2.5 are both 2 */
-        {10, 2000, HIGH, 28, 1988},         /* a side of nothing is lifted before pixels are counted */
-        {19, 19, HIGH, 84, 84},             /* 19 * sqrt(3136 / 361) lies just above 56 in double arithmetic */
+        {42, 70, HIGH, 56, 56},     /* half to even: 1.5 and 2.5 are both 2 */
+        {10, 2000, HIGH, 28, 1988}, /* a side of nothing is lifted before pixels are counted */
+        /* 19 * sqrt(3136 / 361) lies just above 56 in double arithmetic */
+        {19, 19, HIGH, 84, 84},
         {38, 38, HIGH, 84, 84},
         {19, 76, HIGH, 56, 140},
-        {31, 31, HIGH, 56, 56},             /* and just above in float arithmetic alone */
+        {31, 31, HIGH, 56, 56}, /* and just above in float arithmetic alone */
         {1500, 1500, HIGH, 1512, 1512},
         {1500, 1500, CLASS_HIGH, 980, 980},
-        {67, 11415, HIGH, 56, 11424},       /* the processor refuses what comes out: 204:1 */
-        {28, 5600, HIGH, 28, 5600},         /* 200:1 is allowed */
+        {67, 11415, HIGH, 56, 11424}, /* the processor refuses what comes out: 204:1 */
+        {28, 5600, HIGH, 28, 5600},   /* 200:1 is allowed */
         {30, 60, HIGH, 56, 84},
     };
     size_t H, W;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!CHECK(same(rows[i].h, rows[i].w, LOW, rows[i].high, UTILS, rows[i].H, rows[i].W)))
             printf("  %zu x %zu (height x width)\n", rows[i].h, rows[i].w);
-    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 5601, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT, "found 5601 x 28 pixels (width x height); sides may differ 200 times");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 56, 11424, 28, LOW, HIGH, PROCESSOR, &err), &err, SAV_BAD_INPUT, "200 times");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 27, 100, 28, LOW, HIGH, PROCESSOR, &err), &err, SAV_BAD_INPUT, "the processor takes sides from 28");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 5600, 28, LOW, 100352, UTILS, &err), &err, SAV_BAD_INPUT, "shrink to nothing under a bound of 100352");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 0, 28, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT, "without pixels");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 0, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT, "without pixels");
+    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 5601, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT,
+                "found 5601 x 28 pixels (width x height); sides may differ 200 times");
+    CHECK_FAILS(sav_smart_resize(&H, &W, 56, 11424, 28, LOW, HIGH, PROCESSOR, &err), &err, SAV_BAD_INPUT,
+                "200 times");
+    CHECK_FAILS(sav_smart_resize(&H, &W, 27, 100, 28, LOW, HIGH, PROCESSOR, &err), &err, SAV_BAD_INPUT,
+                "the processor takes sides from 28");
+    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 5600, 28, LOW, 100352, UTILS, &err), &err, SAV_BAD_INPUT,
+                "shrink to nothing under a bound of 100352");
+    CHECK_FAILS(sav_smart_resize(&H, &W, 0, 28, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT,
+                "without pixels");
+    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 0, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT,
+                "without pixels");
 }
 
 static void test_golden(void) {
@@ -57,13 +65,15 @@ static void test_golden(void) {
         for (size_t j = 0; j < 8; j++) row[j] = (size_t)sav_tensor_integer(t, i * 8 + j);
         bool ok = CHECK(same(row[0], row[1], row[2], row[3], UTILS, row[4], row[5]));
         ok = CHECK(same(row[0], row[1], row[2], row[3], PROCESSOR, row[6], row[7])) && ok;
-        if (!ok) printf("  row %zu: %zu x %zu (height x width) in %zu to %zu\n", i, row[0], row[1], row[2], row[3]);
+        if (!ok)
+            printf("  row %zu: %zu x %zu (height x width) in %zu to %zu\n", i, row[0], row[1], row[2],
+                   row[3]);
     }
     sav_safetensors_close(file);
 }
 
-/* Every alpha on every colour, as Pillow's paste with a mask gives it (the checksums are Pillow 11.3.0's); a picture without
- * alpha stays as it is. */
+/* Every alpha on every colour, as Pillow's paste with a mask gives it (the checksums are Pillow 11.3.0's); a
+ * picture without alpha stays as it is. */
 static void check_white(bool gray, uint32_t want) {
     enum { SIDE = 256 };
     unsigned char *rgb = picture_make(SIDE, SIDE), *alpha = picture_make(SIDE, SIDE);
@@ -85,8 +95,8 @@ static void check_white(bool gray, uint32_t want) {
     sav_free(alpha);
 }
 
-/* Row p, column c*392 + t*196 + i*14 + j = channel c of pixel (14 y + i, 14 x + j), for both t; (y, x) of p in blocks of 2 x 2.
- * The table's values name channel and byte, so that nothing can stand in for another. */
+/* Row p, column c*392 + t*196 + i*14 + j = channel c of pixel (14 y + i, 14 x + j), for both t; (y, x) of p
+ * in blocks of 2 x 2. The table's values name channel and byte, so that nothing can stand in for another. */
 static void test_order(void) {
     static const size_t grids[][2] = {{2, 2}, {2, 10}, {8, 4}, {6, 10}};
     const sav_patch_grid grid = {.patch = 14, .merge = 2, .temporal = 2};

@@ -1,5 +1,5 @@
-/* PNG written and read back; JPEG samplings that Pillow's encoder cannot make (4:4:0, 4:1:1, 4:1:0, RGB-coded), encoded
- * here with libjpeg and decoded to the bytes that Pillow gives for the same file. */
+/* PNG written and read back; JPEG samplings that Pillow's encoder cannot make (4:4:0, 4:1:1, 4:1:0,
+ * RGB-coded), encoded here with libjpeg and decoded to the bytes that Pillow gives for the same file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,7 +93,8 @@ static void test_written(void) {
     }
     sav_error err;
     CHECK_FAILS(sav_image_write_png(path, NULL, 0, 4, &err), &err, SAV_BAD_INPUT, "4 x 0");
-    CHECK(sav_image_write_png("no/such/folder/x.png", (const unsigned char *)"abc", 1, 1, &err) == SAV_IO_ERROR);
+    CHECK(sav_image_write_png("no/such/folder/x.png", (const unsigned char *)"abc", 1, 1, &err) ==
+          SAV_IO_ERROR);
 }
 
 int main(void) {

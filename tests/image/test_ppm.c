@@ -16,7 +16,8 @@ static void check_file(const char *file, size_t length, size_t w, size_t h, bool
     CHECK(image.orientation == 1 && !image.alpha);
     for (size_t i = 0; i < w * h * 3; i++) {
         int level = want[gray ? i / 3 : i];
-        if (!CHECK(image.rgb[i] == level)) printf("\"%.20s\": sample %zu is %d, want %d\n", file, i, image.rgb[i], level);
+        if (!CHECK(image.rgb[i] == level))
+            printf("\"%.20s\": sample %zu is %d, want %d\n", file, i, image.rgb[i], level);
     }
     sav_image_free(&image);
 }
@@ -35,8 +36,8 @@ static void test_values(void) {
     RGB("P6 1 1 1023\n\0\377\2\64\3\377", 1, 1, 64, 141, 255);
     GRAY("P5 3 1 1000\n\3\350\0\377\0\0", 3, 1, 255, 255, 0); /* mode I, clamped: practically white */
     GRAY("P5 3 1 65535\n\1\0\0\7\0\0", 3, 1, 255, 7, 0);
-    GRAY("P4 9 2\n\200\200\0\0", 9, 2, 0, 255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255, 255, 255,
-         255);
+    GRAY("P4 9 2\n\200\200\0\0", 9, 2, 0, 255, 255, 255, 255, 255, 255, 255, 0, 255, 255, 255, 255, 255, 255,
+         255, 255, 255);
     GRAY("P1 3 1 101", 3, 1, 0, 255, 0);
     GRAY("P1\n2 2\n0 1\n1#c\n0", 2, 2, 255, 0, 0, 255);
     GRAY("P2 3 1 15 8 1 15", 3, 1, 136, 17, 255);
@@ -54,7 +55,8 @@ static void test_comments(void) {
 static void check_bad(const char *file, size_t length, sav_status status, const char *part) {
     sav_image image;
     sav_error err;
-    CHECK_FAILS(sav_image_decode(&image, (const unsigned char *)file, length, "t.ppm", &err), &err, status, part);
+    CHECK_FAILS(sav_image_decode(&image, (const unsigned char *)file, length, "t.ppm", &err), &err, status,
+                part);
     CHECK(!image.rgb && !image.alpha);
 }
 

@@ -4,24 +4,26 @@
 #include <string.h>
 
 #include "../check.h"
-#include "image/resize.h"
 #include "../picture.h"
+#include "image/resize.h"
 
-/* ---- coefficients ------------------------------------------------------------------------------------------------ */
+/* ---- coefficients -------------------------------------------------------------------------------------- */
 
-static void check_row(size_t n, size_t m, sav_filter filter, size_t at, size_t first, const int *row, size_t count) {
+static void check_row(size_t n, size_t m, sav_filter filter, size_t at, size_t first, const int *row,
+                      size_t count) {
     sav_resize_axis axis;
     sav_error err;
     if (!CHECK_OK(sav_resize_axis_make(&axis, n, m, filter, &err), &err)) return;
     CHECK_SIZE(axis.first[at], first);
     CHECK_SIZE(axis.count[at], count);
-    for (size_t t = 0; t < count && t < axis.count[at]; t++) CHECK(axis.coefficient[at * axis.width + t] == row[t]);
+    for (size_t t = 0; t < count && t < axis.count[at]; t++)
+        CHECK(axis.coefficient[at * axis.width + t] == row[t]);
     sav_resize_axis_free(&axis);
 }
 
-#define ROW(n, m, filter, at, first, ...) \
-    do { \
-        const int row_[] = {__VA_ARGS__}; \
+#define ROW(n, m, filter, at, first, ...)                                     \
+    do {                                                                      \
+        const int row_[] = {__VA_ARGS__};                                     \
         check_row(n, m, filter, at, first, row_, sizeof row_ / sizeof *row_); \
     } while (0)
 
@@ -45,7 +47,7 @@ static void test_coefficients(void) {
     ROW(7, 3, SAV_LANCZOS, 2, 0, 59444, -68390, -278210, 0, 982255, 1850544, 1648661);
 }
 
-/* ---- pixels ------------------------------------------------------------------------------------------------------ */
+/* ---- pixels -------------------------------------------------------------------------------------------- */
 
 static uint32_t resized(size_t w, size_t h, size_t ow, size_t oh, sav_filter filter, sav_pillow pillow) {
     sav_error err;
@@ -58,7 +60,8 @@ static uint32_t resized(size_t w, size_t h, size_t ow, size_t oh, sav_filter fil
 }
 
 static void check_crc(uint32_t got, uint32_t want, const char *what, size_t w, size_t h) {
-    if (!CHECK(got == want)) printf("%zu x %zu %s: CRC32 %08x, want %08x\n", w, h, what, (unsigned)got, (unsigned)want);
+    if (!CHECK(got == want))
+        printf("%zu x %zu %s: CRC32 %08x, want %08x\n", w, h, what, (unsigned)got, (unsigned)want);
 }
 
 static void test_table(void) {
@@ -85,7 +88,8 @@ static void test_table(void) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         unsigned char *in = picture_make(rows[i].h, rows[i].w);
-        check_crc(picture_crc32(in, rows[i].h * rows[i].w * 3), rows[i].in, "as generated", rows[i].w, rows[i].h);
+        check_crc(picture_crc32(in, rows[i].h * rows[i].w * 3), rows[i].in, "as generated", rows[i].w,
+                  rows[i].h);
         sav_free(in);
         check_crc(resized(rows[i].w, rows[i].h, rows[i].ow, rows[i].oh, rows[i].filter, SAV_PILLOW_11),
                   rows[i].pillow11, "Pillow 11", rows[i].w, rows[i].h);
@@ -101,7 +105,8 @@ static void test_generator(void) {
     CHECK(memcmp(got, want, sizeof want) == 0);
 }
 
-/* A size that does not change is copied; a flat colour stays flat; sizes of zero and unknown filters are errors. */
+/* A size that does not change is copied; a flat colour stays flat; sizes of zero and unknown filters are
+ * errors. */
 static void test_edges(void) {
     sav_error err;
     unsigned char *in = picture_make(7, 9), *out = picture_make(40, 40);
@@ -119,8 +124,8 @@ static void test_edges(void) {
                 "at least 1 x 1");
     CHECK_FAILS(sav_image_resize(out, 4, 4, in, 7, 0, SAV_BICUBIC, SAV_PILLOW_11, &err), &err, SAV_BAD_INPUT,
                 "at least 1 x 1");
-    CHECK_FAILS(sav_image_resize(out, 4, 4, in, 7, 9, (sav_filter)0, SAV_PILLOW_11, &err), &err, SAV_UNSUPPORTED,
-                "resample 0");
+    CHECK_FAILS(sav_image_resize(out, 4, 4, in, 7, 9, (sav_filter)0, SAV_PILLOW_11, &err), &err,
+                SAV_UNSUPPORTED, "resample 0");
     sav_free(in);
     sav_free(out);
 }

@@ -1,5 +1,5 @@
-/* LLaVA-OneVision's plan: sizes, tiles and tokens at the places where a slip would show; tables of pixel values.
- * Tiles of many sizes against the reference processor are in test_image_golden.c. */
+/* LLaVA-OneVision's plan: sizes, tiles and tokens at the places where a slip would show; tables of pixel
+ * values. Tiles of many sizes against the reference processor are in test_image_golden.c. */
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +53,8 @@ static void test_table(void) {
 
 /* One fixture for each slip that it alone would show. "t70": tile 70, patch 14, five patches a side. */
 static void test_traps(void) {
-    sav_anyres p = plan_of(384, 14, 827, 1654); /* the fit: ceiling of the rounded product, not of the exact one */
+    /* the fit: ceiling of the rounded product, not of the exact one */
+    sav_anyres p = plan_of(384, 14, 827, 1654);
     CHECK_SIZE(p.nh, 961);
     CHECK_SIZE(plan_of(70, 14, 25, 125).nh, 29);
     CHECK_SIZE(plan_of(70, 14, 19, 190).nh, 22);
@@ -112,17 +113,18 @@ static void test_short_tile(void) {
         for (size_t i = 0; i < 70 * 70 * 3; i++) base = base && tiles[i] == 200;
         CHECK(base);
         CHECK(last[0] == 200);
-        CHECK(last[70 * 69 * 3] == 0);      /* seven rows of zeros below … */
-        CHECK(last[70 * 55 * 3] == 200);    /* … of 62 rows of picture, stretched from 69 rows in all to 70 */
+        CHECK(last[70 * 69 * 3] == 0);   /* seven rows of zeros below … */
+        CHECK(last[70 * 55 * 3] == 200); /* … of 62 rows of picture, stretched from 69 rows in all to 70 */
         CHECK(p.pad_y == 7);
     }
     sav_free(rgb);
     sav_free(tiles);
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------------------- */
 
-static const double CLIP_MEAN[3] = {0.48145466, 0.4578275, 0.40821073}, CLIP_STD[3] = {0.26862954, 0.26130258, 0.27577711};
+static const double CLIP_MEAN[3] = {0.48145466, 0.4578275, 0.40821073},
+                    CLIP_STD[3] = {0.26862954, 0.26130258, 0.27577711};
 static const double HALF[3] = {0.5, 0.5, 0.5};
 
 static uint32_t bits(float x) {

@@ -13,8 +13,10 @@ static sav_status parse(sav_json_doc **doc, const char *text, sav_error *err) {
 }
 
 static void test_json_round_trip(void) {
-    static const char text[] = "{\"a\":[1,-2.5e3,true,false,null],\"b\":{\"\\u00e9\\ud83d\\ude00\":\"q\\\"\\n\\u0001\"},\"c\":\"\"}";
-    static const char back[] = "{\"a\":[1,-2.5e3,true,false,null],\"b\":{\"\xC3\xA9\xF0\x9F\x98\x80\":\"q\\\"\\n\\u0001\"},\"c\":\"\"}";
+    static const char text[] =
+        "{\"a\":[1,-2.5e3,true,false,null],\"b\":{\"\\u00e9\\ud83d\\ude00\":\"q\\\"\\n\\u0001\"},\"c\":\"\"}";
+    static const char back[] = "{\"a\":[1,-2.5e3,true,false,null],\"b\":{\"\xC3\xA9\xF0\x9F\x98\x80\":"
+                               "\"q\\\"\\n\\u0001\"},\"c\":\"\"}";
     sav_json_doc *doc;
     sav_error err;
     sav_text out = {0};
@@ -34,15 +36,24 @@ static void test_json_refuses(void) {
     static const struct {
         const char *text, *part;
     } cases[] = {
-        {"", "t.json:1:1"},          {"{\"a\":1,\n \"a\":2}", "t.json:2:6: found the key"},
-        {"[1,]", "t.json:1:4"},      {"[01]", "leading zero"},
-        {"[1.]", "decimal"},         {"[NaN]", "t.json:1:2"},
-        {"\"\\ud800\"", "surrogate"}, {"\"\\udc00\\ud800\"", "surrogate"},
-        {"\"\x01\"", "control"},     {"\"\xC0\x80\"", "UTF-8"},
-        {"\"\xED\xA0\x80\"", "UTF-8"}, {"{\"a\" 1}", "':'"},
-        {"[1 2]", "','"},            {"\"abc", "closing quote"},
-        {"1 2", "behind the end"},   {"tru", "t.json:1:1"},
-        {"\"\\x\"", "escape"},       {"[1e+]", "exponent"},
+        {"", "t.json:1:1"},
+        {"{\"a\":1,\n \"a\":2}", "t.json:2:6: found the key"},
+        {"[1,]", "t.json:1:4"},
+        {"[01]", "leading zero"},
+        {"[1.]", "decimal"},
+        {"[NaN]", "t.json:1:2"},
+        {"\"\\ud800\"", "surrogate"},
+        {"\"\\udc00\\ud800\"", "surrogate"},
+        {"\"\x01\"", "control"},
+        {"\"\xC0\x80\"", "UTF-8"},
+        {"\"\xED\xA0\x80\"", "UTF-8"},
+        {"{\"a\" 1}", "':'"},
+        {"[1 2]", "','"},
+        {"\"abc", "closing quote"},
+        {"1 2", "behind the end"},
+        {"tru", "t.json:1:1"},
+        {"\"\\x\"", "escape"},
+        {"[1e+]", "exponent"},
     };
     sav_json_doc *doc;
     sav_error err;
@@ -73,7 +84,8 @@ static void test_json_many_keys(void) {
     sav_text_free(&text);
 }
 
-/* Nodes fill blocks of 16, 32, … 1024: all of them are still there, in order, at every length around the first borders. */
+/* Nodes fill blocks of 16, 32, … 1024: all of them are still there, in order, at every length around the
+ * first borders. */
 static void test_json_many_nodes(void) {
     static const size_t counts[] = {14, 15, 16, 46, 47, 48, 49, 5000};
     for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
@@ -107,13 +119,15 @@ static void test_numbers(void) {
 
 /* A program that embeds the library may have set a locale with a decimal comma. */
 static void test_comma_locale(void) {
-    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "fr_FR.utf8", "nl_NL.UTF-8", "ru_RU.UTF-8"};
+    static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8",  "fr_FR.UTF-8",
+                                        "fr_FR.utf8",  "nl_NL.UTF-8", "ru_RU.UTF-8"};
     size_t i = 0;
     while (i < 6 && !setlocale(LC_NUMERIC, names[i])) i++;
 #ifndef _WIN32
     if (i == 6) { /* none installed: make one, where the system has the sources */
         char command[500];
-        snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1", check_folder());
+        snprintf(command, sizeof command, "localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' >/dev/null 2>&1",
+                 check_folder());
         setenv("LOCPATH", check_folder(), 1);
         if (system(command) == 0 && setlocale(LC_NUMERIC, "de_DE.UTF-8")) i = 0;
     }
@@ -137,7 +151,9 @@ static const int64_t WIDE[2] = {-1, INT64_MAX};
 static const char *write_file(void) {
     static char path[400];
     static const char *const keys[] = {"savs", "none"}, *const values[] = {"{\"a\":1}", NULL};
-    const sav_tensor tensors[] = {{"x.weight", SAV_F32, 2, {2, 3}, 6, DATA}, {"ids", SAV_I64, 1, {2}, 2, WIDE}, {"empty", SAV_F32, 1, {0}, 0, DATA}};
+    const sav_tensor tensors[] = {{"x.weight", SAV_F32, 2, {2, 3}, 6, DATA},
+                                  {"ids", SAV_I64, 1, {2}, 2, WIDE},
+                                  {"empty", SAV_F32, 1, {0}, 0, DATA}};
     sav_error err;
     snprintf(path, sizeof path, "%s/t.safetensors", check_folder());
     CHECK_OK(sav_safetensors_write(path, tensors, 3, keys, values, 2, &err), &err);
@@ -158,7 +174,8 @@ static void test_safetensors_round_trip(void) {
     sav_safetensors_close(file);
 }
 
-/* A file whose header is `json` and whose data is `bytes` zeros must be refused with `part` in the message. */
+/* A file whose header is `json` and whose data is `bytes` zeros must be refused with `part` in the
+ * message. */
 static void refuse(const char *json, size_t bytes, const char *part) {
     unsigned char room[1024] = {0};
     size_t n = strlen(json);
@@ -174,14 +191,24 @@ static void test_safetensors_refuses(void) {
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 4, "outside the file");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 12, "behind the last tensor");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[0,8]}}", 8, "do not fit its shape");
-    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807,9],\"data_offsets\":[0,8]}}", 8, "does not fit any memory");
-    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,8]}}", 8, "do not fit its shape");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807,9],\"data_offsets\":[0,8]}}", 8,
+           "does not fit any memory");
+    refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807],\"data_offsets\":[0,8]}}", 8,
+           "do not fit its shape");
     refuse("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,8]}}", 8, "whole number");
-    refuse("{\"a\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8, "found dtype C64; expected");
-    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[2,6]}}", 6, "overlaps");
-    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[5,9]}}", 9, "hole");
-    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[1,2]}}", 2, "second time");
-    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1, "8 dimensions");
+    refuse("{\"a\":{\"dtype\":\"C64\",\"shape\":[1],\"data_offsets\":[0,8]}}", 8,
+           "found dtype C64; expected");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":"
+           "[4],\"data_offsets\":[2,6]}}",
+           6, "overlaps");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},\"b\":{\"dtype\":\"U8\",\"shape\":"
+           "[4],\"data_offsets\":[5,9]}}",
+           9, "hole");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":"
+           "[1],\"data_offsets\":[1,2]}}",
+           2, "second time");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1,
+           "8 dimensions");
     refuse("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, "no shape");
     refuse("{\"a\":7}", 0, "dtype (none); expected");
     refuse("[]", 0, "no JSON object");
@@ -189,7 +216,8 @@ static void test_safetensors_refuses(void) {
     sav_safetensors *file;
     sav_error err;
     CHECK_FAILS(sav_safetensors_parse(&file, lying, 16, "f", &err), &err, SAV_BAD_INPUT, "the header says");
-    CHECK_FAILS(sav_safetensors_parse(&file, lying, 3, "f", &err), &err, SAV_BAD_INPUT, "no safetensors file");
+    CHECK_FAILS(sav_safetensors_parse(&file, lying, 3, "f", &err), &err, SAV_BAD_INPUT,
+                "no safetensors file");
 }
 
 int main(void) {

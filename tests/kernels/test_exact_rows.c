@@ -1,5 +1,6 @@
-/* test_exact_rows.c: the exact engine's loops over many numbers against elementary.c, one number at a time: floats from all of
- * their range, those outside the range of the short steps among them (subnormal exponentials, tails of erf and tanh, NaN). */
+/* test_exact_rows.c: the exact engine's loops over many numbers against elementary.c, one number at a time:
+ * floats from all of their range, those outside the range of the short steps among them (subnormal
+ * exponentials, tails of erf and tanh, NaN). */
 #include <math.h>
 #include <string.h>
 
@@ -11,14 +12,16 @@ static const sav_dtype TYPES[] = {SAV_F32, SAV_BF16, SAV_F16};
 
 static float one_activation(float x, sav_activation f, sav_dtype R) {
     const double y = (double)x;
-    if (f == SAV_GELU_TANH) return sav_round(0.5 * y * (1 + sav_tanh(0.79788456080286535588 * (y + 0.044715 * (y * y * y)))), R);
+    if (f == SAV_GELU_TANH)
+        return sav_round(0.5 * y * (1 + sav_tanh(0.79788456080286535588 * (y + 0.044715 * (y * y * y)))), R);
     if (f == SAV_GELU_ERF) return sav_round(y * 0.5 * (1 + sav_erf(y * 0.70710678118654752440)), R);
     if (f == SAV_SILU) return sav_round(y / (1 + sav_exp(-y)), R);
     const double scaled = (double)sav_round(y * 1.702, R);
     return sav_round(y * (double)sav_round(1 / (1 + sav_exp(-scaled)), R), R);
 }
 
-/* Every float whose bits are a multiple of 65520: all exponents, both signs, NaN and, at the end, both infinities and 0. */
+/* Every float whose bits are a multiple of 65520: all exponents, both signs, NaN and, at the end, both
+ * infinities and 0. */
 static void test_activation(const exact_isa *isa, sav_dtype R) {
     enum { STEP = 65520, COUNT = (int)(UINT32_MAX / STEP) + 4 };
     static float x[COUNT], got[COUNT], want[COUNT];
@@ -45,7 +48,8 @@ static void one_softmax(float *s, size_t n, double scale, bool divide, sav_dtype
     for (size_t i = 0; i < n; i++) s[i] = sav_round((double)(float)(e[i] / sum), R);
 }
 
-/* Rows of 1 .. 299 scores; `spread` 3000 makes exponentials subnormal and zero. kind 1: -inf among them; 2: NaN. */
+/* Rows of 1 .. 299 scores; `spread` 3000 makes exponentials subnormal and zero. kind 1: -inf among them; 2:
+ * NaN. */
 static void test_softmax(const exact_isa *isa, sav_dtype R, float spread, int kind) {
     float got[300], want[300];
     double e[300];

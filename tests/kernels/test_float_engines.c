@@ -1,6 +1,6 @@
-/* The float32 engines check each other and plain double sums on odd shapes: linear, attention, activations, every ISA of this
- * CPU. Then what the panel engine promises beside: a row's bits depend neither on the number of rows, nor on the row's place
- * among them, nor on threads.
+/* The float32 engines check each other and plain double sums on odd shapes: linear, attention, activations,
+ * every ISA of this CPU. Then what the panel engine promises beside: a row's bits depend neither on the
+ * number of rows, nor on the row's place among them, nor on threads.
  *
  *   build/tests/kernels/test_float_engines
  */
@@ -33,7 +33,8 @@ static float *values(size_t count) {
     return x;
 }
 
-/* [rows, cols] of a type, `shift` bytes off its allocation; wide gets the values. Some are subnormal in f16. */
+/* [rows, cols] of a type, `shift` bytes off its allocation; wide gets the values. Some are subnormal in
+ * f16. */
 static sav_matrix matrix(void **block, float *wide, size_t rows, size_t cols, sav_dtype dtype, size_t shift) {
     const size_t size = sav_dtype_size(dtype);
     char *bytes = sav_alloc(rows * cols * size + shift, 1);
@@ -52,7 +53,8 @@ static bool is_float(const sav_kernels *kernels) {
 }
 
 /* Scratch of just the size asked for, so that a sanitizer sees a step beyond it. */
-static sav_arena scratch_of(const sav_kernels *kernels, size_t T, size_t K, size_t keys, size_t d, int threads) {
+static sav_arena scratch_of(const sav_kernels *kernels, size_t T, size_t K, size_t keys, size_t d,
+                            int threads) {
     sav_arena arena = {0};
     sav_error err;
     CHECK(kernels->scratch(&arena.used, T, K, keys, d, threads));
@@ -69,9 +71,10 @@ static double distance(const float *got, const float *want, size_t count) {
     return sqrt(error / (size > 0 ? size : 1));
 }
 
-/* ---- linear -------------------------------------------------------------------------------------------------------- */
+/* ---- linear -------------------------------------------------------------------------------------------- */
 
-static void plain_linear(float *out, const float *x, const float *W, const float *bias, size_t T, size_t N, size_t K) {
+static void plain_linear(float *out, const float *x, const float *W, const float *bias, size_t T, size_t N,
+                         size_t K) {
     for (size_t t = 0; t < T; t++)
         for (size_t n = 0; n < N; n++) {
             double sum = bias ? (double)bias[n] : 0;
@@ -86,7 +89,8 @@ static void check_linear(size_t T, size_t N, size_t K, sav_dtype dtype) {
     const size_t wide = N + 5;
     float *x = values(T * K), *w0 = floats(N * K), *w1 = floats(wide * K), *bias = values(wide);
     float *want[2] = {floats(T * N), floats(T * wide)}, *got[2] = {floats(T * N), floats(T * wide)};
-    const sav_matrix W[2] = {matrix(&blocks[0], w0, N, K, dtype, N % 2 ? 1 : 0), matrix(&blocks[1], w1, wide, K, dtype, 3)};
+    const sav_matrix W[2] = {matrix(&blocks[0], w0, N, K, dtype, N % 2 ? 1 : 0),
+                             matrix(&blocks[1], w1, wide, K, dtype, 3)};
     const sav_kernels *kernels;
     plain_linear(want[0], x, w0, NULL, T, N, K);
     plain_linear(want[1], x, w1, bias, T, wide, K);
@@ -99,7 +103,8 @@ static void check_linear(size_t T, size_t N, size_t K, sav_dtype dtype) {
         kernels->linear(to, 2, x, T, &run);
         const double bound = (1 + sqrt((double)K)) * 0x1p-24, off = distance(got[0], want[0], T * N);
         if (!CHECK(off <= bound && distance(got[1], want[1], T * wide) <= bound))
-            printf("%s %s, T %zu, N %zu, K %zu, %s: %g\n", kernels->engine, kernels->isa, T, N, K, sav_dtype_name(dtype), off);
+            printf("%s %s, T %zu, N %zu, K %zu, %s: %g\n", kernels->engine, kernels->isa, T, N, K,
+                   sav_dtype_name(dtype), off);
         sav_arena_free(&arena);
     }
     sav_free(x), sav_free(w0), sav_free(w1), sav_free(bias), sav_free(blocks[0]), sav_free(blocks[1]);
@@ -108,10 +113,12 @@ static void check_linear(size_t T, size_t N, size_t K, sav_dtype dtype) {
 
 static void test_linear(void) {
     static const sav_dtype types[] = {SAV_F32, SAV_BF16, SAV_F16};
-    static const size_t shapes[][3] = {{1, 1, 1},   {1, 7, 5},    {2, 97, 257}, {3, 24, 256},  {5, 16, 8},  {6, 48, 17}, {8, 96, 513},
-                                       {17, 13, 300}, {33, 101, 259}, {65, 9, 31}, {270, 50, 33}, {541, 3, 20}};
+    static const size_t shapes[][3] = {{1, 1, 1},      {1, 7, 5},   {2, 97, 257},  {3, 24, 256},
+                                       {5, 16, 8},     {6, 48, 17}, {8, 96, 513},  {17, 13, 300},
+                                       {33, 101, 259}, {65, 9, 31}, {270, 50, 33}, {541, 3, 20}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
-        for (size_t i = 0; i < sizeof types / sizeof *types; i++) check_linear(shapes[s][0], shapes[s][1], shapes[s][2], types[i]);
+        for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+            check_linear(shapes[s][0], shapes[s][1], shapes[s][2], types[i]);
 }
 
 /* Every f16 and bf16 number, through a product with 1: widening is exact, infinities and NaN stay. */
@@ -146,24 +153,28 @@ static void test_row_bits(const sav_kernels *kernels) {
     enum { T = 300, N = 75, K = 600 };
     static const size_t parts[] = {1, 2, 5, 64, 131};
     void *block;
-    float *x = values(T * K), *wide = floats(N * K), *bias = values(N), *all = floats(T * N), *got = floats(T * N);
+    float *x = values(T * K), *wide = floats(N * K), *bias = values(N), *all = floats(T * N),
+          *got = floats(T * N);
     const sav_matrix W = matrix(&block, wide, N, K, SAV_BF16, 0);
     sav_arena arena = scratch_of(kernels, T, K, 1, 1, 3);
-    const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base}, one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
+    const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base},
+                  one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
     sav_linear(all, x, &W, bias, T, kernels, &three);
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         for (size_t t = 0; t < T; t += parts[p])
-            sav_linear(got + t * N, x + t * K, &W, bias, sav_min(parts[p], T - t), kernels, p % 2 ? &three : &one);
+            sav_linear(got + t * N, x + t * K, &W, bias, sav_min(parts[p], T - t), kernels,
+                       p % 2 ? &three : &one);
         check_bits(got, all, T * N, "rows by parts");
     }
     sav_arena_free(&arena);
     sav_free(x), sav_free(wide), sav_free(bias), sav_free(all), sav_free(got), sav_free(block);
 }
 
-/* ---- attention ----------------------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------------------- */
 
 /* One query row of one head in double. p [keys] is scratch. */
-static void plain_row(float *out, double *p, const float *q, const float *k, const float *v, const sav_attention *at, size_t here) {
+static void plain_row(float *out, double *p, const float *q, const float *k, const float *v,
+                      const sav_attention *at, size_t here) {
     double most = -INFINITY, sum = 0;
     for (size_t j = 0; j < at->keys; j++) {
         const bool masked = at->causal && (j > here || (at->window && j + at->window <= here));
@@ -180,14 +191,15 @@ static void plain_row(float *out, double *p, const float *q, const float *k, con
     }
 }
 
-static void plain_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at) {
+static void plain_attention(float *out, const float *q, const float *k, const float *v,
+                            const sav_attention *at) {
     double *p = sav_alloc(at->keys, sizeof *p);
     if (!p) exit(1);
     for (size_t t = 0; t < at->queries; t++)
         for (size_t h = 0; h < at->heads; h++) {
             const size_t kv = h * at->kv_heads / at->heads;
-            plain_row(out + (t * at->heads + h) * at->d, p, q + t * at->q_stride + h * at->d, k + kv * at->d, v + kv * at->d, at,
-                      at->keys - at->queries + t);
+            plain_row(out + (t * at->heads + h) * at->d, p, q + t * at->q_stride + h * at->d, k + kv * at->d,
+                      v + kv * at->d, at, at->keys - at->queries + t);
         }
     sav_free(p);
 }
@@ -198,7 +210,8 @@ static void check_attention(const sav_attention *row, int threads) {
     at.kv_stride = at.kv_heads * at.d + 3;
     at.scale = at.divide ? sqrt((double)at.d) : sav_head_scale(at.d);
     const size_t count = at.queries * at.heads * at.d;
-    float *q = values(at.queries * at.q_stride), *k = values(at.keys * at.kv_stride), *v = values(at.keys * at.kv_stride);
+    float *q = values(at.queries * at.q_stride), *k = values(at.keys * at.kv_stride),
+          *v = values(at.keys * at.kv_stride);
     float *got = floats(count), *want = floats(count);
     const sav_kernels *kernels;
     for (size_t i = 0; i < at.keys * at.kv_stride; i++) k[i] *= 8; /* so that softmax is far from even */
@@ -210,8 +223,9 @@ static void check_attention(const sav_attention *row, int threads) {
         kernels->attention(got, q, k, v, &at, &run);
         const double off = distance(got, want, count);
         if (!CHECK(off <= 16 * (1 + sqrt((double)(at.d + at.keys))) * 0x1p-24))
-            printf("%s %s: %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu: %g\n", kernels->engine, kernels->isa, at.queries,
-                   at.keys, at.heads, at.kv_heads, at.d, at.causal, at.window, off);
+            printf("%s %s: %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu: %g\n",
+                   kernels->engine, kernels->isa, at.queries, at.keys, at.heads, at.kv_heads, at.d, at.causal,
+                   at.window, off);
         sav_arena_free(&arena);
     }
     sav_free(q), sav_free(k), sav_free(v), sav_free(got), sav_free(want);
@@ -233,15 +247,26 @@ static void test_attention(void) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check_attention(&rows[i], i % 2 ? 3 : 1);
 }
 
-/* A causal sequence whole, and its rows by parts with all the keys before them: what a cached prefix does. Likewise windows. */
+/* A causal sequence whole, and its rows by parts with all the keys before them: what a cached prefix does.
+ * Likewise windows. */
 static void test_query_bits(const sav_kernels *kernels, size_t window) {
     enum { T = 540, D = 20, HEADS = 2, WIDTH = HEADS * D };
     static const size_t cuts[] = {0, 1, 18, 257, 300, 301, T};
-    float *q = values(T * WIDTH), *k = values(T * D), *v = values(T * D), *all = floats(T * WIDTH), *got = floats(T * WIDTH);
-    sav_attention at = {.queries = T, .keys = T, .heads = HEADS, .kv_heads = 1, .d = D, .q_stride = WIDTH, .kv_stride = D, .causal = true,
-                        .window = window, .scale = sav_head_scale(D)};
+    float *q = values(T * WIDTH), *k = values(T * D), *v = values(T * D), *all = floats(T * WIDTH),
+          *got = floats(T * WIDTH);
+    sav_attention at = {.queries = T,
+                        .keys = T,
+                        .heads = HEADS,
+                        .kv_heads = 1,
+                        .d = D,
+                        .q_stride = WIDTH,
+                        .kv_stride = D,
+                        .causal = true,
+                        .window = window,
+                        .scale = sav_head_scale(D)};
     sav_arena arena = scratch_of(kernels, 1, 1, T, D, 3);
-    const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base}, one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
+    const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base},
+                  one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
     kernels->attention(all, q, k, v, &at, &three);
     for (size_t c = 0; c + 1 < sizeof cuts / sizeof *cuts; c++) {
         at.keys = cuts[c + 1];
@@ -256,8 +281,16 @@ static void test_query_bits(const sav_kernels *kernels, size_t window) {
 /* A NaN or infinite score spoils its own row's outputs and no other's. */
 static void test_bad_scores(const sav_kernels *kernels) {
     enum { T = 20, D = 8 };
-    float *q = values(T * D), *k = values(T * D), *v = values(T * D), *good = floats(T * D), *got = floats(T * D);
-    const sav_attention at = {.queries = T, .keys = T, .heads = 1, .kv_heads = 1, .d = D, .q_stride = D, .kv_stride = D, .scale = 1};
+    float *q = values(T * D), *k = values(T * D), *v = values(T * D), *good = floats(T * D),
+          *got = floats(T * D);
+    const sav_attention at = {.queries = T,
+                              .keys = T,
+                              .heads = 1,
+                              .kv_heads = 1,
+                              .d = D,
+                              .q_stride = D,
+                              .kv_stride = D,
+                              .scale = 1};
     sav_arena arena = scratch_of(kernels, 1, 1, T, D, 1);
     const sav_run run = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
     kernels->attention(good, q, k, v, &at, &run);
@@ -273,7 +306,7 @@ static void test_bad_scores(const sav_kernels *kernels) {
     sav_free(q), sav_free(k), sav_free(v), sav_free(good), sav_free(got);
 }
 
-/* ---- activations --------------------------------------------------------------------------------------------------- */
+/* ---- activations --------------------------------------------------------------------------------------- */
 
 static void test_activation(const sav_kernels *kernels) {
     enum { COUNT = 9001 };
@@ -287,12 +320,15 @@ static void test_activation(const sav_kernels *kernels) {
         memcpy(got, x, COUNT * sizeof *x);
         kernels->activation(got, got, COUNT, each[f], &run); /* in place */
         for (size_t i = 0; i < COUNT; i++) {
-            const double a = (double)x[i], y = each[f] == SAV_SILU ? a : each[f] == SAV_QUICK_GELU ? 1.702 * a
-                                                : 2 * 0.79788456080286535588 * (a + 0.044715 * a * a * a);
+            const double a = (double)x[i], y = each[f] == SAV_SILU ? a
+                                               : each[f] == SAV_QUICK_GELU
+                                                   ? 1.702 * a
+                                                   : 2 * 0.79788456080286535588 * (a + 0.044715 * a * a * a);
             const double want = a / (1 + exp(-y)), off = fabs((double)got[i] - want) / (fabs(want) + 1e-6);
             if (off > worst) worst = off;
         }
-        if (!CHECK(worst < 6e-6)) printf("%s %s: activation %d is off by %g\n", kernels->engine, kernels->isa, (int)each[f], worst);
+        if (!CHECK(worst < 6e-6))
+            printf("%s %s: activation %d is off by %g\n", kernels->engine, kernels->isa, (int)each[f], worst);
         kernels->activation(tail, tail, 3, each[f], &run);
         check_bits(tail, got + 17, 3, "activation of a few");
     }

@@ -1,5 +1,6 @@
-/* The int8 engine against plain loops: what a matrix becomes, what rows become, and every bit of linear on every ISA of this
- * CPU. The reference forms each group's whole number in 64 bits, so that a sum that saturated or overflowed would differ.
+/* The int8 engine against plain loops: what a matrix becomes, what rows become, and every bit of linear on
+ * every ISA of this CPU. The reference forms each group's whole number in 64 bits, so that a sum that
+ * saturated or overflowed would differ.
  *
  *   build/tests/kernels/test_int8
  */
@@ -33,7 +34,7 @@ static float *floats(size_t count) {
     return x;
 }
 
-/* ---- a matrix in panels ---------------------------------------------------------------------------------------------- */
+/* ---- a matrix in panels -------------------------------------------------------------------------------- */
 
 typedef struct panels {
     sav_matrix W;
@@ -46,16 +47,23 @@ static panels pack(const sav_matrix *from, size_t group) {
     panels p = {{0}, NULL, NULL, {0, 0}};
     size_t bytes, scales, one_bytes, one_scales;
     if (!sav_int8_sizes(&bytes, &scales, from->rows, from->cols, group) ||
-        !sav_int8_sizes(&one_bytes, &one_scales, SAV_INT8_COLS, from->cols, group) || !(p.bytes = sav_alloc(bytes, 1)))
+        !sav_int8_sizes(&one_bytes, &one_scales, SAV_INT8_COLS, from->cols, group) ||
+        !(p.bytes = sav_alloc(bytes, 1)))
         exit(1);
     p.scales = floats(scales);
     for (size_t n = 0; n < from->rows; n += SAV_INT8_COLS) {
         double error[2];
         const size_t i = n / SAV_INT8_COLS;
-        CHECK(sav_int8_pack((unsigned char *)p.bytes + i * one_bytes, p.scales + i * one_scales, error, from, n, group));
+        CHECK(sav_int8_pack((unsigned char *)p.bytes + i * one_bytes, p.scales + i * one_scales, error, from,
+                            n, group));
         p.error[0] += error[0], p.error[1] += error[1];
     }
-    p.W = (sav_matrix){.data = p.bytes, .dtype = SAV_U8, .rows = from->rows, .cols = from->cols, .scales = p.scales, .group = group};
+    p.W = (sav_matrix){.data = p.bytes,
+                       .dtype = SAV_U8,
+                       .rows = from->rows,
+                       .cols = from->cols,
+                       .scales = p.scales,
+                       .group = group};
     return p;
 }
 
@@ -93,8 +101,9 @@ static void test_pack(sav_dtype dtype, size_t rows, size_t cols, size_t group) {
             for (size_t i = k / group * group; i < cols && i < k / group * group + group; i++)
                 if (fabsf(w[n * cols + i]) > most) most = fabsf(w[n * cols + i]);
             const double d = (double)w[n * cols + k] - (double)sav_int8_weight(&p.W, n, k);
-            far += fabs(d) > (double)most / 126 * 1.0001;                             /* half a step */
-            not_reached += fabsf(w[n * cols + k]) == most && fabs(d) > (double)most * 1e-6; /* the largest is met */
+            far += fabs(d) > (double)most / 126 * 1.0001; /* half a step */
+            /* the largest is met */
+            not_reached += fabsf(w[n * cols + k]) == most && fabs(d) > (double)most * 1e-6;
             off += d * d, all += (double)w[n * cols + k] * (double)w[n * cols + k];
         }
     CHECK_SIZE(far, 0);
@@ -130,7 +139,7 @@ static void test_pack_bad(void) {
     CHECK(!sav_int8_sizes(&bytes, &scales, SIZE_MAX / 2, 64, 32));
 }
 
-/* ---- linear ------------------------------------------------------------------------------------------------------------ */
+/* ---- linear -------------------------------------------------------------------------------------------- */
 
 /* One row's group as the engine has to see it. */
 static float plain_group(int64_t *q, const float *x, size_t n) {
@@ -147,7 +156,8 @@ static float plain_group(int64_t *q, const float *x, size_t n) {
 }
 
 static void plain_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T) {
-    const size_t N = W->rows, K = W->cols, group = W->group, groups = (K + group - 1) / group, quads = (K + 3) / 4;
+    const size_t N = W->rows, K = W->cols, group = W->group, groups = (K + group - 1) / group,
+                 quads = (K + 3) / 4;
     int64_t q[SAV_INT8_GROUP_MAX];
     const unsigned char *bytes = W->data;
     memset(out, 0, T * N * sizeof *out);
@@ -159,7 +169,8 @@ static void plain_linear(float *out, const float *x, const sav_matrix *W, const 
                 int64_t sum = 0;
                 for (size_t i = 0; i < n_k; i++) {
                     const size_t k = k0 + i;
-                    sum += q[i] * (bytes[((n / 16 * quads + k / 4) * 16 + n % 16) * 4 + k % 4] - SAV_INT8_ZERO);
+                    sum += q[i] *
+                           (bytes[((n / 16 * quads + k / 4) * 16 + n % 16) * 4 + k % 4] - SAV_INT8_ZERO);
                 }
                 const float by = W->scales[(n / 16 * groups + g) * 16 + n % 16], part = (float)sum * by;
                 out[t * N + n] += part * scale;
@@ -168,7 +179,8 @@ static void plain_linear(float *out, const float *x, const sav_matrix *W, const 
     for (size_t i = 0; i < T * N && bias; i++) out[i] += bias[i % N];
 }
 
-static void run_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_kernels *kernels, int threads) {
+static void run_linear(const sav_product *to, size_t count, const float *x, size_t T,
+                       const sav_kernels *kernels, int threads) {
     sav_arena arena = {0};
     sav_error err;
     CHECK(kernels->scratch(&arena.used, T, to->W->cols, 1, 1, threads));
@@ -178,10 +190,12 @@ static void run_linear(const sav_product *to, size_t count, const float *x, size
     sav_arena_free(&arena);
 }
 
-static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t K, size_t group, float spread) {
+static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t K, size_t group,
+                         float spread) {
     void *block;
     char name[120];
-    float *w = floats(N * K), *x = floats(T * K), *bias = floats(N), *got = floats(T * N), *want = floats(T * N), *row = floats(N);
+    float *w = floats(N * K), *x = floats(T * K), *bias = floats(N), *got = floats(T * N),
+          *want = floats(T * N), *row = floats(N);
     for (size_t i = 0; i < N * K; i++) w[i] = value();
     for (size_t i = 0; i < T * K; i++) x[i] = value() * (draw() % 50 ? 1 : spread);
     for (size_t i = 0; i < N; i++) bias[i] = value() * 100;
@@ -204,20 +218,23 @@ static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t 
 }
 
 static void test_linear(const sav_kernels *kernels) {
-    static const size_t shapes[][3] = {{1, 1, 1},    {1, 16, 4},    {2, 15, 31},  {4, 16, 128}, {5, 17, 33},   {7, 70, 100},
-                                       {9, 64, 257}, {3, 130, 1030}, {8, 33, 1200}, {257, 5, 70}, {300, 65, 130}};
+    static const size_t shapes[][3] = {{1, 1, 1},     {1, 16, 4},   {2, 15, 31},   {4, 16, 128},
+                                       {5, 17, 33},   {7, 70, 100}, {9, 64, 257},  {3, 130, 1030},
+                                       {8, 33, 1200}, {257, 5, 70}, {300, 65, 130}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (size_t group = 32; group <= 128; group *= 2)
             check_linear(kernels, shapes[s][0], shapes[s][1], shapes[s][2], group, s % 2 ? 1.0f : 100.0f);
 }
 
-/* The largest sums there are: every weight 63 or -63, every x its group's largest, signs alike, opposite and mixed. */
+/* The largest sums there are: every weight 63 or -63, every x its group's largest, signs alike, opposite and
+ * mixed. */
 static void test_extremes(const sav_kernels *kernels) {
     enum { T = 4, N = 18, K = 256 };
     float *w = floats(N * K), *x = floats(T * K), got[T * N], want[T * N];
     void *block;
     for (size_t i = 0; i < N * K; i++) w[i] = i / K % 3 == 0 ? 1 : i / K % 3 == 1 ? -1 : i % 2 ? -1 : 1;
-    for (size_t i = 0; i < T * K; i++) x[i] = i / K == 0 ? 3 : i / K == 1 ? -3 : i / K == 2 ? (i % 2 ? -3 : 3) : (i % 4 < 2 ? 3 : -3);
+    for (size_t i = 0; i < T * K; i++)
+        x[i] = i / K == 0 ? 3 : i / K == 1 ? -3 : i / K == 2 ? (i % 2 ? -3 : 3) : (i % 4 < 2 ? 3 : -3);
     const sav_matrix from = stored(&block, w, N, K, SAV_F32);
     for (size_t group = 32; group <= 128; group *= 2) {
         panels p = pack(&from, group);
@@ -254,7 +271,8 @@ static void test_odd_rows(const sav_kernels *kernels) {
     sav_free(w), sav_free(x), sav_free(block);
 }
 
-/* Several products in one call are the products one by one; a matrix that stayed as it was is the float engine's. */
+/* Several products in one call are the products one by one; a matrix that stayed as it was is the float
+ * engine's. */
 static void test_several(const sav_kernels *kernels) {
     enum { T = 5, K = 200 };
     static const size_t N[3] = {130, 16, 7};
@@ -314,7 +332,8 @@ static void test_error(const sav_kernels *kernels) {
         errors[g] = sqrt(off / all);
         free_panels(&p);
     }
-    if (!CHECK(errors[0] > 0.004 && errors[0] < 0.018 && errors[1] < errors[0])) printf("errors %g %g\n", errors[0], errors[1]);
+    if (!CHECK(errors[0] > 0.004 && errors[0] < 0.018 && errors[1] < errors[0]))
+        printf("errors %g %g\n", errors[0], errors[1]);
     sav_free(w), sav_free(x), sav_free(block);
 }
 
@@ -323,7 +342,8 @@ int main(void) {
     static const size_t sizes[][2] = {{1, 1}, {16, 128}, {17, 130}, {40, 101}, {3, 300}};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
         for (int dtype = SAV_F32; dtype <= SAV_F16; dtype++)
-            for (size_t group = 32; group <= 128; group *= 2) test_pack((sav_dtype)dtype, sizes[s][0], sizes[s][1], group);
+            for (size_t group = 32; group <= 128; group *= 2)
+                test_pack((sav_dtype)dtype, sizes[s][0], sizes[s][1], group);
     test_pack_bad();
     for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
         const sav_kernels *kernels = sav_kernels_find("int8", isas[i], NULL);

@@ -1,5 +1,6 @@
-/* The operations of a forward against plain loops that say what each is: double sums in increasing index, one rounding an
- * operation (src/MODEL.md, the table of operations). All bits, every exact kernel of this CPU, three storage types.
+/* The operations of a forward against plain loops that say what each is: double sums in increasing index, one
+ * rounding an operation (src/MODEL.md, the table of operations). All bits, every exact kernel of this CPU,
+ * three storage types.
  *
  *   build/tests/kernels/test_kernels
  */
@@ -19,7 +20,7 @@ static const sav_dtype TYPES[] = {SAV_F32, SAV_BF16, SAV_F16};
 
 enum { TYPE_COUNT = 3 };
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------------------- */
 
 static uint32_t state = 1;
 
@@ -28,7 +29,8 @@ static uint32_t draw(void) {
     return state >> 8;
 }
 
-/* Between -1 and 1 times a power of two, so that sums meet terms of unlike size; 24 bits, then rounded to R. */
+/* Between -1 and 1 times a power of two, so that sums meet terms of unlike size; 24 bits, then rounded to
+ * R. */
 static float value(sav_dtype R) {
     float x = (float)((int32_t)draw() - 8388608) * 0x1p-23f;
     return sav_round(ldexp((double)x, (int)(draw() % 9) - 4), R);
@@ -61,7 +63,8 @@ static sav_matrix matrix(void **block, float *wide, size_t rows, size_t cols, sa
 }
 
 /* Scratch of just the size that the kernels ask for, so that a sanitizer sees a step beyond it. */
-static sav_arena scratch_of(const sav_kernels *kernels, size_t T, size_t K, size_t keys, size_t d, int threads) {
+static sav_arena scratch_of(const sav_kernels *kernels, size_t T, size_t K, size_t keys, size_t d,
+                            int threads) {
     sav_arena arena = {0};
     sav_error err;
     CHECK(kernels->scratch(&arena.used, T, K, keys, d, threads));
@@ -69,29 +72,32 @@ static sav_arena scratch_of(const sav_kernels *kernels, size_t T, size_t K, size
     return arena;
 }
 
-/* ---- linear -------------------------------------------------------------------------------------------------------- */
+/* ---- linear -------------------------------------------------------------------------------------------- */
 
-static void plain_linear(float *out, const float *x, const float *W, const float *bias, size_t T, size_t N, size_t K,
-                         sav_dtype R) {
+static void plain_linear(float *out, const float *x, const float *W, const float *bias, size_t T, size_t N,
+                         size_t K, sav_dtype R) {
     for (size_t t = 0; t < T; t++)
         for (size_t n = 0; n < N; n++) {
             double sum = 0;
-            for (size_t k = 0; k < K; k++) sum += (double)x[t * K + k] * (double)sav_round((double)W[n * K + k], R);
+            for (size_t k = 0; k < K; k++)
+                sum += (double)x[t * K + k] * (double)sav_round((double)W[n * K + k], R);
             if (bias) sum += (double)sav_round((double)bias[n], R);
             out[t * N + n] = sav_round(sum, R);
         }
 }
 
-static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t K, sav_dtype dtype, sav_dtype R) {
+static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t K, sav_dtype dtype,
+                         sav_dtype R) {
     void *block;
     char name[120];
-    float *x = values(T * K, R), *wide = floats(N * K), *bias = values(N, SAV_F32), *got = floats(T * N), *want = floats(T * N);
+    float *x = values(T * K, R), *wide = floats(N * K), *bias = values(N, SAV_F32), *got = floats(T * N),
+          *want = floats(T * N);
     sav_matrix W = matrix(&block, wide, N, K, dtype, N % 2 ? 1 : 0);
     const int threads = T % 2 ? 3 : 1;
     sav_arena arena = scratch_of(kernels, T, K, 1, 1, threads);
     const sav_run run = {.R = R, .threads = threads, .scratch = arena.base};
-    snprintf(name, sizeof name, "linear %s, T %zu, N %zu, K %zu, weights %s, R %s", kernels->isa, T, N, K, sav_dtype_name(dtype),
-             sav_dtype_name(R));
+    snprintf(name, sizeof name, "linear %s, T %zu, N %zu, K %zu, weights %s, R %s", kernels->isa, T, N, K,
+             sav_dtype_name(dtype), sav_dtype_name(R));
     plain_linear(want, x, wide, bias, T, N, K, R);
     sav_linear(got, x, &W, bias, T, kernels, &run);
     check_bits(got, want, T * N, name);
@@ -103,24 +109,25 @@ static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t 
 }
 
 static void test_linear(const sav_kernels *kernels) {
-    static const size_t shapes[][3] = {{1, 1, 1},     {1, 7, 5},   {1, 97, 257}, {3, 24, 256}, {8, 96, 513},
-                                       {17, 13, 300}, {33, 101, 259}, {257, 9, 31}, {300, 193, 3}, {70, 780, 131}};
+    static const size_t shapes[][3] = {{1, 1, 1},     {1, 7, 5},     {1, 97, 257},   {3, 24, 256},
+                                       {8, 96, 513},  {17, 13, 300}, {33, 101, 259}, {257, 9, 31},
+                                       {300, 193, 3}, {70, 780, 131}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int dtype = 0; dtype < TYPE_COUNT; dtype++)
             for (int R = 0; R < TYPE_COUNT; R++)
                 check_linear(kernels, shapes[s][0], shapes[s][1], shapes[s][2], TYPES[dtype], TYPES[R]);
 }
 
-/* ---- attention ----------------------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------------------- */
 
 static double lowest(sav_dtype R) {
     return R == SAV_F32 ? -(double)FLT_MAX : R == SAV_BF16 ? -0x1.fep127 : -65504.0;
 }
 
-/* One query row of one head as the module has it: every key is scored, masked ones get finfo.min added, and all of them
- * stand in both sums. s, p [keys] are scratch. */
-static void plain_row(float *out, float *s, float *p, const float *q, const float *k, const float *v, const sav_attention *at,
-                      size_t here, sav_dtype R) {
+/* One query row of one head as the module has it: every key is scored, masked ones get finfo.min added, and
+ * all of them stand in both sums. s, p [keys] are scratch. */
+static void plain_row(float *out, float *s, float *p, const float *q, const float *k, const float *v,
+                      const sav_attention *at, size_t here, sav_dtype R) {
     double most = -INFINITY, sum = 0;
     for (size_t j = 0; j < at->keys; j++) {
         double dot = 0;
@@ -133,7 +140,8 @@ static void plain_row(float *out, float *s, float *p, const float *q, const floa
         if ((double)s[j] > most) most = (double)s[j];
     }
     for (size_t j = 0; j < at->keys; j++) sum += sav_exp((double)s[j] - most);
-    for (size_t j = 0; j < at->keys; j++) p[j] = sav_round((double)(float)(sav_exp((double)s[j] - most) / sum), R);
+    for (size_t j = 0; j < at->keys; j++)
+        p[j] = sav_round((double)(float)(sav_exp((double)s[j] - most) / sum), R);
     for (size_t i = 0; i < at->d; i++) {
         double mixed = 0;
         for (size_t j = 0; j < at->keys; j++) mixed += (double)p[j] * (double)v[j * at->kv_stride + i];
@@ -141,13 +149,14 @@ static void plain_row(float *out, float *s, float *p, const float *q, const floa
     }
 }
 
-static void plain_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at, sav_dtype R) {
+static void plain_attention(float *out, const float *q, const float *k, const float *v,
+                            const sav_attention *at, sav_dtype R) {
     float *s = floats(at->keys), *p = floats(at->keys);
     for (size_t t = 0; t < at->queries; t++)
         for (size_t h = 0; h < at->heads; h++) {
             size_t kv = h * at->kv_heads / at->heads;
-            plain_row(out + (t * at->heads + h) * at->d, s, p, q + t * at->q_stride + h * at->d, k + kv * at->d,
-                      v + kv * at->d, at, at->keys - at->queries + t, R);
+            plain_row(out + (t * at->heads + h) * at->d, s, p, q + t * at->q_stride + h * at->d,
+                      k + kv * at->d, v + kv * at->d, at, at->keys - at->queries + t, R);
         }
     sav_free(s);
     sav_free(p);
@@ -160,11 +169,13 @@ static void check_attention(const sav_kernels *kernels, const sav_attention *row
     at.kv_stride = at.kv_heads * at.d + 3;
     at.scale = at.divide ? sqrt((double)at.d) : sav_head_scale(at.d);
     size_t count = at.queries * at.heads * at.d;
-    float *q = values(at.queries * at.q_stride, R), *k = values(at.keys * at.kv_stride, R), *v = values(at.keys * at.kv_stride, R);
+    float *q = values(at.queries * at.q_stride, R), *k = values(at.keys * at.kv_stride, R),
+          *v = values(at.keys * at.kv_stride, R);
     float *got = floats(count), *want = floats(count);
     sav_arena arena = scratch_of(kernels, 1, 1, at.keys, at.d, threads);
     const sav_run run = {.R = R, .threads = threads, .scratch = arena.base};
-    snprintf(name, sizeof name, "attention %s, %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu, R %s", kernels->isa,
+    snprintf(name, sizeof name,
+             "attention %s, %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu, R %s", kernels->isa,
              at.queries, at.keys, at.heads, at.kv_heads, at.d, at.causal, at.window, sav_dtype_name(R));
     plain_attention(want, q, k, v, &at, R);
     kernels->attention(got, q, k, v, &at, &run);
@@ -183,8 +194,17 @@ static void test_attention(const sav_kernels *kernels) {
         {.queries = 33, .keys = 33, .heads = 4, .kv_heads = 1, .d = 8, .causal = true, .window = 33},
         {.queries = 1, .keys = 301, .heads = 4, .kv_heads = 2, .d = 18, .causal = true},
         {.queries = 1, .keys = 67, .heads = 4, .kv_heads = 2, .d = 128, .causal = true, .window = 1},
-        {.queries = 30, .keys = 30, .heads = 2, .kv_heads = 1, .d = 18, .causal = true, .divide = true}, /* the Qwen-VL families */
-        {.queries = 30, .keys = 30, .heads = 2, .kv_heads = 1, .d = 128, .causal = true, .window = 9, .divide = true, .inf_to_zero = true},
+        /* the Qwen-VL families */
+        {.queries = 30, .keys = 30, .heads = 2, .kv_heads = 1, .d = 18, .causal = true, .divide = true},
+        {.queries = 30,
+         .keys = 30,
+         .heads = 2,
+         .kv_heads = 1,
+         .d = 128,
+         .causal = true,
+         .window = 9,
+         .divide = true,
+         .inf_to_zero = true},
         {.queries = 67, .keys = 300, .heads = 2, .kv_heads = 1, .d = 6, .causal = true, .window = 64},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -200,12 +220,22 @@ static double distance(const float *got, const float *want, size_t count) {
     return sqrt(error / size);
 }
 
-/* Segments in one call are the segments called one by one, in every engine; and more keys than a block of k are summed. */
+/* Segments in one call are the segments called one by one, in every engine; and more keys than a block of k
+ * are summed. */
 static void test_segments(const sav_kernels *kernels) {
     enum { T = 700, HEADS = 3, D = 12, WIDTH = HEADS * D };
     static const size_t bounds[] = {0, 1, 17, 81, 145, 145 + 540, T};
-    const sav_attention whole = {.queries = T, .keys = T, .heads = HEADS, .kv_heads = HEADS, .d = D, .q_stride = WIDTH, .kv_stride = WIDTH,
-                                 .segments = bounds, .segment_count = sizeof bounds / sizeof *bounds - 1, .scale = sqrt(12.0), .divide = true};
+    const sav_attention whole = {.queries = T,
+                                 .keys = T,
+                                 .heads = HEADS,
+                                 .kv_heads = HEADS,
+                                 .d = D,
+                                 .q_stride = WIDTH,
+                                 .kv_stride = WIDTH,
+                                 .segments = bounds,
+                                 .segment_count = sizeof bounds / sizeof *bounds - 1,
+                                 .scale = sqrt(12.0),
+                                 .divide = true};
     float *q = values(T * WIDTH, SAV_F32), *k = values(T * WIDTH, SAV_F32), *v = values(T * WIDTH, SAV_F32);
     float *got = floats(T * WIDTH), *want = floats(T * WIDTH), *plain = floats(T * WIDTH);
     for (int threads = 1; threads <= 3; threads++) {
@@ -221,13 +251,14 @@ static void test_segments(const sav_kernels *kernels) {
         }
         kernels->attention(got, q, k, v, &whole, &run);
         check_bits(got, want, T * WIDTH, "attention over segments");
-        if (!CHECK(distance(got, plain, T * WIDTH) < sqrt(540.0) * 0x1p-24)) printf("%s %s: %g\n", kernels->engine, kernels->isa, distance(got, plain, T * WIDTH));
+        if (!CHECK(distance(got, plain, T * WIDTH) < sqrt(540.0) * 0x1p-24))
+            printf("%s %s: %g\n", kernels->engine, kernels->isa, distance(got, plain, T * WIDTH));
         sav_arena_free(&arena);
     }
     sav_free(q), sav_free(k), sav_free(v), sav_free(got), sav_free(want), sav_free(plain);
 }
 
-/* ---- activations --------------------------------------------------------------------------------------------------- */
+/* ---- activations --------------------------------------------------------------------------------------- */
 
 static void test_activation(const sav_kernels *kernels) {
     enum { COUNT = 4001 };
@@ -248,7 +279,8 @@ static void test_activation(const sav_kernels *kernels) {
         }
         kernels->activation(got, x, COUNT, SAV_GELU_ERF, &run);
         check_bits(got, want, COUNT, "gelu_erf");
-        for (size_t i = 0; i < COUNT; i++) want[i] = sav_round((double)x[i] / (1 + sav_exp(-(double)x[i])), run.R);
+        for (size_t i = 0; i < COUNT; i++)
+            want[i] = sav_round((double)x[i] / (1 + sav_exp(-(double)x[i])), run.R);
         memcpy(got, x, COUNT * sizeof *x);
         kernels->activation(got, got, COUNT, SAV_SILU, &run); /* in place */
         check_bits(got, want, COUNT, "silu");
@@ -256,7 +288,7 @@ static void test_activation(const sav_kernels *kernels) {
     sav_free(x), sav_free(got), sav_free(want);
 }
 
-/* ---- norms --------------------------------------------------------------------------------------------------------- */
+/* ---- norms --------------------------------------------------------------------------------------------- */
 
 enum { ROWS = 5, WIDTH = 61 };
 
@@ -275,7 +307,8 @@ static void plain_rms_norm(float *out, const float *x, const float *weight, doub
     }
 }
 
-static void plain_layer_norm(float *out, const float *x, const float *weight, const float *bias, double eps, sav_dtype R) {
+static void plain_layer_norm(float *out, const float *x, const float *weight, const float *bias, double eps,
+                             sav_dtype R) {
     double sum = 0, squares = 0;
     for (size_t i = 0; i < WIDTH; i++) sum += (double)x[i];
     const double mean = sum / WIDTH;
@@ -283,7 +316,8 @@ static void plain_layer_norm(float *out, const float *x, const float *weight, co
     const double r = 1 / sqrt(squares / WIDTH + eps);
     for (size_t i = 0; i < WIDTH; i++)
         out[i] = sav_round(((double)x[i] - mean) * r * (double)sav_round((double)weight[i], R) +
-                               (double)sav_round((double)bias[i], R), R);
+                               (double)sav_round((double)bias[i], R),
+                           R);
 }
 
 static void test_norms(sav_dtype R) {
@@ -295,34 +329,40 @@ static void test_norms(sav_dtype R) {
     for (size_t t = 0; t < ROWS; t++) plain_rms_norm(want + t * WIDTH, x + t * WIDTH, weight, 1e-6, R);
     sav_rms_norm(got, x, weight, ROWS, WIDTH, 1e-6, &run);
     check_bits(got, want, ROWS * WIDTH, "rms_norm");
-    for (size_t t = 0; t < ROWS; t++) plain_layer_norm(want + t * WIDTH, x + t * WIDTH, weight, bias, 1e-6, R);
+    for (size_t t = 0; t < ROWS; t++)
+        plain_layer_norm(want + t * WIDTH, x + t * WIDTH, weight, bias, 1e-6, R);
     sav_layer_norm(got, x, weight, bias, ROWS, WIDTH, 1e-6, &run);
     check_bits(got, want, ROWS * WIDTH, "layer_norm");
     sav_free(x), sav_free(weight), sav_free(bias);
 }
 
-/* 1e-6 is no float: rounded to one first, it moves a sum by a fiftieth of an ulp, which one row in fifty shows. */
+/* 1e-6 is no float: rounded to one first, it moves a sum by a fiftieth of an ulp, which one row in fifty
+ * shows. */
 static void test_eps(void) {
     enum { MANY = 600 };
-    float *x = values(MANY * WIDTH, SAV_F32), *weight = values(WIDTH, SAV_F32), *bias = values(WIDTH, SAV_F32);
+    float *x = values(MANY * WIDTH, SAV_F32), *weight = values(WIDTH, SAV_F32),
+          *bias = values(WIDTH, SAV_F32);
     float *got = floats(MANY * WIDTH), *want = floats(MANY * WIDTH), *rounded = floats(MANY * WIDTH);
     const sav_run run = {.R = SAV_F32, .threads = 2};
     size_t first;
     for (size_t i = 0; i < MANY * WIDTH; i++) x[i] *= 0x1p-12f; /* mean squares around eps */
     for (size_t t = 0; t < MANY; t++) plain_rms_norm(want + t * WIDTH, x + t * WIDTH, weight, 1e-6, SAV_F32);
-    for (size_t t = 0; t < MANY; t++) plain_rms_norm(rounded + t * WIDTH, x + t * WIDTH, weight, (double)1e-6f, SAV_F32);
+    for (size_t t = 0; t < MANY; t++)
+        plain_rms_norm(rounded + t * WIDTH, x + t * WIDTH, weight, (double)1e-6f, SAV_F32);
     CHECK(check_differ(rounded, want, MANY * WIDTH, &first) > 0); /* so this test can fail */
     sav_rms_norm(got, x, weight, MANY, WIDTH, 1e-6, &run);
     check_bits(got, want, MANY * WIDTH, "rms_norm near eps");
-    for (size_t t = 0; t < MANY; t++) plain_layer_norm(want + t * WIDTH, x + t * WIDTH, weight, bias, 1e-6, SAV_F32);
+    for (size_t t = 0; t < MANY; t++)
+        plain_layer_norm(want + t * WIDTH, x + t * WIDTH, weight, bias, 1e-6, SAV_F32);
     sav_layer_norm(got, x, weight, bias, MANY, WIDTH, 1e-6, &run);
     check_bits(got, want, MANY * WIDTH, "layer_norm near eps");
     sav_free(x), sav_free(weight), sav_free(bias), sav_free(got), sav_free(want), sav_free(rounded);
 }
 
-/* ---- rotary embedding ------------------------------------------------------------------------------------------------ */
+/* ---- rotary embedding ---------------------------------------------------------------------------------- */
 
-/* All 64 frequencies of d = 128, theta = 1e6, and those of other heads: golden/inv_freq, names inv_freq.<d>.<theta>. */
+/* All 64 frequencies of d = 128, theta = 1e6, and those of other heads: golden/inv_freq, names
+ * inv_freq.<d>.<theta>. */
 static void test_frequencies(void) {
     sav_safetensors *golden;
     sav_error err;
@@ -346,7 +386,8 @@ static void test_frequencies(void) {
 static void test_rope(sav_dtype R) {
     enum { T = 4, HEADS = 3, D = 10, HALF = D / 2 };
     static const int64_t positions[T] = {0, 1, 777, 30001};
-    float inv_freq[HALF], cosine[T * HALF], sine[T * HALF], want_cos[T * HALF], want_sin[T * HALF], want[T * HEADS * D];
+    float inv_freq[HALF], cosine[T * HALF], sine[T * HALF], want_cos[T * HALF], want_sin[T * HALF],
+        want[T * HEADS * D];
     float *x = values(T * HEADS * D, R);
     const sav_run run = {.R = R, .threads = 2};
     sav_rope_frequencies(inv_freq, 1e4, D);
@@ -384,19 +425,20 @@ static void test_head_scale(void) {
     CHECK(1 / sqrt(72.0) != sav_head_scale(72)); /* the reason for the function */
 }
 
-/* ---- maps and rows ----------------------------------------------------------------------------------------------------- */
+/* ---- maps and rows ------------------------------------------------------------------------------------- */
 
 static double clamp(double x, double low, double high) {
     return x < low ? low : x > high ? high : x;
 }
 
 /* One output of upsample_bilinear2d, align_corners false: rows first. */
-static float plain_bilinear(const float *in, size_t y, size_t x, size_t i, const size_t size[2], const size_t to[2], size_t D,
-                            sav_dtype R) {
+static float plain_bilinear(const float *in, size_t y, size_t x, size_t i, const size_t size[2],
+                            const size_t to[2], size_t D, sav_dtype R) {
     size_t at[2] = {y, x}, low[2], high[2];
     double weight[2];
     for (int axis = 0; axis < 2; axis++) {
-        double scale = (double)size[axis] / (double)to[axis], place = clamp(scale * ((double)at[axis] + 0.5) - 0.5, 0, 1e9);
+        double scale = (double)size[axis] / (double)to[axis],
+               place = clamp(scale * ((double)at[axis] + 0.5) - 0.5, 0, 1e9);
         low[axis] = (size_t)clamp(floor(place), 0, (double)(size[axis] - 1));
         high[axis] = low[axis] + 1 < size[axis] ? low[axis] + 1 : low[axis];
         weight[axis] = clamp(place - (double)low[axis], 0, 1);
@@ -408,15 +450,19 @@ static float plain_bilinear(const float *in, size_t y, size_t x, size_t i, const
 }
 
 static void test_bilinear(sav_dtype R) {
-    static const size_t sizes[][2][2] = {{{20, 20}, {14, 14}}, {{15, 20}, {13, 17}}, {{1, 7}, {1, 3}}, {{2, 2}, {1, 1}}, {{3, 2}, {5, 4}}};
+    static const size_t sizes[][2][2] = {
+        {{20, 20}, {14, 14}}, {{15, 20}, {13, 17}}, {{1, 7}, {1, 3}}, {{2, 2}, {1, 1}}, {{3, 2}, {5, 4}}};
     enum { D = 7 };
     const sav_run run = {.R = R, .threads = 2};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        const size_t *from = sizes[s][0], *to = sizes[s][1], stride = (to[1] + 1) * D; /* room for the newline column */
-        float *in = values(from[0] * from[1] * D, R), *got = floats(to[0] * stride), *want = floats(to[0] * stride);
+        /* room for the newline column */
+        const size_t *from = sizes[s][0], *to = sizes[s][1], stride = (to[1] + 1) * D;
+        float *in = values(from[0] * from[1] * D, R), *got = floats(to[0] * stride),
+              *want = floats(to[0] * stride);
         for (size_t y = 0; y < to[0]; y++)
             for (size_t x = 0; x < to[1]; x++)
-                for (size_t i = 0; i < D; i++) want[y * stride + x * D + i] = plain_bilinear(in, y, x, i, from, to, D, R);
+                for (size_t i = 0; i < D; i++)
+                    want[y * stride + x * D + i] = plain_bilinear(in, y, x, i, from, to, D, R);
         sav_bilinear(got, stride, in, to[0], to[1], from[0], from[1], D, &run);
         check_bits(got, want, to[0] * stride, "bilinear");
         sav_free(in), sav_free(got), sav_free(want);
@@ -434,7 +480,8 @@ static void test_rows(sav_dtype R) {
     sav_times(got, a, b, 2 * N, &run);
     check_bits(got, want, 2 * N, "times");
     for (size_t i = 0; i < N; i++) b[i] = value(SAV_F32); /* a checkpoint's own type */
-    for (size_t i = 0; i < 2 * N; i++) want[i] = sav_round((double)a[i] + (double)sav_round((double)b[i % N], R), R);
+    for (size_t i = 0; i < 2 * N; i++)
+        want[i] = sav_round((double)a[i] + (double)sav_round((double)b[i % N], R), R);
     sav_plus_row(got, a, b, 2, N, &run);
     check_bits(got, want, 2 * N, "plus_row");
     for (int type = 0; type < TYPE_COUNT; type++) {
@@ -449,7 +496,7 @@ static void test_rows(sav_dtype R) {
     sav_free(b);
 }
 
-/* ---- the compare function itself ---------------------------------------------------------------------------------------- */
+/* ---- the compare function itself ----------------------------------------------------------------------- */
 
 /* Any one flipped bit of a golden is seen, the sign of a zero too; a NaN's payload is not a difference. */
 static void test_compare(void) {

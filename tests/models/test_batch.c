@@ -1,5 +1,6 @@
-/* Several prompts in one batch: taps equal to the bit to those of each prompt alone, in every family, whatever they share, in
- * whatever order they come, however the batch is cut; what is shared is found; a float32 engine stays close.
+/* Several prompts in one batch: taps equal to the bit to those of each prompt alone, in every family,
+ * whatever they share, in whatever order they come, however the batch is cut; what is shared is found; a
+ * float32 engine stays close.
  */
 #include <math.h>
 #include <stdio.h>
@@ -38,10 +39,18 @@ static const example PICTURES[] = {
 };
 
 static const example TEXTS[] = {
-    {{"What is this?"}},        {{"What is that? Say it in one word."}}, {{"What is this? Say it."}}, {{"Hello"}},
-    {{"What is this?"}},        {{"What"}},                              {{"A longer text, which goes on and on, beyond the window of keys."}},
-    {{"A longer text, which goes on"}}, {{"A"}},                         {{"A longer text, which goes on and on, beyond all."}},
-    {{"Hello, hello"}},         {{"Hello"}},
+    {{"What is this?"}},
+    {{"What is that? Say it in one word."}},
+    {{"What is this? Say it."}},
+    {{"Hello"}},
+    {{"What is this?"}},
+    {{"What"}},
+    {{"A longer text, which goes on and on, beyond the window of keys."}},
+    {{"A longer text, which goes on"}},
+    {{"A"}},
+    {{"A longer text, which goes on and on, beyond all."}},
+    {{"Hello, hello"}},
+    {{"Hello"}},
 };
 
 typedef struct prompts {
@@ -72,7 +81,8 @@ typedef struct fixture {
 
 static void open_or_end(fixture *f, const char *folder, sav_options options, const prompts *p, size_t depth) {
     *f = (fixture){0};
-    if (!CHECK_OK(sav_model_open(&f->model, folder, &err), &err) || !CHECK_OK(sav_session_open(&f->session, f->model, &options, &err), &err))
+    if (!CHECK_OK(sav_model_open(&f->model, folder, &err), &err) ||
+        !CHECK_OK(sav_session_open(&f->session, f->model, &options, &err), &err))
         exit(1);
     f->features = sav_model_describe(f->model)->features;
     f->alone = calloc(MOST * f->features, sizeof *f->alone);
@@ -95,7 +105,7 @@ static void clear(fixture *f) {
     for (size_t i = 0; i < MOST * f->features; i++) f->taps[i] = NAN;
 }
 
-/* ---- the same bits ------------------------------------------------------------------------------------------------- */
+/* ---- the same bits ------------------------------------------------------------------------------------- */
 
 /* In the order of the list, backwards, and every fifth; with nothing shared; cut into small batches. */
 static void check_orders(fixture *f, const prompts *p, const char *name) {
@@ -109,20 +119,23 @@ static void check_orders(fixture *f, const prompts *p, const char *name) {
             clear(f);
             if (!CHECK_OK(sav_forward_batch(f->session, list, MOST, f->taps, 0, &err), &err)) continue;
             for (size_t i = 0; i < MOST; i++)
-                check_bits(f->taps + i * f->features, f->alone + i * steps[s] % MOST * f->features, f->features, name);
+                check_bits(f->taps + i * f->features, f->alone + i * steps[s] % MOST * f->features,
+                           f->features, name);
         }
     sav_session_share(f->session, true);
     sav_session_limit(f->session, 0);
 }
 
-/* Equal prompts and what prompts begin with stand in the batch once. most: rows of all tokens in per cent; 100: nothing is shared. */
+/* Equal prompts and what prompts begin with stand in the batch once. most: rows of all tokens in per cent;
+ * 100: nothing is shared. */
 static void check_rows(fixture *f, const prompts *p, size_t most) {
     bool fits;
     sav_session_begin(f->session, false);
     for (size_t i = 0; i < MOST; i++)
         if (CHECK_OK(sav_session_add(f->session, &fits, &p->list[i], &err), &err)) CHECK(fits);
     const size_t rows = sav_session_rows(f->session);
-    if (!CHECK(most == 100 ? rows == f->tokens : rows * 100 <= f->tokens * most)) printf("  %zu rows of %zu tokens\n", rows, f->tokens);
+    if (!CHECK(most == 100 ? rows == f->tokens : rows * 100 <= f->tokens * most))
+        printf("  %zu rows of %zu tokens\n", rows, f->tokens);
     CHECK_OK(sav_session_pack(f->session, &err), &err);
 }
 
@@ -153,7 +166,7 @@ static void test_depth(void) {
     close_all(&f);
 }
 
-/* ---- the float32 engines ------------------------------------------------------------------------------------------- */
+/* ---- the float32 engines ------------------------------------------------------------------------------- */
 
 static double distance(const float *a, const float *b, size_t n) {
     double difference = 0, length = 0;
@@ -172,28 +185,33 @@ static void test_float(const char *folder, const example *examples) {
     make_prompts(&p, examples);
     for (size_t k = 0; (kernels = sav_kernels_at(k)) != NULL; k++) {
         fixture f;
-        if (strcmp(kernels->engine, "exact") == 0 || strcmp(kernels->engine, "int8") == 0 || strcmp(kernels->engine, before) == 0) continue;
+        if (strcmp(kernels->engine, "exact") == 0 || strcmp(kernels->engine, "int8") == 0 ||
+            strcmp(kernels->engine, before) == 0)
+            continue;
         before = kernels->engine;
         open_or_end(&f, folder, (sav_options){.engine = kernels->engine, .threads = 1}, &p, 0);
         double far = 0;
         if (CHECK_OK(sav_forward_batch(f.session, p.list, MOST, f.taps, 0, &err), &err))
-            for (size_t i = 0; i < MOST; i++) far = fmax(far, distance(f.taps + i * f.features, f.alone + i * f.features, f.features));
+            for (size_t i = 0; i < MOST; i++)
+                far = fmax(far, distance(f.taps + i * f.features, f.alone + i * f.features, f.features));
         CHECK(far <= (strcmp(kernels->engine, "panel") == 0 ? 0 : 2e-6)); /* panel: the same bits */
         printf("%s %s: batch and alone at most %.2g apart\n", kernels->engine, folder, far);
         close_all(&f);
     }
 }
 
-/* ---- failures ------------------------------------------------------------------------------------------------------ */
+/* ---- failures ------------------------------------------------------------------------------------------ */
 
-/* A prompt that fails leaves the batch as it was; a batch is cut where it is full; what did not fit comes next. */
+/* A prompt that fails leaves the batch as it was; a batch is cut where it is full; what did not fit comes
+ * next. */
 static void test_failures(void) {
     static prompts p;
     fixture f;
     bool fits;
     make_prompts(&p, PICTURES);
     open_or_end(&f, "golden/models/t70", (sav_options){.engine = "exact"}, &p, 0);
-    const sav_part bad_parts[] = {{SAV_IMAGE, A}, {SAV_IMAGE, "golden/llava/images/none.png"}, {SAV_TEXT, "?"}};
+    const sav_part bad_parts[] = {
+        {SAV_IMAGE, A}, {SAV_IMAGE, "golden/llava/images/none.png"}, {SAV_TEXT, "?"}};
     const sav_message bad_turn = {"user", bad_parts, 3};
     const sav_prompt bad = {.messages = &bad_turn, .count = 1};
     sav_session_begin(f.session, false);

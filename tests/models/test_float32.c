@@ -1,7 +1,8 @@
-/* The float32 engines against the truth: each stage's rel-L2 error against f64 is at most 1.5 times PyTorch's own float32
- * error (golden/f32_errors.json) + 2^-24, and the bits do not depend on the number of threads.
+/* The float32 engines against the truth: each stage's rel-L2 error against f64 is at most 1.5 times PyTorch's
+ * own float32 error (golden/f32_errors.json) + 2^-24, and the bits do not depend on the number of threads.
  *
- * The same program runs again with other OpenBLAS kernels (OPENBLAS_CORETYPE), since those are what a user's CPU picks.
+ * The same program runs again with other OpenBLAS kernels (OPENBLAS_CORETYPE), since those are what a user's
+ * CPU picks.
  */
 #include <math.h>
 #include <stdio.h>
@@ -46,8 +47,10 @@ static sav_status take(void *context, const sav_snapshot *stage, sav_error *err)
     double allowed;
     const sav_tensor *truth = w->truth ? sav_safetensors_find(w->truth, stage->name) : NULL;
     if (stage->dtype == SAV_F32) sav_sha256_update(&w->bits, stage->data, elements(stage) * sizeof(float));
-    if (!truth || truth->dtype != SAV_F64 || stage->dtype != SAV_F32 || !sav_json_get(w->errors, stage->name)) return SAV_OK;
-    if (truth->count != elements(stage) || sav_json_double(&allowed, w->errors, stage->name, 0, "f32_errors.json", err)) {
+    if (!truth || truth->dtype != SAV_F64 || stage->dtype != SAV_F32 || !sav_json_get(w->errors, stage->name))
+        return SAV_OK;
+    if (truth->count != elements(stage) ||
+        sav_json_double(&allowed, w->errors, stage->name, 0, "f32_errors.json", err)) {
         w->wrong++;
         return SAV_OK;
     }
@@ -55,7 +58,8 @@ static sav_status take(void *context, const sav_snapshot *stage, sav_error *err)
     w->stages++;
     if (error / bound > w->worst) w->worst = error / bound;
     if (!(error <= bound) && w->wrong++ == 0)
-        printf("%s: %s: error %.3g; PyTorch %.3g, so at most %.3g\n", w->name, stage->name, error, allowed, bound);
+        printf("%s: %s: error %.3g; PyTorch %.3g, so at most %.3g\n", w->name, stage->name, error, allowed,
+               bound);
     return SAV_OK;
 }
 
@@ -111,7 +115,9 @@ int main(int argc, char **argv) {
         for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
             engine = kernels->engine;
             isa = kernels->isa;
-            if (again ? strcmp(engine, argv[1]) == 0 : strcmp(engine, "exact") != 0 && strcmp(engine, "int8") != 0) golden_cases(NULL, run_case);
+            if (again ? strcmp(engine, argv[1]) == 0
+                      : strcmp(engine, "exact") != 0 && strcmp(engine, "int8") != 0)
+                golden_cases(NULL, run_case);
         }
     sav_json_free(all_errors[0]);
     sav_json_free(all_errors[1]);

@@ -1,8 +1,9 @@
 /* Every committed golden of a forward, stage by stage, with the exact engine: all bits.
  *
- * For each case the prompt is run whole and every stage compared with the oracle's: with the tensor where the golden holds
- * it, with its SHA-256 where it holds digests. A stage that either side lacks, or has in another order or shape, fails. Then
- * the short forward, which stops at the last layer's attention, must give the same tap.
+ * For each case the prompt is run whole and every stage compared with the oracle's: with the tensor where the
+ * golden holds it, with its SHA-256 where it holds digests. A stage that either side lacks, or has in another
+ * order or shape, fails. Then the short forward, which stops at the last layer's attention, must give the
+ * same tap.
  *
  *   build/tests/models/test_golden [CASE [ISA]]
  */
@@ -98,7 +99,8 @@ static void check_short_forward(golden_case *c, const expectation *want) {
     sav_error err;
     float *tap = malloc(want->tap_count * sizeof *tap);
     const sav_model_info *info = sav_model_describe(c->model);
-    if (CHECK_OK(sav_forward(c->session, &c->prompt, tap, 0, &err), &err)) check_bits(tap, want->tap, want->tap_count, want->name);
+    if (CHECK_OK(sav_forward(c->session, &c->prompt, tap, 0, &err), &err))
+        check_bits(tap, want->tap, want->tap_count, want->name);
     if (CHECK_OK(sav_forward(c->session, &c->prompt, tap, 1, &err), &err)) /* one layer deep */
         check_bits(tap, want->tap, info->H * info->d, want->name);
     free(tap);
@@ -112,12 +114,15 @@ static void run_case(const sav_json *node) {
     if (golden_case_open(&c, node, (sav_options){.engine = "exact", .isa = isa, .threads = 2}) &&
         CHECK_OK(sav_safetensors_open(&want.golden, golden_path(c.name, ".exact.safetensors"), &err), &err) &&
         (strcmp(c.stored, "sha256") != 0 ||
-         CHECK_OK(sav_os_read_file(&want.digests, &length, golden_path(c.name, ".exact.sha256"), 1 << 22, &err), &err))) {
+         CHECK_OK(
+             sav_os_read_file(&want.digests, &length, golden_path(c.name, ".exact.sha256"), 1 << 22, &err),
+             &err))) {
         const sav_sink sink = {take, &want};
         want.name = c.name;
         want.next = want.digests;
         CHECK_OK(sav_dump(c.session, &c.prompt, &sink, &err), &err);
-        if (!CHECK(want.wrong == 0)) printf("%s: %zu of %zu stages differ\n", want.name, want.wrong, want.stages);
+        if (!CHECK(want.wrong == 0))
+            printf("%s: %zu of %zu stages differ\n", want.name, want.wrong, want.stages);
         if (want.digests)
             CHECK(*want.next == '\0');
         else

@@ -1,5 +1,6 @@
-/* Weights under a memory budget: a model of 120 MB runs in 34 beside the program, with the bits it has without a budget; too small a budget and too
- * long a prompt are errors that say what it takes; a shard that is written or taken away under a session ends its forward.
+/* Weights under a memory budget: a model of 120 MB runs in 34 beside the program, with the bits it has
+ * without a budget; too small a budget and too long a prompt are errors that say what it takes; a shard that
+ * is written or taken away under a session ends its forward.
  *
  * The process's resident peak is measured, so the order of the tests matters: the budget comes first.
  */
@@ -17,15 +18,23 @@ enum { LAYERS = 16, D = 512, F = 2048, KV = 128, V = 384, NAMES = 12, PROMPTS = 
 static sav_error err;
 static const size_t MIB = 1 << 20;
 
-/* ---- the model ------------------------------------------------------------------------------------------------------- */
+/* ---- the model ----------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     size_t rows, cols; /* cols 0: a vector */
-} TENSORS[NAMES] = {{"input_layernorm.weight", D, 0},   {"mlp.down_proj.weight", D, F},     {"mlp.gate_proj.weight", F, D},
-                    {"mlp.up_proj.weight", F, D},       {"post_attention_layernorm.weight", D, 0}, {"self_attn.k_proj.bias", KV, 0},
-                    {"self_attn.k_proj.weight", KV, D}, {"self_attn.o_proj.weight", D, D},  {"self_attn.q_proj.bias", D, 0},
-                    {"self_attn.q_proj.weight", D, D},  {"self_attn.v_proj.bias", KV, 0},   {"self_attn.v_proj.weight", KV, D}};
+} TENSORS[NAMES] = {{"input_layernorm.weight", D, 0},
+                    {"mlp.down_proj.weight", D, F},
+                    {"mlp.gate_proj.weight", F, D},
+                    {"mlp.up_proj.weight", F, D},
+                    {"post_attention_layernorm.weight", D, 0},
+                    {"self_attn.k_proj.bias", KV, 0},
+                    {"self_attn.k_proj.weight", KV, D},
+                    {"self_attn.o_proj.weight", D, D},
+                    {"self_attn.q_proj.bias", D, 0},
+                    {"self_attn.q_proj.weight", D, D},
+                    {"self_attn.v_proj.bias", KV, 0},
+                    {"self_attn.v_proj.weight", KV, D}};
 
 static void put_tensor(sav_text *header, size_t *at, const char *name, size_t rows, size_t cols) {
     const size_t bytes = rows * (cols ? cols : 1) * 2;
@@ -35,7 +44,8 @@ static void put_tensor(sav_text *header, size_t *at, const char *name, size_t ro
     *at += bytes;
 }
 
-/* bf16 numbers of about 1/16, the same for every tensor but for where it begins. Not synced, unlike what the library writes. */
+/* bf16 numbers of about 1/16, the same for every tensor but for where it begins. Not synced, unlike what the
+ * library writes. */
 static void write_weights(void) {
     sav_text header = {0};
     size_t bytes = 0, left;
@@ -59,7 +69,8 @@ static void write_weights(void) {
     if (!CHECK(file && !header.failed)) exit(1);
     for (int i = 0; i < 8; i++) fputc((int)((uint64_t)header.length >> (8 * i) & 255), file);
     fwrite(header.bytes, 1, header.length, file);
-    for (left = bytes; left; left -= left < sizeof block - 2 ? left : sizeof block - 2) /* an odd size: tensors differ */
+    /* an odd size: tensors differ */
+    for (left = bytes; left; left -= left < sizeof block - 2 ? left : sizeof block - 2)
         fwrite(block, 1, left < sizeof block - 2 ? left : sizeof block - 2, file);
     CHECK(fclose(file) == 0);
     sav_text_free(&header);
@@ -75,7 +86,8 @@ static void make_model(void) {
     write_weights();
 }
 
-static sav_prompt PROMPT_LIST[PROMPTS] = {{.literal = "What is this?"}, {.literal = "What is that, over there?"}, {.literal = "Hello"}};
+static sav_prompt PROMPT_LIST[PROMPTS] = {
+    {.literal = "What is this?"}, {.literal = "What is that, over there?"}, {.literal = "Hello"}};
 
 static float *run(sav_session *session, const sav_model *model) {
     float *taps = calloc(PROMPTS * sav_model_describe(model)->features, sizeof *taps);
@@ -84,7 +96,7 @@ static float *run(sav_session *session, const sav_model *model) {
     return taps;
 }
 
-/* ---- the budget ------------------------------------------------------------------------------------------------------ */
+/* ---- the budget ---------------------------------------------------------------------------------------- */
 
 /* What is there before any weight is read, and two layers of 7.6 MiB and a short prompt. */
 static uint64_t memory;
@@ -106,13 +118,18 @@ static void check_peak(uint64_t most) {
         return;
     }
 #endif
-    if (!CHECK(peak <= most)) printf("  a peak of %.1f MiB; expected at most %.1f\n", (double)peak / (double)MIB, (double)most / (double)MIB);
+    if (!CHECK(peak <= most))
+        printf("  a peak of %.1f MiB; expected at most %.1f\n", (double)peak / (double)MIB,
+               (double)most / (double)MIB);
 }
 
 static void test_budget(const sav_model *model) {
     sav_session *session;
     float *small = NULL, *large = NULL;
-    if (!CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .threads = 1, .memory = memory}, &err), &err)) return;
+    if (!CHECK_OK(sav_session_open(&session, model,
+                                   &(sav_options){.engine = "exact", .threads = 1, .memory = memory}, &err),
+                  &err))
+        return;
     const sav_session_info *info = sav_session_describe(session);
     CHECK(info->streams == 1);
     CHECK_SIZE((size_t)info->held_bytes, 2 * (size_t)info->layer_bytes);
@@ -122,11 +139,14 @@ static void test_budget(const sav_model *model) {
     check_peak(memory);
     sav_session_close(session);
 
-    if (CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .threads = 1}, &err), &err)) {
+    if (CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .threads = 1}, &err),
+                 &err)) {
         CHECK(sav_session_describe(session)->streams == 0);
         large = run(session, model);
-        check_bits(small, large, PROMPTS * sav_model_describe(model)->features, "taps with and without a budget");
-        if (!SANITIZED && sav_os_resident_bytes()) CHECK(sav_os_peak_bytes() > 100 * (uint64_t)MIB); /* the measure can fail */
+        check_bits(small, large, PROMPTS * sav_model_describe(model)->features,
+                   "taps with and without a budget");
+        /* the measure can fail */
+        if (!SANITIZED && sav_os_resident_bytes()) CHECK(sav_os_peak_bytes() > 100 * (uint64_t)MIB);
     }
     sav_session_close(session);
     free(small);
@@ -136,7 +156,9 @@ static void test_budget(const sav_model *model) {
 /* Room for all weights: nothing is dropped. */
 static void test_ample(const sav_model *model) {
     sav_session *session;
-    if (CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .memory = (uint64_t)16 << 30}, &err), &err)) {
+    if (CHECK_OK(sav_session_open(&session, model,
+                                  &(sav_options){.engine = "exact", .memory = (uint64_t)16 << 30}, &err),
+                 &err)) {
         CHECK(sav_session_describe(session)->streams == 0);
         CHECK_SIZE(sav_session_describe(session)->batch_rows, 4096);
     }
@@ -168,7 +190,7 @@ static void test_too_small(const sav_model *model) {
     sav_session_close(session);
 }
 
-/* ---- a shard that does not stay as it is --------------------------------------------------------------------------------- */
+/* ---- a shard that does not stay as it is --------------------------------------------------------------- */
 
 static void test_changed(const sav_model *model) {
     sav_session *session;
@@ -186,7 +208,7 @@ static void test_changed(const sav_model *model) {
     sav_session_close(session);
 }
 
-/* ---- who watches ----------------------------------------------------------------------------------------------------------- */
+/* ---- who watches --------------------------------------------------------------------------------------- */
 
 typedef struct watch {
     size_t calls, most; /* the most-th call stops */
@@ -205,7 +227,10 @@ static sav_status check(void *context, double share, sav_error *e) {
 static void test_check(const sav_model *model) {
     sav_session *session;
     watch w = {0};
-    if (!CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .check = check, .context = &w}, &err), &err)) return;
+    if (!CHECK_OK(sav_session_open(&session, model,
+                                   &(sav_options){.engine = "exact", .check = check, .context = &w}, &err),
+                  &err))
+        return;
     float *taps = calloc(sav_model_describe(model)->features, sizeof *taps);
     CHECK_OK(sav_forward(session, &PROMPT_LIST[0], taps, 0, &err), &err);
     CHECK_SIZE(w.calls, LAYERS);

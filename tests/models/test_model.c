@@ -26,7 +26,7 @@ static void check_open(const char *what, const char *folder, sav_status want, co
     sav_model_close(model);
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *what, *fixture;
@@ -34,35 +34,101 @@ static const struct {
     sav_status status;
     const char *part;
 } TENSORS[] = {
-    {"bias missing", "t70", {DECODER "layers.1.self_attn.k_proj.bias", TENSOR_DROP, NULL}, SAV_BAD_INPUT,
+    {"bias missing",
+     "t70",
+     {DECODER "layers.1.self_attn.k_proj.bias", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
      "tensor " DECODER "layers.1.self_attn.k_proj.bias is missing; expected F32, BF16 or F16 [30]"},
-    {"matrix missing", "t70", {TOWER "encoder.layers.2.mlp.fc1.weight", TENSOR_DROP, NULL}, SAV_BAD_INPUT,
+    {"matrix missing",
+     "t70",
+     {TOWER "encoder.layers.2.mlp.fc1.weight", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
      "tensor " TOWER "encoder.layers.2.mlp.fc1.weight is missing; expected F32, BF16 or F16 [44, 30]"},
-    {"newline missing", "t70", {"image_newline", TENSOR_DROP, NULL}, SAV_BAD_INPUT, "tensor image_newline is missing"},
-    {"newline missing, 4.52 names", "t76", {"model.image_newline", TENSOR_DROP, NULL}, SAV_BAD_INPUT,
+    {"newline missing",
+     "t70",
+     {"image_newline", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
+     "tensor image_newline is missing"},
+    {"newline missing, 4.52 names",
+     "t76",
+     {"model.image_newline", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
      "tensor model.image_newline is missing"},
-    {"projector missing, lmms-lab names", "t70-lmms", {"model.mm_projector.2.bias", TENSOR_DROP, NULL}, SAV_BAD_INPUT,
+    {"projector missing, lmms-lab names",
+     "t70-lmms",
+     {"model.mm_projector.2.bias", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
      "tensor model.mm_projector.2.bias is missing"},
-    {"tower missing, lmms-lab names", "t70-lmms", {"model.vision_tower.*", TENSOR_DROP, NULL}, SAV_BAD_INPUT, "no SigLIP tower"},
-    {"no tensor at all", "qwen2-window", {"model.*", TENSOR_DROP, NULL}, SAV_BAD_INPUT, "model.embed_tokens.weight is missing"},
-    {"unknown extra", "t70", {"image_newline", TENSOR_COPY, DECODER "layers.0.self_attn.o_proj.bias"}, SAV_BAD_INPUT,
+    {"tower missing, lmms-lab names",
+     "t70-lmms",
+     {"model.vision_tower.*", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
+     "no SigLIP tower"},
+    {"no tensor at all",
+     "qwen2-window",
+     {"model.*", TENSOR_DROP, NULL},
+     SAV_BAD_INPUT,
+     "model.embed_tokens.weight is missing"},
+    {"unknown extra",
+     "t70",
+     {"image_newline", TENSOR_COPY, DECODER "layers.0.self_attn.o_proj.bias"},
+     SAV_BAD_INPUT,
      "tensor " DECODER "layers.0.self_attn.o_proj.bias is not part of this architecture (llava_onevision)"},
-    {"a layer too many", "qwen2-window", {"model.norm.weight", TENSOR_COPY, "model.layers.3.input_layernorm.weight"}, SAV_BAD_INPUT,
+    {"a layer too many",
+     "qwen2-window",
+     {"model.norm.weight", TENSOR_COPY, "model.layers.3.input_layernorm.weight"},
+     SAV_BAD_INPUT,
      "model.layers.3.input_layernorm.weight is not part"},
-    {"matrix turned", "t70", {DECODER "layers.0.mlp.gate_proj.weight", TENSOR_TURN, NULL}, SAV_BAD_INPUT,
+    {"matrix turned",
+     "t70",
+     {DECODER "layers.0.mlp.gate_proj.weight", TENSOR_TURN, NULL},
+     SAV_BAD_INPUT,
      "gate_proj.weight: found F32 [60, 88]; expected F32, BF16 or F16 [88, 60]"},
-    {"positions turned", "t70", {TOWER "embeddings.position_embedding.weight", TENSOR_TURN, NULL}, SAV_BAD_INPUT,
+    {"positions turned",
+     "t70",
+     {TOWER "embeddings.position_embedding.weight", TENSOR_TURN, NULL},
+     SAV_BAD_INPUT,
      "found F32 [30, 25]; expected F32, BF16 or F16 [25, 30]"},
-    {"channels last", "t70", {TOWER "embeddings.patch_embedding.weight", TENSOR_TAIL, NULL}, SAV_BAD_INPUT,
+    {"channels last",
+     "t70",
+     {TOWER "embeddings.patch_embedding.weight", TENSOR_TAIL, NULL},
+     SAV_BAD_INPUT,
      "found F32 [30, 14, 14, 3]; expected F32, BF16 or F16 [30, 3, 14, 14]"},
-    {"matrix flat", "t70", {DECODER "layers.0.self_attn.q_proj.weight", TENSOR_FLAT, NULL}, SAV_BAD_INPUT, "found F32 [3600]"},
-    {"matrix of three dimensions", "t70", {DECODER "layers.0.self_attn.q_proj.weight", TENSOR_DEEP, NULL}, SAV_BAD_INPUT,
+    {"matrix flat",
+     "t70",
+     {DECODER "layers.0.self_attn.q_proj.weight", TENSOR_FLAT, NULL},
+     SAV_BAD_INPUT,
+     "found F32 [3600]"},
+    {"matrix of three dimensions",
+     "t70",
+     {DECODER "layers.0.self_attn.q_proj.weight", TENSOR_DEEP, NULL},
+     SAV_BAD_INPUT,
      "found F32 [60, 60, 1]; expected F32, BF16 or F16 [60, 60]"},
-    {"vector of two dimensions", "t70", {DECODER "norm.weight", TENSOR_DEEP, NULL}, SAV_BAD_INPUT, "found F32 [60, 1]; expected F32, BF16 or F16 [60]"},
-    {"integers", "t70", {DECODER "layers.0.mlp.up_proj.weight", TENSOR_I64, NULL}, SAV_BAD_INPUT, "found I64 [88, 60]"},
-    {"doubles", "qwen2-window", {"model.layers.0.mlp.up_proj.weight", TENSOR_F64, NULL}, SAV_BAD_INPUT, "found F64 [56, 48]"},
-    {"doubles in a vector", "qwen2-window", {"model.norm.weight", TENSOR_F64, NULL}, SAV_BAD_INPUT, "found F64 [48]"},
-    {"old buffer: inv_freq", "qwen2-window", {"model.norm.weight", TENSOR_COPY, "model.layers.0.self_attn.rotary_emb.inv_freq"}, SAV_OK, NULL},
+    {"vector of two dimensions",
+     "t70",
+     {DECODER "norm.weight", TENSOR_DEEP, NULL},
+     SAV_BAD_INPUT,
+     "found F32 [60, 1]; expected F32, BF16 or F16 [60]"},
+    {"integers",
+     "t70",
+     {DECODER "layers.0.mlp.up_proj.weight", TENSOR_I64, NULL},
+     SAV_BAD_INPUT,
+     "found I64 [88, 60]"},
+    {"doubles",
+     "qwen2-window",
+     {"model.layers.0.mlp.up_proj.weight", TENSOR_F64, NULL},
+     SAV_BAD_INPUT,
+     "found F64 [56, 48]"},
+    {"doubles in a vector",
+     "qwen2-window",
+     {"model.norm.weight", TENSOR_F64, NULL},
+     SAV_BAD_INPUT,
+     "found F64 [48]"},
+    {"old buffer: inv_freq",
+     "qwen2-window",
+     {"model.norm.weight", TENSOR_COPY, "model.layers.0.self_attn.rotary_emb.inv_freq"},
+     SAV_OK,
+     NULL},
     {"old buffer: position_ids", "t70", {"", TENSOR_ADD, TOWER "embeddings.position_ids"}, SAV_OK, NULL},
     {"pooling head", "t70", {"image_newline", TENSOR_COPY, TOWER "head.probe"}, SAV_OK, NULL},
     {"no post_layernorm", "t70", {TOWER "post_layernorm.*", TENSOR_DROP, NULL}, SAV_OK, NULL},
@@ -77,7 +143,7 @@ static void test_tensors(void) {
     }
 }
 
-/* ---- config.json ------------------------------------------------------------------------------------------------------- */
+/* ---- config.json --------------------------------------------------------------------------------------- */
 
 #define KNOWN "known are LlavaOnevisionForConditionalGeneration, LlavaQwenForCausalLM, "
 #define THETA "\"rope_theta\": 10000.0"
@@ -88,72 +154,100 @@ static const struct {
     sav_status status;
     const char *part;
 } CONFIGS[] = {
-    {"t70", "LlavaOnevisionForC", "LlamaForC", SAV_UNSUPPORTED, "found LlamaForConditionalGeneration; " KNOWN},
+    {"t70", "LlavaOnevisionForC", "LlamaForC", SAV_UNSUPPORTED,
+     "found LlamaForConditionalGeneration; " KNOWN},
     {"t70", "\"architectures\"", "\"architects\"", SAV_UNSUPPORTED, "found none; " KNOWN},
     {"qwen2-window", "[\n  \"Qwen2ForCausalLM\"\n ]", "[7]", SAV_UNSUPPORTED, "found none; " KNOWN},
     {"qwen2-window", "{", "{,", SAV_BAD_INPUT, "config.json:1:2: "},
     {"qwen2-window", "\"hidden_act\":", "\"hidden_act\"", SAV_BAD_INPUT, "config.json:6:15: "},
     {"qwen2-window", "\n}", "", SAV_BAD_INPUT, "config.json:"},
     /* sizes */
-    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 1099511627776", SAV_BAD_INPUT, "hidden_size 1099511627776"},
+    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 1099511627776", SAV_BAD_INPUT,
+     "hidden_size 1099511627776"},
     {"t70", "\"hidden_size\": 60", "\"hidden_size\": 0", SAV_BAD_INPUT, "hidden_size 0"},
-    {"t70", "\"hidden_size\": 60", "\"hidden_size\": -60", SAV_BAD_INPUT, "found -60; expected a whole number from 0"},
-    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 60.0", SAV_BAD_INPUT, "found 60.0; expected a whole number"},
-    {"t70", "\"hidden_size\": 60", "\"hidden_size\": \"60\"", SAV_BAD_INPUT, "found \"60\"; expected a whole number"},
-    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 9223372036854775808", SAV_BAD_INPUT, "expected a whole number"},
-    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 64", SAV_BAD_INPUT, "multi_modal_projector.linear_1.weight: found F32 [60, 30]; expected F32, BF16 or F16 [64, 30]"},
+    {"t70", "\"hidden_size\": 60", "\"hidden_size\": -60", SAV_BAD_INPUT,
+     "found -60; expected a whole number from 0"},
+    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 60.0", SAV_BAD_INPUT,
+     "found 60.0; expected a whole number"},
+    {"t70", "\"hidden_size\": 60", "\"hidden_size\": \"60\"", SAV_BAD_INPUT,
+     "found \"60\"; expected a whole number"},
+    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 9223372036854775808", SAV_BAD_INPUT,
+     "expected a whole number"},
+    {"t70", "\"hidden_size\": 60", "\"hidden_size\": 64", SAV_BAD_INPUT,
+     "multi_modal_projector.linear_1.weight: found F32 [60, 30]; expected F32, BF16 or F16 [64, 30]"},
     {"t70", "\"num_attention_heads\": 6", "\"num_attention_heads\": 0", SAV_BAD_INPUT, "0 heads"},
-    {"t70", "\"num_attention_heads\": 6", "\"num_attention_heads\": 7", SAV_BAD_INPUT, "7 heads of 8, 3 key/value heads"},
+    {"t70", "\"num_attention_heads\": 6", "\"num_attention_heads\": 7", SAV_BAD_INPUT,
+     "7 heads of 8, 3 key/value heads"},
     {"t70", "\"num_key_value_heads\": 3", "\"num_key_value_heads\": 0", SAV_BAD_INPUT, "0 key/value heads"},
     {"t70", "\"num_key_value_heads\": 3", "\"num_key_value_heads\": 12", SAV_BAD_INPUT, "12 key/value heads"},
-    {"t70", "\"num_key_value_heads\": 3", "\"num_key_value_heads\": null", SAV_BAD_INPUT, "expected F32, BF16 or F16 [60, 60]"},
-    {"t70", "\"intermediate_size\": 88", "\"intermediate_size\": 1099511627776", SAV_BAD_INPUT, "intermediate_size 1099511627776"},
-    {"t70", "\"vocab_size\": 384", "\"vocab_size\": 4611686018427387903", SAV_BAD_INPUT, "embed_tokens.weight: found"},
-    {"qwen2-window", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1099511627776", SAV_BAD_INPUT, "1099511627776 layers"},
-    {"qwen2-window", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4", SAV_BAD_INPUT, "model.layers.3.input_layernorm.weight is missing"},
-    {"qwen2-window", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2", SAV_BAD_INPUT, "model.layers.2."},
+    {"t70", "\"num_key_value_heads\": 3", "\"num_key_value_heads\": null", SAV_BAD_INPUT,
+     "expected F32, BF16 or F16 [60, 60]"},
+    {"t70", "\"intermediate_size\": 88", "\"intermediate_size\": 1099511627776", SAV_BAD_INPUT,
+     "intermediate_size 1099511627776"},
+    {"t70", "\"vocab_size\": 384", "\"vocab_size\": 4611686018427387903", SAV_BAD_INPUT,
+     "embed_tokens.weight: found"},
+    {"qwen2-window", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 1099511627776", SAV_BAD_INPUT,
+     "1099511627776 layers"},
+    {"qwen2-window", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4", SAV_BAD_INPUT,
+     "model.layers.3.input_layernorm.weight is missing"},
+    {"qwen2-window", "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 2", SAV_BAD_INPUT,
+     "model.layers.2."},
     {"qwen2-headdim", "\"head_dim\": 128", "\"head_dim\": 7", SAV_BAD_INPUT, "4 heads of 7"},
-    {"qwen2-headdim", "\"head_dim\": 128", "\"head_dim\": 1099511627776", SAV_BAD_INPUT, "4 heads of 1099511627776"},
+    {"qwen2-headdim", "\"head_dim\": 128", "\"head_dim\": 1099511627776", SAV_BAD_INPUT,
+     "4 heads of 1099511627776"},
     {"t70", "\"hidden_size\": 30", "\"hidden_size\": 1099511627776", SAV_BAD_INPUT, "vision sizes"},
     {"t70", "\"num_attention_heads\": 5", "\"num_attention_heads\": 0", SAV_BAD_INPUT, "vision sizes"},
-    {"t70", "\"num_attention_heads\": 5", "\"num_attention_heads\": 4", SAV_BAD_INPUT, "hidden_size 30, 4 heads"},
+    {"t70", "\"num_attention_heads\": 5", "\"num_attention_heads\": 4", SAV_BAD_INPUT,
+     "hidden_size 30, 4 heads"},
     {"t70", "\"patch_size\": 14", "\"patch_size\": 0", SAV_BAD_INPUT, "patch_size 0"},
     {"t70", "\"patch_size\": 14", "\"patch_size\": 71", SAV_BAD_INPUT, "image_size 70, patch_size 71"},
     {"t70", "\"image_size\": 70", "\"image_size\": 1099511627776", SAV_BAD_INPUT, "image_size 1099511627776"},
-    {"t70", "\"image_token_index\": 355", "\"image_token_index\": 4294967651", SAV_BAD_INPUT, "\"image_token_index\": found 4294967651"},
+    {"t70", "\"image_token_index\": 355", "\"image_token_index\": 4294967651", SAV_BAD_INPUT,
+     "\"image_token_index\": found 4294967651"},
     /* numbers that are no sizes */
     {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": -1e-06", SAV_BAD_INPUT, "rms_norm_eps"},
     {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e999", SAV_BAD_INPUT, "rms_norm_eps"},
     {"qwen2-window", THETA, "\"rope_theta\": 0", SAV_BAD_INPUT, "rope_theta"},
     {"qwen2-window", THETA, "\"rope_theta\": true", SAV_BAD_INPUT, "rope_theta"},
     {"qwen2-window", "\"sliding_window\": 5", "\"sliding_window\": 0", SAV_BAD_INPUT, "sliding_window"},
-    {"qwen2-window", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": 1", SAV_BAD_INPUT, "expected true or false"},
+    {"qwen2-window", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": 1", SAV_BAD_INPUT,
+     "expected true or false"},
     /* what nothing here computes */
-    {"qwen2-window", THETA, THETA ", \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0}", SAV_UNSUPPORTED, "found type yarn"},
-    {"qwen2-window", THETA, THETA ", \"rope_scaling\": {\"type\": \"linear\"}", SAV_UNSUPPORTED, "found type linear"},
+    {"qwen2-window", THETA, THETA ", \"rope_scaling\": {\"rope_type\": \"yarn\", \"factor\": 4.0}",
+     SAV_UNSUPPORTED, "found type yarn"},
+    {"qwen2-window", THETA, THETA ", \"rope_scaling\": {\"type\": \"linear\"}", SAV_UNSUPPORTED,
+     "found type linear"},
     {"qwen2-window", THETA, THETA ", \"rope_scaling\": {}", SAV_UNSUPPORTED, "found type (none)"},
     {"qwen2-window", THETA, THETA ", \"rope_scaling\": {\"rope_type\": \"default\"}", SAV_OK, NULL},
     {"qwen2-window", THETA, THETA ", \"rope_scaling\": null", SAV_OK, NULL},
     {"qwen2-window", "\"silu\"", "\"gelu\"", SAV_UNSUPPORTED, "\"hidden_act\": found \"gelu\""},
     {"t70", "\"gelu_pytorch_tanh\"", "\"quick_gelu\"", SAV_UNSUPPORTED, "found \"quick_gelu\""},
-    {"t70", "\"projector_hidden_act\": \"gelu\"", "\"projector_hidden_act\": \"relu\"", SAV_UNSUPPORTED, "\"relu\""},
+    {"t70", "\"projector_hidden_act\": \"gelu\"", "\"projector_hidden_act\": \"relu\"", SAV_UNSUPPORTED,
+     "\"relu\""},
     {"t70", "\"vision_feature_layer\": -1", "\"vision_feature_layer\": -2", SAV_UNSUPPORTED, "expected -1"},
     {"t70", "\"vision_feature_layer\": -1", "\"vision_feature_layer\": [-1]", SAV_UNSUPPORTED, "expected -1"},
     {"t70", "\"full\"", "\"default\"", SAV_UNSUPPORTED, "\"default\""},
-    {"t70", "\"vision_config\"", "\"vision\"", SAV_BAD_INPUT, "expected objects \"text_config\" and \"vision_config\""},
-    {"t70", "\"text_config\"", "\"text\"", SAV_BAD_INPUT, "expected objects \"text_config\" and \"vision_config\""},
+    {"t70", "\"vision_config\"", "\"vision\"", SAV_BAD_INPUT,
+     "expected objects \"text_config\" and \"vision_config\""},
+    {"t70", "\"text_config\"", "\"text\"", SAV_BAD_INPUT,
+     "expected objects \"text_config\" and \"vision_config\""},
     /* pictures */
-    {"t70", "anyres_max_9", "anyres_max_4", SAV_UNSUPPORTED, "found \"anyres_max_4\"; expected \"anyres_max_9\""},
+    {"t70", "anyres_max_9", "anyres_max_4", SAV_UNSUPPORTED,
+     "found \"anyres_max_4\"; expected \"anyres_max_9\""},
     {"t70-lmms", "anyres_max_9", "square", SAV_UNSUPPORTED, "\"image_aspect_ratio\": found \"square\""},
     {"t70", PAIR, "[[70],", SAV_BAD_INPUT, "expected pairs [height, width]"},
     {"t70", PAIR, "[[70, 0],", SAV_BAD_INPUT, "expected pairs [height, width]"},
     {"t70", PAIR, "[[70, \"70\"],", SAV_BAD_INPUT, "expected pairs [height, width]"},
     {"t70", PAIR, "[[70, 1099511627776],", SAV_BAD_INPUT, "expected pairs [height, width]"},
     {"t70", PAIR, "[[70, 71],", SAV_BAD_INPUT, "found 71; expected a multiple of the tile side 70"},
-    {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": [], \"other\":", SAV_BAD_INPUT, "image_grid_pinpoints"},
-    {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": \"(1x1),...,(3x3)\", \"other\":", SAV_BAD_INPUT, "(1x1),...,(6x6)"},
-    {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": \"(1x1),...,(6x6)\", \"other\":", SAV_OK, NULL},
-    {"t70", "\"image_grid_pinpoints\":", "\"other\":", SAV_BAD_INPUT, "found 384; expected a multiple of the tile side 70"},
+    {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": [], \"other\":", SAV_BAD_INPUT,
+     "image_grid_pinpoints"},
+    {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": \"(1x1),...,(3x3)\", \"other\":",
+     SAV_BAD_INPUT, "(1x1),...,(6x6)"},
+    {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": \"(1x1),...,(6x6)\", \"other\":", SAV_OK,
+     NULL},
+    {"t70", "\"image_grid_pinpoints\":", "\"other\":", SAV_BAD_INPUT,
+     "found 384; expected a multiple of the tile side 70"},
 };
 
 static void test_configs(void) {
@@ -170,12 +264,16 @@ static void test_window(void) {
     static const struct {
         const char *replace;
         size_t window;
-    } rows[] = {{"\"sliding_window\": 5,", 5}, {"\"sliding_window\": null,", 0}, {"", 4096}, {"\"sliding_window\": 131072,", 131072}};
+    } rows[] = {{"\"sliding_window\": 5,", 5},
+                {"\"sliding_window\": null,", 0},
+                {"", 4096},
+                {"\"sliding_window\": 131072,", 131072}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         sav_model *model;
         const char *folder = folder_copy("qwen2-window");
         folder_replace("config.json", "\"sliding_window\": 5,", rows[i].replace);
-        if (CHECK_OK(sav_model_open(&model, folder, &err), &err)) CHECK_SIZE(sav_model_describe(model)->window, rows[i].window);
+        if (CHECK_OK(sav_model_open(&model, folder, &err), &err))
+            CHECK_SIZE(sav_model_describe(model)->window, rows[i].window);
         sav_model_close(model);
         folder_remove();
     }
@@ -186,12 +284,15 @@ static void test_preprocessor(void) {
         const char *find, *replace;
         sav_status status;
         const char *part;
-    } rows[] = {{"{", "{]", SAV_BAD_INPUT, "preprocessor_config.json:1:2"},
-                {"\"image_mean\": [\n  0.5,", "\"image_mean\": [", SAV_BAD_INPUT, "\"image_mean\": expected three numbers"},
-                {"\"image_std\":", "\"image_std\": \"half\", \"other\":", SAV_BAD_INPUT, "\"image_std\": expected three numbers"},
-                {"\"image_std\": [\n  0.5,", "\"image_std\": [\n 0,", SAV_BAD_INPUT, "\"image_std\": found 0"},
-                {"\"resample\": 3", "\"resample\": 0", SAV_UNSUPPORTED, "\"resample\": found 0"},
-                {"\"resample\": 3", "\"resample\": \"bicubic\"", SAV_BAD_INPUT, "\"resample\""}};
+    } rows[] = {
+        {"{", "{]", SAV_BAD_INPUT, "preprocessor_config.json:1:2"},
+        {"\"image_mean\": [\n  0.5,", "\"image_mean\": [", SAV_BAD_INPUT,
+         "\"image_mean\": expected three numbers"},
+        {"\"image_std\":", "\"image_std\": \"half\", \"other\":", SAV_BAD_INPUT,
+         "\"image_std\": expected three numbers"},
+        {"\"image_std\": [\n  0.5,", "\"image_std\": [\n 0,", SAV_BAD_INPUT, "\"image_std\": found 0"},
+        {"\"resample\": 3", "\"resample\": 0", SAV_UNSUPPORTED, "\"resample\": found 0"},
+        {"\"resample\": 3", "\"resample\": \"bicubic\"", SAV_BAD_INPUT, "\"resample\""}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *folder = folder_copy("t70");
         folder_replace("preprocessor_config.json", rows[i].find, rows[i].replace);
@@ -200,7 +301,7 @@ static void test_preprocessor(void) {
     }
 }
 
-/* ---- files --------------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------- */
 
 #define SECOND "model-00002-of-00003.safetensors"
 #define INDEX "model.safetensors.index.json"
@@ -216,7 +317,8 @@ static void test_shards(void) {
         {NORM, "\"model.norm.weight\": \"\"", "no plain file name"},
         {NORM, "\"model.norm.weight\": 3", "no plain file name"},
         {NORM, "\"model.norm.weight\": \"" SECOND "\"", "tensor model.norm.weight is not in " SECOND},
-        {NORM, NORM ", \"model.other.weight\": \"" SECOND "\"", "tensor model.other.weight is not in " SECOND},
+        {NORM, NORM ", \"model.other.weight\": \"" SECOND "\"",
+         "tensor model.other.weight is not in " SECOND},
         {"\"weight_map\"", "\"map\"", "found no \"weight_map\""},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -247,7 +349,8 @@ static void test_files(void) {
         check_open("cut", folder, SAV_BAD_INPUT, "model.safetensors");
     }
     folder_remove();
-    check_open("a file for a folder", "golden/cases.json", SAV_BAD_INPUT, "golden/cases.json: found no folder");
+    check_open("a file for a folder", "golden/cases.json", SAV_BAD_INPUT,
+               "golden/cases.json: found no folder");
     check_open("nothing there", "golden/models/none", SAV_BAD_INPUT, "found no folder");
     check_open("no config", "golden/models", SAV_BAD_INPUT, "golden/models/config.json");
     folder = folder_copy("qwen2-window");
@@ -258,12 +361,14 @@ static void test_files(void) {
     folder_remove();
 }
 
-/* A FIFO in a file's place is refused at once: nobody will ever write into it. The alarm ends a program that waits. */
+/* A FIFO in a file's place is refused at once: nobody will ever write into it. The alarm ends a program that
+ * waits. */
 static void test_fifos(void) {
 #ifdef _WIN32
     check_skip("no FIFOs in folders here");
 #else
-    static const char *const names[] = {"config.json", "model.safetensors", "vocab.json", "tokenizer_config.json"};
+    static const char *const names[] = {"config.json", "model.safetensors", "vocab.json",
+                                        "tokenizer_config.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *folder = folder_copy("qwen2-window");
         folder_delete(names[i]);

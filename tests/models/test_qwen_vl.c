@@ -1,5 +1,6 @@
-/* Qwen2-VL and Qwen2.5-VL beside their goldens: folders and pictures that are refused, window order against the library's own
- * lists, what the processor's file and EXIF do to a size, and the same tap from the same weights in other files.
+/* Qwen2-VL and Qwen2.5-VL beside their goldens: folders and pictures that are refused, window order against
+ * the library's own lists, what the processor's file and EXIF do to a size, and the same tap from the same
+ * weights in other files.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,7 +31,7 @@ static sav_session *session_or_end(const sav_model *model, sav_options options) 
     return session;
 }
 
-/* ---- folders ------------------------------------------------------------------------------------------------------------- */
+/* ---- folders ------------------------------------------------------------------------------------------- */
 
 #define V2 "qwen2-vl"
 #define V25 "qwen2.5-vl"
@@ -43,10 +44,13 @@ static const struct {
     sav_status status;
     const char *part;
 } CONFIGS[] = {
-    {V2, "\"vision_config\"", "\"vision\"", SAV_BAD_INPUT, "config.json: expected an object \"vision_config\""},
-    {V25, "\"vision_config\"", "\"vision_config\": 3, \"vision\"", SAV_BAD_INPUT, "expected an object \"vision_config\""},
+    {V2, "\"vision_config\"", "\"vision\"", SAV_BAD_INPUT,
+     "config.json: expected an object \"vision_config\""},
+    {V25, "\"vision_config\"", "\"vision_config\": 3, \"vision\"", SAV_BAD_INPUT,
+     "expected an object \"vision_config\""},
     /* M-RoPE */
-    {V2, SECTION, "[2, 2, 1]", SAV_BAD_INPUT, "\"mrope_section\": found a sum of 5; expected half the head size, 6"},
+    {V2, SECTION, "[2, 2, 1]", SAV_BAD_INPUT,
+     "\"mrope_section\": found a sum of 5; expected half the head size, 6"},
     {V25, SECTION, "[2, 2, 3]", SAV_BAD_INPUT, "\"mrope_section\": its sum must be half the head size, 6"},
     {V2, SECTION, "[16, 24, 24]", SAV_BAD_INPUT, "half the head size, 6"},
     {V2, SECTION, "[2, -1, 5]", SAV_BAD_INPUT, "half the head size, 6"},
@@ -54,20 +58,26 @@ static const struct {
     {V2, SECTION, "[2, 9223372036854775807, 2]", SAV_BAD_INPUT, "half the head size, 6"},
     {V2, SECTION, "[3, 3]", SAV_BAD_INPUT, "expected \"mrope_section\" of three numbers"},
     {V25, "\"rope_scaling\"", "\"rope\"", SAV_BAD_INPUT, "expected \"mrope_section\" of three numbers"},
-    {V25, "\"type\": \"mrope\"", "\"type\": \"yarn\"", SAV_UNSUPPORTED, "expected type \"mrope\" or \"default\""},
+    {V25, "\"type\": \"mrope\"", "\"type\": \"yarn\"", SAV_UNSUPPORTED,
+     "expected type \"mrope\" or \"default\""},
     {V25, "\"type\": \"mrope\"", "\"rope_type\": \"default\"", SAV_OK, NULL},
     /* windows */
-    {V25, "\"window_size\": 112", "\"window_size\": 100", SAV_BAD_INPUT, "\"window_size\": found 100; expected a multiple of patch_size x spatial_merge_size, 28"},
+    {V25, "\"window_size\": 112", "\"window_size\": 100", SAV_BAD_INPUT,
+     "\"window_size\": found 100; expected a multiple of patch_size x spatial_merge_size, 28"},
     {V25, "\"window_size\": 112", "\"window_size\": 14", SAV_BAD_INPUT, "\"window_size\": found 14"},
     {V25, "\"window_size\": 112", "\"window_size\": 0", SAV_BAD_INPUT, "\"window_size\": found 0"},
     {V25, "[\n   1\n  ]", "[-1]", SAV_BAD_INPUT, "\"fullatt_block_indexes\": expected whole numbers"},
     {V25, "[\n   1\n  ]", "[\"1\"]", SAV_BAD_INPUT, "\"fullatt_block_indexes\": expected whole numbers"},
     {V25, "[\n   1\n  ]", "[1, 99]", SAV_OK, NULL}, /* no such block, and nobody minds */
     /* sizes of the tower */
-    {V2, "\"hidden_size\": 48,\n  \"mlp_ratio\"", "\"hidden_size\": 40, \"mlp_ratio\"", SAV_BAD_INPUT, "the tower gives rows of 40; the decoder's hidden_size is 48"},
-    {V25, "\"out_hidden_size\": 48", "\"out_hidden_size\": 64", SAV_BAD_INPUT, "the tower gives rows of 64; the decoder's hidden_size is 48"},
+    {V2, "\"hidden_size\": 48,\n  \"mlp_ratio\"", "\"hidden_size\": 40, \"mlp_ratio\"", SAV_BAD_INPUT,
+     "the tower gives rows of 40; the decoder's hidden_size is 48"},
+    {V25, "\"out_hidden_size\": 48", "\"out_hidden_size\": 64", SAV_BAD_INPUT,
+     "the tower gives rows of 64; the decoder's hidden_size is 48"},
     {V2, "\"num_heads\": 3", "\"num_heads\": 5", SAV_BAD_INPUT, TOWER_V2 "width 24, 5 heads"},
-    {V2, "\"num_heads\": 3", "\"num_heads\": 4", SAV_BAD_INPUT, "4 heads (a head's size must be divisible by 4)"}, /* 6: no two halves of pairs */
+    /* 6: no two halves of pairs */
+    {V2, "\"num_heads\": 3", "\"num_heads\": 4", SAV_BAD_INPUT,
+     "4 heads (a head's size must be divisible by 4)"},
     {V2, "\"num_heads\": 3", "\"num_heads\": 0", SAV_BAD_INPUT, TOWER_V2},
     {V25, "\"num_heads\": 2", "\"num_heads\": 3", SAV_BAD_INPUT, TOWER_V2 "width 40, 3 heads"},
     {V2, "\"embed_dim\": 24", "\"embed_dim\": 1099511627776", SAV_BAD_INPUT, TOWER_V2},
@@ -75,23 +85,32 @@ static const struct {
     {V2, "\"mlp_ratio\": 4", "\"mlp_ratio\": -1", SAV_BAD_INPUT, "MLP 0"},
     {V2, "\"mlp_ratio\": 4", "\"mlp_ratio\": 1e300", SAV_BAD_INPUT, "MLP 0"},
     {V2, "\"patch_size\": 14", "\"patch_size\": 0", SAV_BAD_INPUT, "patches of 0 pixels"},
-    {V25, "\"spatial_merge_size\": 2", "\"spatial_merge_size\": 0", SAV_BAD_INPUT, "\"window_size\": found 112"},
+    {V25, "\"spatial_merge_size\": 2", "\"spatial_merge_size\": 0", SAV_BAD_INPUT,
+     "\"window_size\": found 112"},
     {V2, "\"spatial_merge_size\": 2", "\"spatial_merge_size\": 4294967296", SAV_BAD_INPUT, TOWER_V2},
     {V2, "\"temporal_patch_size\": 2", "\"temporal_patch_size\": 0", SAV_BAD_INPUT, TOWER_V2},
     {V2, "\"in_channels\": 3", "\"in_channels\": 4", SAV_UNSUPPORTED, "\"in_channels\": found 4; expected 3"},
-    {V25, "\"in_channels\": 3", "\"in_chans\": 4", SAV_OK, NULL}, /* published files have it; the class does not read it */
+    /* published files have it; the class does not read it */
+    {V25, "\"in_channels\": 3", "\"in_chans\": 4", SAV_OK, NULL},
     {V2, "\"depth\": 2", "\"depth\": 3", SAV_BAD_INPUT, "tensor visual.blocks.2.norm1.weight is missing"},
     {V25, "\"depth\": 3", "\"depth\": 2", SAV_BAD_INPUT, "tensor visual.blocks.2."},
     {V25, "\"depth\": 3", "\"depth\": 1099511627776", SAV_BAD_INPUT, "\"depth\": found 1099511627776"},
-    {V2, "\"quick_gelu\"", "\"gelu\"", SAV_UNSUPPORTED, "vision \"hidden_act\": found \"gelu\"; expected \"quick_gelu\""},
-    {V25, "\"silu\",\n  \"window_size\"", "\"gelu\", \"window_size\"", SAV_UNSUPPORTED, "found \"gelu\"; expected \"silu\""},
+    {V2, "\"quick_gelu\"", "\"gelu\"", SAV_UNSUPPORTED,
+     "vision \"hidden_act\": found \"gelu\"; expected \"quick_gelu\""},
+    {V25, "\"silu\",\n  \"window_size\"", "\"gelu\", \"window_size\"", SAV_UNSUPPORTED,
+     "found \"gelu\"; expected \"silu\""},
     /* the decoder */
-    {V2, "\"num_attention_heads\": 4", "\"num_attention_heads\": 3", SAV_BAD_INPUT, "3 heads of 16, 2 key/value heads"},
-    {V25, "\"num_attention_heads\": 4", "\"num_attention_heads\": 10", SAV_BAD_INPUT, "half the head size, 2"},
-    {V2, "\"num_attention_heads\": 4,\n \"num_key_value_heads\": 2", "\"num_attention_heads\": 7, \"num_key_value_heads\": 7, \"head_dim\": 12", SAV_BAD_INPUT,
+    {V2, "\"num_attention_heads\": 4", "\"num_attention_heads\": 3", SAV_BAD_INPUT,
+     "3 heads of 16, 2 key/value heads"},
+    {V25, "\"num_attention_heads\": 4", "\"num_attention_heads\": 10", SAV_BAD_INPUT,
+     "half the head size, 2"},
+    {V2, "\"num_attention_heads\": 4,\n \"num_key_value_heads\": 2",
+     "\"num_attention_heads\": 7, \"num_key_value_heads\": 7, \"head_dim\": 12", SAV_BAD_INPUT,
      "hidden_size 48 does not divide into 7 heads"},
-    {V2, "\"image_token_id\": 358", "\"image_token_id\": 4294967654", SAV_BAD_INPUT, "\"image_token_id\": found 4294967654; expected an id below vocab_size 384"},
-    {V2, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", SAV_BAD_INPUT, "tensor lm_head.weight is missing"},
+    {V2, "\"image_token_id\": 358", "\"image_token_id\": 4294967654", SAV_BAD_INPUT,
+     "\"image_token_id\": found 4294967654; expected an id below vocab_size 384"},
+    {V2, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", SAV_BAD_INPUT,
+     "tensor lm_head.weight is missing"},
     /* one family's config over the other's tensors */
     {V2, "Qwen2VLForC", "Qwen2_5_VLForC", SAV_UNSUPPORTED, "expected \"silu\""},
     {V25, "Qwen2_5_VLForC", "Qwen2VLForC", SAV_UNSUPPORTED, "expected \"quick_gelu\""},
@@ -113,7 +132,8 @@ static void test_configs(void) {
         folder_remove();
     }
     static const char *const processors[][3] = {
-        {"\"patch_size\": 14", "\"patch_size\": 16", "patch_size 16, merge_size 2, temporal_patch_size 2; vision_config says 14, 2, 2"},
+        {"\"patch_size\": 14", "\"patch_size\": 16",
+         "patch_size 16, merge_size 2, temporal_patch_size 2; vision_config says 14, 2, 2"},
         {"\"merge_size\": 2", "\"merge_size\": 1", "merge_size 1"},
         {"\"temporal_patch_size\": 2", "\"temporal_patch_size\": 1", "temporal_patch_size 1"},
         {"\"max_pixels\": 12845056", "\"max_pixels\": \"many\"", "\"max_pixels\": found \"many\""},
@@ -132,18 +152,48 @@ static void test_tensors(void) {
         folder_edit edit;
         const char *part;
     } rows[] = {
-        {"block's bias", V2, {"visual.blocks.1.attn.qkv.bias", TENSOR_DROP, NULL}, "tensor visual.blocks.1.attn.qkv.bias is missing; expected F32, BF16 or F16 [72]"},
-        {"gate's bias", V25, {"visual.blocks.2.mlp.gate_proj.bias", TENSOR_DROP, NULL}, "tensor visual.blocks.2.mlp.gate_proj.bias is missing; expected F32, BF16 or F16 [36]"},
-        {"merger", V25, {"visual.merger.mlp.2.weight", TENSOR_DROP, NULL}, "tensor visual.merger.mlp.2.weight is missing; expected F32, BF16 or F16 [48, 160]"},
-        {"patch embedding", V2, {"visual.patch_embed.proj.weight", TENSOR_DROP, NULL}, "tensor visual.patch_embed.proj.weight is missing"},
-        {"tower", V2, {"visual.*", TENSOR_DROP, NULL}, "tensor visual.patch_embed.proj.weight is missing; expected F32, BF16 or F16 [24, 3, 2, 14, 14]"},
+        {"block's bias",
+         V2,
+         {"visual.blocks.1.attn.qkv.bias", TENSOR_DROP, NULL},
+         "tensor visual.blocks.1.attn.qkv.bias is missing; expected F32, BF16 or F16 [72]"},
+        {"gate's bias",
+         V25,
+         {"visual.blocks.2.mlp.gate_proj.bias", TENSOR_DROP, NULL},
+         "tensor visual.blocks.2.mlp.gate_proj.bias is missing; expected F32, BF16 or F16 [36]"},
+        {"merger",
+         V25,
+         {"visual.merger.mlp.2.weight", TENSOR_DROP, NULL},
+         "tensor visual.merger.mlp.2.weight is missing; expected F32, BF16 or F16 [48, 160]"},
+        {"patch embedding",
+         V2,
+         {"visual.patch_embed.proj.weight", TENSOR_DROP, NULL},
+         "tensor visual.patch_embed.proj.weight is missing"},
+        {"tower",
+         V2,
+         {"visual.*", TENSOR_DROP, NULL},
+         "tensor visual.patch_embed.proj.weight is missing; expected F32, BF16 or F16 [24, 3, 2, 14, 14]"},
         {"decoder", V2, {"model.*", TENSOR_DROP, NULL}, "tensor model.embed_tokens.weight is missing"},
-        {"patches turned", V2, {"visual.patch_embed.proj.weight", TENSOR_TAIL, NULL}, "found F32 [24, 14, 14, 2, 3]; expected F32, BF16 or F16 [24, 3, 2, 14, 14]"},
+        {"patches turned",
+         V2,
+         {"visual.patch_embed.proj.weight", TENSOR_TAIL, NULL},
+         "found F32 [24, 14, 14, 2, 3]; expected F32, BF16 or F16 [24, 3, 2, 14, 14]"},
         {"merger turned", V25, {"visual.merger.mlp.2.weight", TENSOR_TURN, NULL}, "found F32 [160, 48]"},
-        {"RMSNorm with a bias", V25, {"visual.merger.ln_q.weight", TENSOR_COPY, "visual.merger.ln_q.bias"}, "visual.merger.ln_q.bias is not part of this architecture (qwen2_5_vl)"},
-        {"o_proj with a bias", V2, {"model.norm.weight", TENSOR_COPY, "model.layers.0.self_attn.o_proj.bias"}, "is not part of this architecture (qwen2_vl)"},
-        {"half of the names are new", V2, {"visual.*", TENSOR_RENAME, "model.visual."}, "tensor model.language_model.embed_tokens.weight is missing"},
-        {"the other half", V25, {"model.*", TENSOR_RENAME, "model.language_model."}, "tensor model.visual.patch_embed.proj.weight is missing"},
+        {"RMSNorm with a bias",
+         V25,
+         {"visual.merger.ln_q.weight", TENSOR_COPY, "visual.merger.ln_q.bias"},
+         "visual.merger.ln_q.bias is not part of this architecture (qwen2_5_vl)"},
+        {"o_proj with a bias",
+         V2,
+         {"model.norm.weight", TENSOR_COPY, "model.layers.0.self_attn.o_proj.bias"},
+         "is not part of this architecture (qwen2_vl)"},
+        {"half of the names are new",
+         V2,
+         {"visual.*", TENSOR_RENAME, "model.visual."},
+         "tensor model.language_model.embed_tokens.weight is missing"},
+        {"the other half",
+         V25,
+         {"model.*", TENSOR_RENAME, "model.language_model."},
+         "tensor model.visual.patch_embed.proj.weight is missing"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *folder = folder_copy(rows[i].fixture);
@@ -151,14 +201,15 @@ static void test_tensors(void) {
         check_open(rows[i].what, folder, SAV_BAD_INPUT, rows[i].part);
         folder_remove();
     }
-    const folder_edit old = {"model.norm.weight", TENSOR_COPY, "visual.rotary_pos_emb.inv_freq"}; /* a buffer that old files hold */
+    /* a buffer that old files hold */
+    const folder_edit old = {"model.norm.weight", TENSOR_COPY, "visual.rotary_pos_emb.inv_freq"};
     const char *folder = folder_copy(V2);
     folder_tensors(&old, 1);
     check_open("inv_freq", folder, SAV_OK, NULL);
     folder_remove();
 }
 
-/* ---- prompts ------------------------------------------------------------------------------------------------------------- */
+/* ---- prompts ------------------------------------------------------------------------------------------- */
 
 /* A stage of a literal prompt's dump, [count]; the caller frees it. */
 typedef struct watch {
@@ -178,7 +229,8 @@ static sav_status take(void *context, const sav_snapshot *stage, sav_error *e) {
     return SAV_OK;
 }
 
-static sav_prompt prompt_of(sav_message *turn, sav_part parts[2], const char *literal, const char *first, const char *second) {
+static sav_prompt prompt_of(sav_message *turn, sav_part parts[2], const char *literal, const char *first,
+                            const char *second) {
     size_t count = 0;
     if (first) parts[count++] = (sav_part){SAV_IMAGE, first};
     if (second) parts[count++] = (sav_part){SAV_IMAGE, second};
@@ -186,7 +238,8 @@ static sav_prompt prompt_of(sav_message *turn, sav_part parts[2], const char *li
     return (sav_prompt){turn, 1, literal};
 }
 
-static watch stage_of(const char *folder, const char *stage, const char *literal, const char *first, const char *second) {
+static watch stage_of(const char *folder, const char *stage, const char *literal, const char *first,
+                      const char *second) {
     sav_model *model = open_or_end(folder);
     sav_session *session = session_or_end(model, (sav_options){0});
     sav_message turn;
@@ -201,13 +254,15 @@ static watch stage_of(const char *folder, const char *stage, const char *literal
     return w;
 }
 
-static void refuse(const sav_model *model, sav_options options, const char *literal, const char *first, const char *second, const char *part) {
+static void refuse(const sav_model *model, sav_options options, const char *literal, const char *first,
+                   const char *second, const char *part) {
     sav_session *session = session_or_end(model, options);
     float *tap = calloc(sav_model_describe(model)->features, sizeof *tap);
     sav_message turn;
     sav_part parts[2];
     const sav_prompt prompt = prompt_of(&turn, parts, literal, first, second);
-    if (!CHECK_FAILS(sav_forward(session, &prompt, tap, 0, &err), &err, SAV_BAD_INPUT, part)) printf("  prompt: %s\n", literal);
+    if (!CHECK_FAILS(sav_forward(session, &prompt, tap, 0, &err), &err, SAV_BAD_INPUT, part))
+        printf("  prompt: %s\n", literal);
     sav_session_close(session);
     free(tap);
 }
@@ -222,7 +277,8 @@ static const char *write_picture(const char *name, size_t h, size_t w) {
     sav_os_file *out;
     sav_text_printf(&file, "P6\n%zu %zu\n255\n", w, h);
     sav_text_bytes(&file, rgb, h * w * 3);
-    if (!CHECK_OK(sav_os_create(&out, p, &err), &err) || !CHECK_OK(sav_os_write(out, file.bytes, file.length, &err), &err) ||
+    if (!CHECK_OK(sav_os_create(&out, p, &err), &err) ||
+        !CHECK_OK(sav_os_write(out, file.bytes, file.length, &err), &err) ||
         !CHECK_OK(sav_os_commit(out, &err), &err))
         exit(1);
     sav_text_free(&file);
@@ -235,25 +291,34 @@ static void test_prompts(void) {
     for (int f = 0; f < 2; f++) {
         sav_model *model = open_or_end(f ? "golden/models/" V25 : "golden/models/" V2);
         const sav_options none = {0};
-        refuse(model, none, MARK "What?", NULL, NULL, "the prompt has 1 placeholder <|image_pad|> for 0 pictures");
+        refuse(model, none, MARK "What?", NULL, NULL,
+               "the prompt has 1 placeholder <|image_pad|> for 0 pictures");
         refuse(model, none, MARK MARK "What?", small, NULL, "2 placeholders <|image_pad|> for 1 picture");
         refuse(model, none, MARK "What?", small, small, "1 placeholder <|image_pad|> for 2 pictures");
         refuse(model, none, "What?", small, NULL, "0 placeholders <|image_pad|> for 1 picture");
         refuse(model, none, NULL, small, IMAGES "none.png", "none.png");
-        refuse(model, none, MARK, "no\nsuch.png", NULL, "such.png"); /* escaped in the message, and there once */
+        /* escaped in the message, and there once */
+        refuse(model, none, MARK, "no\nsuch.png", NULL, "such.png");
         CHECK(strstr(strstr(err.message, "such.png") + 1, "such.png") == NULL);
-        refuse(model, none, MARK, write_picture("long.ppm", 1, 201), NULL, "long.ppm: found 201 x 1 pixels (width x height); sides may differ 200 times");
-        refuse(model, none, MARK, write_picture("longer.ppm", 67, 11415), NULL, "longer.ppm: found 11424 x 56 pixels");
-        refuse(model, (sav_options){.max_pixels = 100352}, MARK, write_picture("thin.ppm", 28, 5600), NULL, "shrink to nothing under a bound of 100352 pixels");
+        refuse(model, none, MARK, write_picture("long.ppm", 1, 201), NULL,
+               "long.ppm: found 201 x 1 pixels (width x height); sides may differ 200 times");
+        refuse(model, none, MARK, write_picture("longer.ppm", 67, 11415), NULL,
+               "longer.ppm: found 11424 x 56 pixels");
+        refuse(model, (sav_options){.max_pixels = 100352}, MARK, write_picture("thin.ppm", 28, 5600), NULL,
+               "shrink to nothing under a bound of 100352 pixels");
         refuse(model, none, MARK, write_picture("none.ppm", 0, 5), NULL, "none.ppm");
         sav_model_close(model);
     }
-    sav_model *text = open_or_end("golden/models/qwen2-window"); /* a text model's folder where one that sees is expected */
-    refuse(text, (sav_options){0}, "What is this?", small, NULL, "is a text model; expected a prompt without pictures");
+    /* a text model's folder where one that sees is expected */
+    sav_model *text = open_or_end("golden/models/qwen2-window");
+    refuse(text, (sav_options){0}, "What is this?", small, NULL,
+           "is a text model; expected a prompt without pictures");
     sav_session *session;
     const sav_options crossed = {.min_pixels = 5000, .max_pixels = 4000}, bound = {.max_pixels = 4000};
-    CHECK_FAILS(sav_session_open(&session, text, &crossed, &err), &err, SAV_BAD_INPUT, "at least 5000 and at most 4000");
-    CHECK_FAILS(sav_session_open(&session, text, &bound, &err), &err, SAV_BAD_INPUT, "bounds of pixels are for the Qwen-VL families; found qwen2");
+    CHECK_FAILS(sav_session_open(&session, text, &crossed, &err), &err, SAV_BAD_INPUT,
+                "at least 5000 and at most 4000");
+    CHECK_FAILS(sav_session_open(&session, text, &bound, &err), &err, SAV_BAD_INPUT,
+                "bounds of pixels are for the Qwen-VL families; found qwen2");
     sav_model_close(text);
 }
 
@@ -262,7 +327,8 @@ static void test_apart(void) {
     static const char *const folders[] = {"golden/models/" V2, "golden/models/" V25};
     static const char one[] = IMAGES "140x196.png", two[] = IMAGES "61x97.jpg";
     for (int f = 0; f < 2; f++) {
-        watch a = stage_of(folders[f], "visual.output", MARK "?", one, NULL), b = stage_of(folders[f], "visual.output", MARK "?", two, NULL);
+        watch a = stage_of(folders[f], "visual.output", MARK "?", one, NULL),
+              b = stage_of(folders[f], "visual.output", MARK "?", two, NULL);
         watch ab = stage_of(folders[f], "visual.output", MARK " and " MARK "?", one, two);
         watch ba = stage_of(folders[f], "visual.output", MARK MARK "?", two, one);
         if (CHECK_SIZE(ab.count, a.count + b.count) && CHECK_SIZE(ba.count, a.count + b.count)) {
@@ -278,7 +344,7 @@ static void test_apart(void) {
     }
 }
 
-/* ---- sizes --------------------------------------------------------------------------------------------------------------- */
+/* ---- sizes --------------------------------------------------------------------------------------------- */
 
 static void check_size_of(const char *folder, const char *path, sav_pictures how, size_t h, size_t w) {
     sav_model *model = open_or_end(folder);
@@ -292,14 +358,15 @@ static void check_size_of(const char *folder, const char *path, sav_pictures how
     sav_model_close(model);
 }
 
-/* A processor's file without min_pixels and max_pixels has the class's 1,003,520 pixels, whatever its `size` says: resized
- * twice, first as qwen_vl_utils does. Bounds that the user gives are both layers'. */
+/* A processor's file without min_pixels and max_pixels has the class's 1,003,520 pixels, whatever its `size`
+ * says: resized twice, first as qwen_vl_utils does. Bounds that the user gives are both layers'. */
 static void test_processor(void) {
     const char *path = write_picture("large.ppm", 1500, 1500);
     sav_pictures how = {.pillow = SAV_PILLOW_11};
     check_size_of("golden/models/" V2, path, how, 1512, 1512);
     const char *folder = folder_copy(V2);
-    folder_replace("preprocessor_config.json", "\"min_pixels\": 3136,\n \"max_pixels\": 12845056", "\"size\": {\"shortest_edge\": 3136, \"longest_edge\": 12845056}");
+    folder_replace("preprocessor_config.json", "\"min_pixels\": 3136,\n \"max_pixels\": 12845056",
+                   "\"size\": {\"shortest_edge\": 3136, \"longest_edge\": 12845056}");
     check_size_of(folder, path, how, 980, 980);
     how.max_pixels = 2000000;
     check_size_of(folder, path, how, 1400, 1400);
@@ -309,11 +376,14 @@ static void test_processor(void) {
     /* The pixels, too, are those of two resizes, not of one. */
     enum { SIDE = 1500, FIRST = 1512, LAST = 980 };
     sav_model *model = open_or_end(folder);
-    unsigned char *rgb = picture_make(SIDE, SIDE), *once = picture_make(FIRST, FIRST), *twice = picture_make(LAST, LAST);
+    unsigned char *rgb = picture_make(SIDE, SIDE), *once = picture_make(FIRST, FIRST),
+                  *twice = picture_make(LAST, LAST);
     sav_look look = {0};
     how = (sav_pictures){.pillow = SAV_PILLOW_11};
-    if (CHECK_OK(sav_image_resize(once, FIRST, FIRST, rgb, SIDE, SIDE, SAV_BICUBIC, SAV_PILLOW_11, &err), &err) &&
-        CHECK_OK(sav_image_resize(twice, LAST, LAST, once, FIRST, FIRST, SAV_BICUBIC, SAV_PILLOW_11, &err), &err) &&
+    if (CHECK_OK(sav_image_resize(once, FIRST, FIRST, rgb, SIDE, SIDE, SAV_BICUBIC, SAV_PILLOW_11, &err),
+                 &err) &&
+        CHECK_OK(sav_image_resize(twice, LAST, LAST, once, FIRST, FIRST, SAV_BICUBIC, SAV_PILLOW_11, &err),
+                 &err) &&
         CHECK_OK(model->family->look(&look, model, path, &how, &err), &err))
         CHECK(memcmp(look.rgb, twice, LAST * LAST * 3) == 0);
     sav_free(look.rgb);
@@ -332,7 +402,8 @@ static void test_measure(void) {
         sav_session *session = session_or_end(model, (sav_options){0});
         sav_message turn;
         sav_part parts[2];
-        const sav_prompt prompt = prompt_of(&turn, parts, f == 2 ? "<image>What?" : MARK "What?", IMAGES "61x97.jpg", NULL);
+        const sav_prompt prompt =
+            prompt_of(&turn, parts, f == 2 ? "<image>What?" : MARK "What?", IMAGES "61x97.jpg", NULL);
         size_t text, tokens, bytes, floats = 6 * 4 * 1176, visual = 6;
         sav_look look = {0};
         sav_pictures how = {.pillow = SAV_PILLOW_11};
@@ -346,16 +417,21 @@ static void test_measure(void) {
                 CHECK_SIZE(bytes, scratch + floats * sizeof(float));
             }
         }
-        if (f < 2) CHECK_FAILS(sav_session_measure(&tokens, &bytes, session, 10, 1, 201, &err), &err, SAV_BAD_INPUT, "200 times");
+        if (f < 2)
+            CHECK_FAILS(sav_session_measure(&tokens, &bytes, session, 10, 1, 201, &err), &err, SAV_BAD_INPUT,
+                        "200 times");
         sav_free(look.rgb);
         sav_session_close(session);
         sav_model_close(model);
     }
 }
 
-/* golden/qwen_vl/images/61x97.jpg with an EXIF orientation of 6 (turn right): as stored, unless the user asks. */
+/* golden/qwen_vl/images/61x97.jpg with an EXIF orientation of 6 (turn right): as stored, unless the user
+ * asks. */
 static void test_exif(void) {
-    static const unsigned char exif[] = "\xff\xe1\x00\x22" "Exif\0\0" "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    static const unsigned char exif[] = "\xff\xe1\x00\x22"
+                                        "Exif\0\0"
+                                        "MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     char *jpeg, path[500];
     size_t length;
     sav_os_file *out;
@@ -376,12 +452,13 @@ static void test_exif(void) {
     check_size_of("golden/models/" V2, path, (sav_pictures){.pillow = SAV_PILLOW_11, .rotate = true}, 84, 56);
     watch plain = stage_of("golden/models/" V2, "pixel_values", MARK "?", IMAGES "61x97.jpg", NULL);
     watch turned = stage_of("golden/models/" V2, "pixel_values", MARK "?", path, NULL);
-    if (CHECK_SIZE(turned.count, plain.count)) check_bits(turned.data, plain.data, plain.count, "pixels of a picture with an orientation");
+    if (CHECK_SIZE(turned.count, plain.count))
+        check_bits(turned.data, plain.data, plain.count, "pixels of a picture with an orientation");
     free(plain.data);
     free(turned.data);
 }
 
-/* ---- windows ------------------------------------------------------------------------------------------------------------- */
+/* ---- windows ------------------------------------------------------------------------------------------- */
 
 static void check_list(const size_t *got, size_t count, const sav_json *row, const char *key) {
     const sav_json *list = sav_json_get(row, key), *node = list ? list->child : NULL;
@@ -396,14 +473,16 @@ static void check_list(const size_t *got, size_t count, const sav_json *row, con
 static void check_windows(const sav_json *row) {
     int64_t grids[3 * 4], window = 0;
     size_t images = 0, P = 0, frames = 0;
-    for (const sav_json *grid = sav_json_get(row, "grids")->child; grid && images < 4; grid = grid->next, images++) {
+    for (const sav_json *grid = sav_json_get(row, "grids")->child; grid && images < 4;
+         grid = grid->next, images++) {
         const sav_json *node = grid->child;
         for (int i = 0; i < 3; i++, node = node->next) sav_json_integer(&grids[3 * images + (size_t)i], node);
         P += (size_t)(grids[3 * images] * grids[3 * images + 1] * grids[3 * images + 2]);
         frames += (size_t)grids[3 * images];
     }
     sav_json_integer(&window, sav_json_get(row, "window_size"));
-    const sav_qwen_vit_config config = {.layers = 1, .E = 8, .heads = 1, .M = 8, .D = 8, .grid = {14, 2, 2}, .window = (size_t)window / 28};
+    const sav_qwen_vit_config config = {
+        .layers = 1, .E = 8, .heads = 1, .M = 8, .D = 8, .grid = {14, 2, 2}, .window = (size_t)window / 28};
     sav_arena arena = {0};
     sav_qwen_vit_scratch s;
     sav_qwen_vit_plan(&s, &arena, &config, P, frames, false);
@@ -425,7 +504,8 @@ static void test_windows(void) {
     sav_json_free(doc);
 }
 
-/* More patches than a block of the MLP's rows, 616: the short forward takes blocks, the dump all rows at once, the tap is one. */
+/* More patches than a block of the MLP's rows, 616: the short forward takes blocks, the dump all rows at
+ * once, the tap is one. */
 static void test_blocks(void) {
     for (int f = 0; f < 2; f++) {
         const char *folder = f ? "golden/models/" V25 : "golden/models/" V2;
@@ -436,7 +516,8 @@ static void test_blocks(void) {
         sav_message turn;
         sav_part parts[2];
         const sav_prompt prompt = prompt_of(&turn, parts, MARK "What?", IMAGES "300x400.jpg", NULL);
-        if (CHECK_OK(sav_forward(session, &prompt, tap, 0, &err), &err)) check_bits(tap, want.data, want.count, "the tap of a large picture");
+        if (CHECK_OK(sav_forward(session, &prompt, tap, 0, &err), &err))
+            check_bits(tap, want.data, want.count, "the tap of a large picture");
         sav_session_close(session);
         sav_model_close(model);
         free(tap);
@@ -444,9 +525,10 @@ static void test_blocks(void) {
     }
 }
 
-/* ---- the same weights in other files ------------------------------------------------------------------------------------------ */
+/* ---- the same weights in other files ------------------------------------------------------------------- */
 
-static const folder_edit TO_4_52[] = {{"visual.*", TENSOR_RENAME, "model.visual."}, {"model.*", TENSOR_RENAME, "model.language_model."}};
+static const folder_edit TO_4_52[] = {{"visual.*", TENSOR_RENAME, "model.visual."},
+                                      {"model.*", TENSOR_RENAME, "model.language_model."}};
 
 static void check_same(const char *what, const char *folder, const watch *want) {
     watch got = stage_of(folder, "sav.tap", MARK "What?", IMAGES "140x196.png", NULL);
@@ -454,18 +536,23 @@ static void check_same(const char *what, const char *folder, const watch *want) 
     free(got.data);
 }
 
-/* The decoder's fields in "text_config", as transformers >= 4.52 writes them; what the top level repeats does not count. */
+/* The decoder's fields in "text_config", as transformers >= 4.52 writes them; what the top level repeats does
+ * not count. */
 static void nest(const char *architecture) {
     char head[400];
-    snprintf(head, sizeof head, "{\"architectures\": [\"%s\"], \"image_token_id\": 358, \"hidden_size\": 8192, \"num_hidden_layers\": 1, "
-                                "\"tie_word_embeddings\": null, \"rope_scaling\": {\"type\": \"yarn\"}, \"text_config\": {", architecture);
+    snprintf(head, sizeof head,
+             "{\"architectures\": [\"%s\"], \"image_token_id\": 358, \"hidden_size\": 8192, "
+             "\"num_hidden_layers\": 1, "
+             "\"tie_word_embeddings\": null, \"rope_scaling\": {\"type\": \"yarn\"}, \"text_config\": {",
+             architecture);
     folder_replace("config.json", "{", head);
     folder_replace("config.json", "},\n \"vision_config\"", "}}, \"vision_config\"");
     folder_replace("config.json", "\"image_token_id\": 358,\n \"video", "\"video");
 }
 
 static void test_layouts(void) {
-    static const char *const fixtures[] = {V2, V25}, *const names[] = {"Qwen2VLForConditionalGeneration", "Qwen2_5_VLForConditionalGeneration"};
+    static const char *const fixtures[] = {V2, V25}, *const names[] = {"Qwen2VLForConditionalGeneration",
+                                                                       "Qwen2_5_VLForConditionalGeneration"};
     for (int f = 0; f < 2; f++) {
         char path[100];
         snprintf(path, sizeof path, "golden/models/%s", fixtures[f]);
@@ -488,10 +575,15 @@ static void test_layouts(void) {
 
 /* Fields that a config leaves out have the classes' defaults: a copy without them gives the same tap. */
 static void test_defaults(void) {
-    static const char *const rows[][2] = {
-        {V2, "\"rope_theta\": 1000000.0,"},  {V2, "\"mlp_ratio\": 4,"},           {V2, "\"in_channels\": 3,"},
-        {V2, "\"patch_size\": 14,"},         {V2, "\"spatial_merge_size\": 2,"},  {V2, "\"temporal_patch_size\": 2,"},
-        {V2, "\"hidden_act\": \"quick_gelu\","}, {V25, "\"window_size\": 112,"}, {V25, "\"hidden_act\": \"silu\",\n  "}};
+    static const char *const rows[][2] = {{V2, "\"rope_theta\": 1000000.0,"},
+                                          {V2, "\"mlp_ratio\": 4,"},
+                                          {V2, "\"in_channels\": 3,"},
+                                          {V2, "\"patch_size\": 14,"},
+                                          {V2, "\"spatial_merge_size\": 2,"},
+                                          {V2, "\"temporal_patch_size\": 2,"},
+                                          {V2, "\"hidden_act\": \"quick_gelu\","},
+                                          {V25, "\"window_size\": 112,"},
+                                          {V25, "\"hidden_act\": \"silu\",\n  "}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char path[100];
         snprintf(path, sizeof path, "golden/models/%s", rows[i][0]);
@@ -510,12 +602,13 @@ static void test_defaults(void) {
     folder_remove();
 }
 
-/* qwen2.5-vl with eight blocks, the new ones copies of the first: where the config lists no blocks of full attention, the last
- * one is (7, 15, 23, 31). */
+/* qwen2.5-vl with eight blocks, the new ones copies of the first: where the config lists no blocks of full
+ * attention, the last one is (7, 15, 23, 31). */
 static void test_full_blocks(void) {
-    static const char *const tensors[] = {"norm1.weight", "norm2.weight", "attn.qkv.weight", "attn.qkv.bias", "attn.proj.weight",
-                                          "attn.proj.bias", "mlp.gate_proj.weight", "mlp.gate_proj.bias", "mlp.up_proj.weight",
-                                          "mlp.up_proj.bias", "mlp.down_proj.weight", "mlp.down_proj.bias"};
+    static const char *const tensors[] = {
+        "norm1.weight",       "norm2.weight",     "attn.qkv.weight",      "attn.qkv.bias",
+        "attn.proj.weight",   "attn.proj.bias",   "mlp.gate_proj.weight", "mlp.gate_proj.bias",
+        "mlp.up_proj.weight", "mlp.up_proj.bias", "mlp.down_proj.weight", "mlp.down_proj.bias"};
     enum { EACH = sizeof tensors / sizeof *tensors, BLOCKS = 8, HAD = 3, NEW = (BLOCKS - HAD) * EACH };
     static char from[NEW][60], to[NEW][60];
     static folder_edit edits[NEW];
@@ -524,7 +617,8 @@ static void test_full_blocks(void) {
         snprintf(to[i], sizeof to[i], "visual.blocks.%zu.%s", HAD + i / EACH, tensors[i % EACH]);
         edits[i] = (folder_edit){from[i], TENSOR_COPY, to[i]};
     }
-    static const char *const lists[] = {"\"fullatt_block_indexes\": [7, 15, 23, 31]", "\"other\": [1]", "\"fullatt_block_indexes\": []"};
+    static const char *const lists[] = {"\"fullatt_block_indexes\": [7, 15, 23, 31]", "\"other\": [1]",
+                                        "\"fullatt_block_indexes\": []"};
     watch taps[3];
     for (size_t i = 0; i < 3; i++) {
         const char *folder = folder_copy(V25);
@@ -547,10 +641,12 @@ static void test_tied(void) {
     for (int tied = 0; tied < 2; tied++) {
         const char *folder = folder_copy(V2);
         folder_tensors(head, 1);
-        if (!tied) folder_replace("config.json", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false");
+        if (!tied)
+            folder_replace("config.json", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false");
         watch got = stage_of(folder, "lm_head.output", "What?", NULL, NULL);
         for (size_t i = 0; !tied && i < got.count; i++) got.data[i] /= 2; /* exact */
-        if (CHECK_SIZE(got.count, want.count)) check_bits(got.data, want.data, want.count, tied ? "tied" : "a head of its own");
+        if (CHECK_SIZE(got.count, want.count))
+            check_bits(got.data, want.data, want.count, tied ? "tied" : "a head of its own");
         free(got.data);
         folder_remove();
     }

@@ -1,5 +1,5 @@
-/* Prompts through models: what a session refuses, and what must not change a bit of the tap: threads, ISA, a session's past,
- * its neighbours, the file layout of the same weights.
+/* Prompts through models: what a session refuses, and what must not change a bit of the tap: threads, ISA, a
+ * session's past, its neighbours, the file layout of the same weights.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,10 +16,11 @@ static sav_error err;
 #define TAIL "<|im_end|><|im_start|>assistant\n"
 #define PICTURE "golden/llava/images/90x101.png"
 
-/* ---- prompts --------------------------------------------------------------------------------------------------------- */
+/* ---- prompts ------------------------------------------------------------------------------------------- */
 
 /* A literal prompt and the pictures of its placeholders. */
-static sav_prompt prompt_of(sav_message *turn, sav_part parts[3], const char *literal, const char *first, const char *second) {
+static sav_prompt prompt_of(sav_message *turn, sav_part parts[3], const char *literal, const char *first,
+                            const char *second) {
     size_t count = 0;
     if (first) parts[count++] = (sav_part){SAV_IMAGE, first};
     if (second) parts[count++] = (sav_part){SAV_IMAGE, second};
@@ -74,7 +75,7 @@ static float *fresh(const sav_model *model, const struct example *e, sav_options
     return tap;
 }
 
-/* ---- refusals -------------------------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------------------ */
 
 static void test_options(const sav_model *model) {
     static const struct {
@@ -102,13 +103,18 @@ static void test_options(const sav_model *model) {
             continue;
         }
         const sav_options half = {.engine = engines[i], .dtype = SAV_BF16}, whole = {.engine = engines[i]};
-        CHECK_FAILS(sav_session_open(&session, model, &half, &err), &err, SAV_BAD_INPUT, i ? "the blas engine computes in f32" : "the panel engine computes in f32");
-        if (CHECK_OK(sav_session_open(&session, model, &whole, &err), &err)) CHECK_STR(sav_session_describe(session)->engine, engines[i]);
+        CHECK_FAILS(sav_session_open(&session, model, &half, &err), &err, SAV_BAD_INPUT,
+                    i ? "the blas engine computes in f32" : "the panel engine computes in f32");
+        if (CHECK_OK(sav_session_open(&session, model, &whole, &err), &err))
+            CHECK_STR(sav_session_describe(session)->engine, engines[i]);
         sav_session_close(session);
     }
-    if (CHECK_OK(sav_session_open(&session, model, NULL, &err), &err)) CHECK_STR(sav_session_describe(session)->engine, "panel"); /* the default */
+    /* the default */
+    if (CHECK_OK(sav_session_open(&session, model, NULL, &err), &err))
+        CHECK_STR(sav_session_describe(session)->engine, "panel");
     sav_session_close(session);
-    if (CHECK_OK(sav_session_open(&session, model, &(sav_options){.dtype = SAV_F16}, &err), &err)) /* which engine: that it can run */
+    /* which engine: that it can run */
+    if (CHECK_OK(sav_session_open(&session, model, &(sav_options){.dtype = SAV_F16}, &err), &err))
         CHECK_STR(sav_session_describe(session)->engine, "exact");
     sav_session_close(session);
 }
@@ -139,7 +145,8 @@ static void test_prompts(const sav_model *model) {
         const sav_prompt prompt = prompt_of(&turn, parts, e->literal, e->first, e->second);
         sav_status status = sav_forward(session, &prompt, got, 0, &err);
         CHECK(status == SAV_BAD_INPUT || status == SAV_UNSUPPORTED);
-        if (!CHECK(status && strstr(err.message, rows[i].part))) printf("  row %zu: %s\n", i, status ? err.message : "no error");
+        if (!CHECK(status && strstr(err.message, rows[i].part)))
+            printf("  row %zu: %s\n", i, status ? err.message : "no error");
         if (i % 4 == 0 && forward(got, session, &EXAMPLES[0]))
             check_bits(got, want, sav_model_describe(model)->features, "after a refusal");
     }
@@ -173,20 +180,22 @@ static void test_limits(void) {
     folder_tensors(fewer, 1);
     refuse(&(const struct example){"a<|im_end|>", NULL, NULL}, folder, "the model's vocabulary has 350");
     folder_remove();
-    refuse(&EXAMPLES[0], "golden/models/qwen2-window", PICTURE ": golden/models/qwen2-window is a text model");
+    refuse(&EXAMPLES[0], "golden/models/qwen2-window",
+           PICTURE ": golden/models/qwen2-window is a text model");
     const struct example text = {"<image> is text to a text model", NULL, NULL};
     sav_model *model = open_or_end("golden/models/qwen2-window");
     free(fresh(model, &text, (sav_options){0}));
     sav_model_close(model);
 }
 
-/* ---- the same bits ----------------------------------------------------------------------------------------------------- */
+/* ---- the same bits ------------------------------------------------------------------------------------- */
 
 /* Threads, ISAs, a session's past and its neighbour on the same model. */
 static void test_same(const sav_model *model) {
     const size_t features = sav_model_describe(model)->features;
     float *want[COUNT], *got = tap_of(model);
-    for (size_t i = 0; i < COUNT; i++) want[i] = fresh(model, &EXAMPLES[i], (sav_options){.isa = "c", .threads = 1});
+    for (size_t i = 0; i < COUNT; i++)
+        want[i] = fresh(model, &EXAMPLES[i], (sav_options){.isa = "c", .threads = 1});
     const sav_kernels *kernels;
     for (size_t k = 0; (kernels = sav_kernels_at(k)) != NULL; k++)
         for (int threads = 1; threads <= 3 && strcmp(kernels->engine, "exact") == 0; threads++) {
@@ -196,21 +205,25 @@ static void test_same(const sav_model *model) {
             check_bits(tap, want[0], features, name);
             free(tap);
         }
-    static const size_t order[] = {1, 0, 1, 3, 2, 0, 3}; /* short, long, short again: memory grows and is used again */
-    sav_session *one = session_or_end(model, (sav_options){.threads = 1}), *two = session_or_end(model, (sav_options){.threads = 2});
+    /* short, long, short again: memory grows and is used again */
+    static const size_t order[] = {1, 0, 1, 3, 2, 0, 3};
+    sav_session *one = session_or_end(model, (sav_options){.threads = 1}),
+                *two = session_or_end(model, (sav_options){.threads = 2});
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         const size_t other = (order[i] + 1) % COUNT;
-        if (forward(got, one, &EXAMPLES[order[i]])) check_bits(got, want[order[i]], features, "a session with a past");
+        if (forward(got, one, &EXAMPLES[order[i]]))
+            check_bits(got, want[order[i]], features, "a session with a past");
         if (forward(got, two, &EXAMPLES[other])) check_bits(got, want[other], features, "a second session");
     }
-    CHECK_SIZE(sav_session_describe(one)->pictures, 2 + 2); /* twice the first example's, once the third's two */
+    /* twice the first example's, once the third's two */
+    CHECK_SIZE(sav_session_describe(one)->pictures, 2 + 2);
     sav_session_close(one);
     sav_session_close(two);
     for (size_t i = 0; i < COUNT; i++) free(want[i]);
     free(got);
 }
 
-/* ---- the same weights in other files -------------------------------------------------------------------------------------- */
+/* ---- the same weights in other files ------------------------------------------------------------------- */
 
 static const folder_edit TO_4_52[] = {
     {"image_newline", TENSOR_RENAME, "model.image_newline"},
@@ -223,7 +236,8 @@ static void check_layout(const char *name, const char *folder, float *const want
     sav_model *model = open_or_end(folder);
     for (size_t i = 0; i < 2; i++) {
         float *tap = fresh(model, &EXAMPLES[i], (sav_options){0});
-        if (CHECK_SIZE(sav_model_describe(model)->features, features)) check_bits(tap, want[i], features, name);
+        if (CHECK_SIZE(sav_model_describe(model)->features, features))
+            check_bits(tap, want[i], features, name);
         free(tap);
     }
     sav_model_close(model);
@@ -277,7 +291,7 @@ static void test_defaults(void) {
     }
 }
 
-/* ---- tied embeddings ------------------------------------------------------------------------------------------------------ */
+/* ---- tied embeddings ----------------------------------------------------------------------------------- */
 
 typedef struct watch {
     const char *stage;
@@ -313,26 +327,32 @@ static float *stage_of(const char *folder, const char *stage, size_t *count) {
     return w.data;
 }
 
-/* In t70 text_config ties and the top level does not. The text_config's word counts; where it ties, a stored head is not read. */
+/* In t70 text_config ties and the top level does not. The text_config's word counts; where it ties, a stored
+ * head is not read. */
 static void test_tied(void) {
     static const struct {
         bool text, top, head;
         enum { LIKE_EMBEDDING, DOUBLED, MISSING } logits;
-    } rows[] = {{true, false, false, LIKE_EMBEDDING}, {true, true, false, LIKE_EMBEDDING}, {true, false, true, LIKE_EMBEDDING},
-                {true, true, true, LIKE_EMBEDDING},   {false, true, false, MISSING},       {false, false, false, MISSING},
+    } rows[] = {{true, false, false, LIKE_EMBEDDING}, {true, true, false, LIKE_EMBEDDING},
+                {true, false, true, LIKE_EMBEDDING},  {true, true, true, LIKE_EMBEDDING},
+                {false, true, false, MISSING},        {false, false, false, MISSING},
                 {false, true, true, DOUBLED},         {false, false, true, DOUBLED}};
-    static const folder_edit head[] = {{"language_model.model.embed_tokens.weight", TENSOR_DOUBLED, "language_model.lm_head.weight"}};
+    static const folder_edit head[] = {
+        {"language_model.model.embed_tokens.weight", TENSOR_DOUBLED, "language_model.lm_head.weight"}};
     static const char stage[] = "language_model.lm_head.output";
     size_t count, got_count;
     float *want = stage_of("golden/models/t70", stage, &count);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *folder = folder_copy("t70");
-        folder_replace("config.json", "\"tie_word_embeddings\": true", rows[i].text ? "\"tie_word_embeddings\":  true" : "\"tie_word_embeddings\":  false");
-        folder_replace("config.json", "\"tie_word_embeddings\": false", rows[i].top ? "\"tie_word_embeddings\":  true" : "\"tie_word_embeddings\":  false");
+        folder_replace("config.json", "\"tie_word_embeddings\": true",
+                       rows[i].text ? "\"tie_word_embeddings\":  true" : "\"tie_word_embeddings\":  false");
+        folder_replace("config.json", "\"tie_word_embeddings\": false",
+                       rows[i].top ? "\"tie_word_embeddings\":  true" : "\"tie_word_embeddings\":  false");
         if (rows[i].head) folder_tensors(head, 1);
         if (rows[i].logits == MISSING) {
             sav_model *model;
-            CHECK_FAILS(sav_model_open(&model, folder, &err), &err, SAV_BAD_INPUT, "tensor language_model.lm_head.weight is missing");
+            CHECK_FAILS(sav_model_open(&model, folder, &err), &err, SAV_BAD_INPUT,
+                        "tensor language_model.lm_head.weight is missing");
         } else {
             float *got = stage_of(folder, stage, &got_count), factor = rows[i].logits == DOUBLED ? 2 : 1;
             for (size_t j = 0; j < got_count; j++) got[j] /= factor; /* exact */
@@ -345,13 +365,15 @@ static void test_tied(void) {
     const char *folder = folder_copy("qwen2-window"); /* a text model's own level is the top one */
     sav_model *model;
     folder_replace("config.json", "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false");
-    CHECK_FAILS(sav_model_open(&model, folder, &err), &err, SAV_BAD_INPUT, "tensor lm_head.weight is missing");
+    CHECK_FAILS(sav_model_open(&model, folder, &err), &err, SAV_BAD_INPUT,
+                "tensor lm_head.weight is missing");
     folder_remove();
 }
 
-/* ---- a long prompt ------------------------------------------------------------------------------------------------------------ */
+/* ---- a long prompt ------------------------------------------------------------------------------------- */
 
-/* More tokens than a block of the MLP's rows: the short forward takes blocks, the dump all rows at once, the tap is one. */
+/* More tokens than a block of the MLP's rows: the short forward takes blocks, the dump all rows at once, the
+ * tap is one. */
 static void test_long(void) {
     char text[3001];
     sav_model *model = open_or_end("golden/models/qwen2-window");
@@ -373,7 +395,7 @@ static void test_long(void) {
     free(w.data);
 }
 
-/* ---- a changed golden --------------------------------------------------------------------------------------------------------- */
+/* ---- a changed golden ---------------------------------------------------------------------------------- */
 
 typedef struct comparison {
     const sav_safetensors *golden;
@@ -389,12 +411,14 @@ static sav_status compare(void *context, const sav_snapshot *stage, sav_error *e
     return SAV_OK;
 }
 
-/* Goldens can fail: of the true one no stage differs, of one with a doubled weight the stage that reads the weight does. */
+/* Goldens can fail: of the true one no stage differs, of one with a doubled weight the stage that reads the
+ * weight does. */
 static void test_changed(const sav_model *model) {
     static const struct {
         const char *path, *first;
-    } rows[] = {{"golden/llava/t70-text.exact.safetensors", ""},
-                {"golden/changed/t70-text.exact.safetensors", "language_model.model.layers.1.mlp.gate_proj.output"}};
+    } rows[] = {
+        {"golden/llava/t70-text.exact.safetensors", ""},
+        {"golden/changed/t70-text.exact.safetensors", "language_model.model.layers.1.mlp.gate_proj.output"}};
     sav_part text = {SAV_TEXT, "How many shapes are there?"};
     sav_message turn = {"user", &text, 1};
     const sav_prompt prompt = {&turn, 1, NULL};

@@ -11,14 +11,18 @@ enum { N = 8, L = 2, H = 3, D = 4, HEADS = L * H };
 static const size_t shape[4] = {N, L, H, D};
 static const char *const labels[N] = {"dog", "dog", "cat", "dog", "cat", NULL, "ant", "cat"};
 
-/* Head f tells classes apart in example n if f > 1; heads 0 and 1 see the same everywhere. A head's vector has a large value
- * at its class and a little noise that differs by example. */
+/* Head f tells classes apart in example n if f > 1; heads 0 and 1 see the same everywhere. A head's vector
+ * has a large value at its class and a little noise that differs by example. */
 static void make_features(float *x) {
     for (size_t n = 0; n < N; n++)
         for (size_t f = 0; f < HEADS; f++)
             for (size_t k = 0; k < D; k++) {
-                const size_t c = !labels[n] ? 3 : strcmp(labels[n], "dog") == 0 ? 0 : strcmp(labels[n], "cat") == 0 ? 1 : 2;
-                x[(n * HEADS + f) * D + k] = (f > 1 && k == c ? 1.0f : 0.125f) + 0.001f * (float)(n % 3) + 0.01f * (float)k;
+                const size_t c = !labels[n]                      ? 3
+                                 : strcmp(labels[n], "dog") == 0 ? 0
+                                 : strcmp(labels[n], "cat") == 0 ? 1
+                                                                 : 2;
+                x[(n * HEADS + f) * D + k] = (f > 1 && k == c ? 1.0f : 0.125f) + 0.001f * (float)(n % 3) +
+                                             0.01f * (float)k;
             }
 }
 
@@ -36,7 +40,8 @@ static void test_fit(void) {
     CHECK_STR(v->class_names[2], "ant");
     CHECK(v->class_counts[0] == 3 && v->class_counts[1] == 3 && v->class_counts[2] == 1);
     CHECK(v->scored == 7);
-    for (size_t r = 0; r < 3; r++) /* four heads are perfect; ties go to the later layer, then the higher head */
+    /* four heads are perfect; ties go to the later layer, then the higher head */
+    for (size_t r = 0; r < 3; r++)
         CHECK(v->top_heads[2 * r] == 1 && v->top_heads[2 * r + 1] == (int32_t)(2 - r));
     CHECK(v->head_scores[5] == 1 && v->head_scores[2] == 1 && v->head_scores[0] < 1);
     CHECK(v->cut_count == 7 && v->cut_next == 7 && v->cut_tied == 4 && v->cut_taken == 3);
@@ -123,13 +128,14 @@ static void test_validation(void) {
     const sav_heads_view *v = sav_heads_describe(heads);
     CHECK(v->class_counts[0] == 2 && v->class_counts[1] == 2 && v->class_counts[2] == 1 && v->scored == 2);
     CHECK(v->head_scores[5] == 1 && v->cut_count == 2);
-    /* random.seed(0): sample(range(3), 1) = [1], then sample(range(3), 1) = [1]: the second dog and the second cat score.
-     * The cats' means are those of examples 2 and 7. */
+    /* random.seed(0): sample(range(3), 1) = [1], then sample(range(3), 1) = [1]: the second dog and the
+     * second cat score. The cats' means are those of examples 2 and 7. */
     CHECK(v->activations[(1 * 2 + 0) * D] == (x[(2 * HEADS + 5) * D] + x[(7 * HEADS + 5) * D]) / 2);
     sav_heads_free(heads);
     static const char *const ones[] = {"a", "b"};
     const size_t small[4] = {2, L, H, D};
-    CHECK_FAILS(sav_fit(&heads, x, ones, small, &options, &err), &err, SAV_BAD_INPUT, "one example in every class");
+    CHECK_FAILS(sav_fit(&heads, x, ones, small, &options, &err), &err, SAV_BAD_INPUT,
+                "one example in every class");
     options.validation = 1;
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT, "validation");
     options.validation = 0.9; /* a class of three: two score, one stays */
@@ -143,17 +149,20 @@ static void test_errors(void) {
     sav_error err;
     sav_heads *heads = (sav_heads *)(void *)&err; /* a failure leaves NULL, whatever was there */
     make_features(x);
-    CHECK_FAILS(sav_fit(&heads, x, labels, shape, NULL, &err), &err, SAV_BAD_INPUT, "--heads 20; this model has 6 heads");
+    CHECK_FAILS(sav_fit(&heads, x, labels, shape, NULL, &err), &err, SAV_BAD_INPUT,
+                "--heads 20; this model has 6 heads");
     CHECK(heads == NULL);
     sav_fit_options options = {.heads = 7};
-    CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT, "6 heads (2 layers of 3)");
+    CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT,
+                "6 heads (2 layers of 3)");
     options = (sav_fit_options){.heads = 1, .dtype = SAV_I64};
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT, "f32, bf16 or f16");
     options = (sav_fit_options){.heads = 1};
     static const char *const none[N] = {NULL};
     CHECK_FAILS(sav_fit(&heads, x, none, shape, &options, &err), &err, SAV_BAD_INPUT, "no labelled examples");
     const size_t empty[4] = {0, L, H, D}, huge[4] = {SIZE_MAX / 2, 4, 4, 4};
-    CHECK_FAILS(sav_fit(&heads, x, labels, empty, &options, &err), &err, SAV_BAD_INPUT, "features [0, 2, 3, 4]");
+    CHECK_FAILS(sav_fit(&heads, x, labels, empty, &options, &err), &err, SAV_BAD_INPUT,
+                "features [0, 2, 3, 4]");
     CHECK_FAILS(sav_fit(&heads, x, labels, huge, &options, &err), &err, SAV_BAD_INPUT, "features [");
 }
 

@@ -1,7 +1,8 @@
-/* test_golden.c: the stage against golden/sav: sums, means, cosines, hits, heads, votes, predictions, all bits, three types.
+/* test_golden.c: the stage against golden/sav: sums, means, cosines, hits, heads, votes, predictions, all
+ * bits, three types.
  *
- * Each file runs twice: step by step through stage.h, and, where it has no validation split of its own, through sav_fit and
- * sav_predict.
+ * Each file runs twice: step by step through stage.h, and, where it has no validation split of its own,
+ * through sav_fit and sav_predict.
  */
 #include <stdio.h>
 #include <string.h>
@@ -102,7 +103,8 @@ static void check_fit_steps(const golden *g, int32_t *top) {
     const sav_fit_setup stage = {g->N, heads, g->d, g->C, g->dtype, 2};
     const sav_json *root = sav_json_root(g->meta), *cut_meta = sav_json_get(root, "cut");
     float *x = floats_of(g, "sav.features"), *means = sav_alloc(g->C * heads * g->d, sizeof *means);
-    float *units = sav_alloc(g->C * heads * g->d, sizeof *units), *cosines = sav_alloc(g->N * heads * g->C, sizeof *cosines);
+    float *units = sav_alloc(g->C * heads * g->d, sizeof *units),
+          *cosines = sav_alloc(g->N * heads * g->C, sizeof *cosines);
     int32_t *ids = integers_of(g, "sav.label_ids"), *held = integers_of(g, "sav.validation");
     int32_t *fit = integers_of(g, "sav.label_ids"), *counts = sav_alloc(g->C, sizeof *counts);
     int32_t *hits = sav_alloc(heads, sizeof *hits), *pairs = sav_alloc(g->K, 2 * sizeof *pairs);
@@ -119,11 +121,13 @@ static void check_fit_steps(const golden *g, int32_t *top) {
     sav_stage_means(means, means, counts, &stage);
     check_floats(g, "sav.class_means", means);
     sav_stage_units(units, means, &stage);
-    CHECK_OK(sav_stage_hits(hits, cosines, &report, x, ids, units, &stage, &err), &err); /* all examples' cosines */
+    /* all examples' cosines */
+    CHECK_OK(sav_stage_hits(hits, cosines, &report, x, ids, units, &stage, &err), &err);
     check_floats(g, "sav.cosines", cosines);
     for (size_t n = 0; n < g->N; n++)
         if (split && !held[n]) ids[n] = -1;
-    CHECK_OK(sav_stage_hits(hits, NULL, &report, x, ids, units, &stage, &err), &err); /* and the hits of the scored ones */
+    /* and the hits of the scored ones */
+    CHECK_OK(sav_stage_hits(hits, NULL, &report, x, ids, units, &stage, &err), &err);
     check_integers(g, "sav.head_counts", hits);
     CHECK((int64_t)report.nan_cosines == number_of(g, root, "fit_nan_cosines"));
     CHECK_OK(sav_stage_select(top, &cut, hits, heads, g->K, &err), &err);
@@ -133,7 +137,8 @@ static void check_fit_steps(const golden *g, int32_t *top) {
     }
     check_integers(g, "sav.top_heads", pairs);
     CHECK(cut.count == number_of(g, cut_meta, "count") && cut.next == number_of(g, cut_meta, "next"));
-    CHECK((int64_t)cut.tied == number_of(g, cut_meta, "tied") && (int64_t)cut.taken == number_of(g, cut_meta, "taken"));
+    CHECK((int64_t)cut.tied == number_of(g, cut_meta, "tied") &&
+          (int64_t)cut.taken == number_of(g, cut_meta, "taken"));
     sav_free(x), sav_free(means), sav_free(units), sav_free(cosines);
     sav_free(ids), sav_free(held), sav_free(fit), sav_free(counts), sav_free(hits), sav_free(pairs);
 }
@@ -147,7 +152,8 @@ static void check_vote_steps(const golden *g, const int32_t *top) {
     float *units = sav_alloc(g->C * heads * g->d, sizeof *units), *unit = sav_alloc(g->d, sizeof *unit);
     float *cosines = sav_alloc(g->M * g->K * g->C, sizeof *cosines);
     double *sum = sav_alloc(g->C, sizeof *sum);
-    int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes), *votes = sav_alloc(g->M * g->C, sizeof *votes);
+    int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes),
+            *votes = sav_alloc(g->M * g->C, sizeof *votes);
     int32_t *winners = sav_alloc(g->M, sizeof *winners), *margins = sav_alloc(g->M, sizeof *margins);
     size_t near_ties = 0, nans = 0;
     sav_stage_units(units, means, &stage);
@@ -171,19 +177,23 @@ static void check_vote_steps(const golden *g, const int32_t *top) {
     check_integers(g, "sav.votes", votes);
     check_integers(g, "sav.predictions", winners);
     check_integers(g, "sav.margins", margins);
-    CHECK((int64_t)near_ties == number_of(g, root, "near_ties") && (int64_t)nans == number_of(g, root, "nan_cosines"));
+    CHECK((int64_t)near_ties == number_of(g, root, "near_ties") &&
+          (int64_t)nans == number_of(g, root, "nan_cosines"));
     sav_free(means), sav_free(x), sav_free(units), sav_free(unit), sav_free(cosines), sav_free(sum);
     sav_free(head_votes), sav_free(votes), sav_free(winners), sav_free(margins);
 }
 
 static void check_predictions(const golden *g, const sav_heads *heads) {
     float *x = floats_of(g, "sav.test_features");
-    int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes), *votes = sav_alloc(g->M * g->C, sizeof *votes);
+    int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes),
+            *votes = sav_alloc(g->M * g->C, sizeof *votes);
     int32_t *winners = sav_alloc(g->M, sizeof *winners);
     sav_error err;
     for (size_t m = 0; m < g->M; m++) {
         sav_prediction p;
-        if (!CHECK_OK(sav_predict(&p, votes + m * g->C, head_votes + m * g->K, heads, x + m * g->L * g->H * g->d, &err), &err))
+        if (!CHECK_OK(sav_predict(&p, votes + m * g->C, head_votes + m * g->K, heads,
+                                  x + m * g->L * g->H * g->d, &err),
+                      &err))
             break;
         winners[m] = (int32_t)p.winner;
     }

@@ -7,7 +7,7 @@
 #include "io/safetensors.h"
 #include "sav.h"
 
-static const float features[] = {1, 0, 0, 1,  0, 1, 1, 0,  1, 0.1f, 0, 1,  0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
+static const float features[] = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
 static const char *const labels[] = {"caf\xC3\xA9", "a \"b\"\n", "caf\xC3\xA9", "a \"b\"\n"};
 static const size_t shape[4] = {4, 1, 2, 2};
 static char path[600];
@@ -18,11 +18,13 @@ static void test_round_trip(sav_dtype dtype) {
     sav_heads *heads, *again;
     sav_error err;
     if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
-    if (CHECK_OK(sav_heads_save(heads, path, &origin, &err), &err) && CHECK_OK(sav_heads_open(&again, path, &err), &err)) {
+    if (CHECK_OK(sav_heads_save(heads, path, &origin, &err), &err) &&
+        CHECK_OK(sav_heads_open(&again, path, &err), &err)) {
         const sav_heads_view *a = sav_heads_describe(heads), *b = sav_heads_describe(again);
         int32_t votes[2][2], head_votes[2][2];
         sav_prediction p, q;
-        CHECK(b->layers == 1 && b->heads == 2 && b->head_size == 2 && b->classes == 2 && b->selected == 2 && b->dtype == dtype);
+        CHECK(b->layers == 1 && b->heads == 2 && b->head_size == 2 && b->classes == 2 && b->selected == 2 &&
+              b->dtype == dtype);
         check_bits(b->activations, a->activations, 8, "activations");
         check_bits(b->head_scores, a->head_scores, 2, "head_scores");
         CHECK(memcmp(b->top_heads, a->top_heads, 4 * sizeof(int32_t)) == 0);
@@ -34,7 +36,8 @@ static void test_round_trip(sav_dtype dtype) {
         CHECK_STR(b->origin.engine, "exact");
         CHECK_OK(sav_predict(&p, votes[0], head_votes[0], heads, features + 4, &err), &err);
         CHECK_OK(sav_predict(&q, votes[1], head_votes[1], again, features + 4, &err), &err);
-        CHECK(p.winner == q.winner && p.margin == q.margin && memcmp(votes[0], votes[1], sizeof votes[0]) == 0);
+        CHECK(p.winner == q.winner && p.margin == q.margin &&
+              memcmp(votes[0], votes[1], sizeof votes[0]) == 0);
         sav_heads_free(again);
     }
     sav_heads_free(heads);
@@ -48,7 +51,8 @@ typedef struct content {
     const char *labels, *dtype, *version;
 } content;
 
-static const content good = {2, 2, 2, 1, 2, 2, 2, SAV_F32, {0, 1, 0, 0}, {2, 2}, "{\"0\":\"a\",\"1\":\"b\"}", "f32", "1"};
+static const content good = {
+    2, 2, 2, 1, 2, 2, 2, SAV_F32, {0, 1, 0, 0}, {2, 2}, "{\"0\":\"a\",\"1\":\"b\"}", "f32", "1"};
 
 static void check_content(const content *c, const char *part) {
     static const float zeros[64] = {0};
@@ -101,10 +105,12 @@ static void test_paths(void) {
     const sav_fit_options options = {.heads = 2};
     sav_error err;
     sav_heads *heads = (sav_heads *)(void *)&err; /* a failure leaves NULL, whatever was there */
-    CHECK_FAILS(sav_heads_open(&heads, "no/such.safetensors", &err), &err, SAV_BAD_INPUT, "no/such.safetensors");
+    CHECK_FAILS(sav_heads_open(&heads, "no/such.safetensors", &err), &err, SAV_BAD_INPUT,
+                "no/such.safetensors");
     CHECK(heads == NULL);
     if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
-    CHECK_FAILS(sav_heads_save(heads, "no/such/folder/sav.safetensors", NULL, &err), &err, SAV_IO_ERROR, "cannot write");
+    CHECK_FAILS(sav_heads_save(heads, "no/such/folder/sav.safetensors", NULL, &err), &err, SAV_IO_ERROR,
+                "cannot write");
     CHECK_FAILS(sav_heads_save(heads, check_folder(), NULL, &err), &err, SAV_IO_ERROR, "found a folder");
     CHECK_OK(sav_heads_save(heads, path, NULL, &err), &err);
     sav_heads_free(heads);

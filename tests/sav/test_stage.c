@@ -1,4 +1,5 @@
-/* test_stage.c: the arithmetic of the stage on vectors that reference/sav.md prints, and its edge cases (§6). */
+/* test_stage.c: the arithmetic of the stage on vectors that reference/sav.md prints, and its edge cases
+ * (§6). */
 #include <math.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 enum { MOST = 256 };
 
 /* Cosines of x with C means of d values. */
-static void cosines_of(float *out, const float *x, const float *means, size_t classes, size_t d, sav_dtype dtype) {
+static void cosines_of(float *out, const float *x, const float *means, size_t classes, size_t d,
+                       sav_dtype dtype) {
     float units[MOST], unit[MOST];
     double sum[MOST];
     const sav_fit_setup stage = {1, 1, d, classes, dtype, 1};
@@ -49,7 +51,8 @@ static void test_extreme_vectors(void) {
     for (size_t k = 0; k < 16; k++) means[0][k] = 1e19f; /* squares beyond float32, not beyond double */
     cosines_of(got, means[0], means[0], 1, 16, SAV_F32);
     CHECK(got[0] == 1);
-    for (size_t k = 0; k < 16; k++) means[0][k] = 1e-7f; /* a norm above eps whose squares underflow nowhere */
+    /* a norm above eps whose squares underflow nowhere */
+    for (size_t k = 0; k < 16; k++) means[0][k] = 1e-7f;
     cosines_of(got, means[0], means[0], 1, 16, SAV_F32);
     CHECK(got[0] == 1);
     for (size_t k = 0; k < 16; k++) means[0][k] = 1e-23f; /* a norm far below eps */
@@ -134,14 +137,16 @@ static void test_selection(void) {
     CHECK(top[0] == 3 && top[1] == 1 && top[2] == 5 && top[3] == 4);
     CHECK(cut.count == 4 && cut.next == 4 && cut.tied == 3 && cut.taken == 2);
     CHECK_OK(sav_stage_select(top, &cut, few, 6, 5, &err), &err);
-    CHECK(top[4] == 2 && cut.count == 4 && cut.next == 3 && cut.tied == 3 && cut.taken == 3); /* a clear cut */
+    /* a clear cut */
+    CHECK(top[4] == 2 && cut.count == 4 && cut.next == 3 && cut.tied == 3 && cut.taken == 3);
     CHECK_OK(sav_stage_select(top, &cut, few, 6, 6, &err), &err);
     CHECK(top[5] == 0 && cut.count == 3 && cut.next == -1 && cut.tied == 1 && cut.taken == 1);
     CHECK_OK(sav_stage_select(top, &cut, few, 6, 1, &err), &err);
     CHECK(top[0] == 3 && cut.count == 5 && cut.next == 5 && cut.tied == 2 && cut.taken == 1);
 }
 
-static void check_winner(const int32_t *head_votes, size_t selected, size_t classes, size_t winner, size_t margin) {
+static void check_winner(const int32_t *head_votes, size_t selected, size_t classes, size_t winner,
+                         size_t margin) {
     int32_t votes[MOST];
     size_t got, got_margin;
     sav_stage_winner(&got, &got_margin, votes, head_votes, selected, classes);
@@ -150,7 +155,8 @@ static void check_winner(const int32_t *head_votes, size_t selected, size_t clas
 }
 
 static void test_winner(void) {
-    check_winner((const int32_t[]){2, 0, 0, 2, 1}, 5, 3, 2, 0); /* vote tie: the lower id loses to the first voted */
+    /* vote tie: the lower id loses to the first voted */
+    check_winner((const int32_t[]){2, 0, 0, 2, 1}, 5, 3, 2, 0);
     check_winner((const int32_t[]){2, 0, 0, 2, 0}, 5, 3, 0, 1);
     check_winner((const int32_t[]){1}, 1, 3, 1, 1);
     check_winner((const int32_t[]){1, 1, 1}, 3, 3, 1, 3);
@@ -160,7 +166,8 @@ static void test_winner(void) {
 /* Hits and cosines at any number of threads are those of one. */
 static void test_threads(void) {
     enum { N = 12, HEADS = 70, D = 10, C = 3 };
-    static float x[N * HEADS * D], means[C * HEADS * D], units[C * HEADS * D], one[N * HEADS * C], more[N * HEADS * C];
+    static float x[N * HEADS * D], means[C * HEADS * D], units[C * HEADS * D], one[N * HEADS * C],
+        more[N * HEADS * C];
     int32_t ids[N], hits[HEADS], again[HEADS];
     sav_stage_report report, second;
     sav_error err;
@@ -179,8 +186,9 @@ static void test_threads(void) {
         sav_stage_sums(means, counts, x, ids, &stage);
         sav_stage_means(means, means, counts, &stage);
         sav_stage_units(units, means, &stage);
-        CHECK_OK(sav_stage_hits(threads == 1 ? hits : again, cosines, threads == 1 ? &report : &second, x, ids, units,
-                                &stage, &err), &err);
+        CHECK_OK(sav_stage_hits(threads == 1 ? hits : again, cosines, threads == 1 ? &report : &second, x,
+                                ids, units, &stage, &err),
+                 &err);
         if (threads == 1) continue;
         CHECK(memcmp(hits, again, sizeof hits) == 0 && memcmp(&report, &second, sizeof report) == 0);
         check_bits(more, one, N * HEADS * C, "cosines of more threads");

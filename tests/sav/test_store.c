@@ -60,7 +60,8 @@ static bool make_store(void) {
     bool ok = CHECK_OK(sav_store_append(store, name_of('a'), "7", "caf\xC3\xA9", rows[0], &err), &err) &&
               CHECK_OK(sav_store_append(store, name_of('b'), "\"x\"", NULL, rows[1], &err), &err);
     size_t row = 9;
-    CHECK(!sav_store_find(&row, store, name_of('c')) && sav_store_find(&row, store, name_of('a')) && row == 0);
+    CHECK(!sav_store_find(&row, store, name_of('c')) && sav_store_find(&row, store, name_of('a')) &&
+          row == 0);
     ok = ok && CHECK_OK(sav_store_repeat(store, row, NULL, "\"q\"", &err), &err);
     sav_store_close(store);
     return ok;
@@ -75,18 +76,20 @@ static void test_files(void) {
     size_t length;
     if (!make_store()) return;
     char *json = contents("store.json", &length);
-    CHECK_STR(json, "{\"format\":1,\"L\":1,\"H\":2,\"d\":3,\"family\":\"qwen2\",\"model\":\"tiny\",\"model_sha256\":\"digest\","
+    CHECK_STR(json, "{\"format\":1,\"L\":1,\"H\":2,\"d\":3,\"family\":\"qwen2\",\"model\":\"tiny\",\"model_"
+                    "sha256\":\"digest\","
                     "\"engine\":\"exact\",\"dtype\":\"f32\"}\n");
     char *features = contents("features.f32", &length);
     CHECK_SIZE(length, 3 * ROW);
     CHECK(memcmp(features, rows, 2 * ROW) == 0 && memcmp(features + 2 * ROW, rows[0], ROW) == 0);
     char *index = contents("index.jsonl", &length), want[600];
     const unsigned a = sav_crc32(rows[0], ROW), b = sav_crc32(rows[1], ROW);
-    snprintf(want, sizeof want,
-             "{\"row\":0,\"sample\":\"%.64s\",\"question_id\":7,\"label\":\"caf\xC3\xA9\",\"crc32\":\"%08x\"}\n"
-             "{\"row\":1,\"sample\":\"%.64s\",\"question_id\":\"x\",\"label\":null,\"crc32\":\"%08x\"}\n"
-             "{\"row\":2,\"sample\":\"%.64s\",\"question_id\":null,\"label\":\"\\\"q\\\"\",\"crc32\":\"%08x\"}\n",
-             name_of('a'), a, name_of('b'), b, name_of('a'), a);
+    snprintf(
+        want, sizeof want,
+        "{\"row\":0,\"sample\":\"%.64s\",\"question_id\":7,\"label\":\"caf\xC3\xA9\",\"crc32\":\"%08x\"}\n"
+        "{\"row\":1,\"sample\":\"%.64s\",\"question_id\":\"x\",\"label\":null,\"crc32\":\"%08x\"}\n"
+        "{\"row\":2,\"sample\":\"%.64s\",\"question_id\":null,\"label\":\"\\\"q\\\"\",\"crc32\":\"%08x\"}\n",
+        name_of('a'), a, name_of('b'), b, name_of('a'), a);
     CHECK_STR(index, want);
     sav_free(json);
     sav_free(features);
@@ -107,7 +110,8 @@ static void test_read(void) {
     check_bits(sav_store_features(store), rows[0], VALUES, "row 0");
     check_bits(sav_store_features(store) + 2 * VALUES, rows[0], VALUES, "row 2");
     CHECK_OK(sav_store_check(store, &err), &err);
-    CHECK_FAILS(sav_store_append(store, name_of('c'), NULL, NULL, rows[0], &err), &err, SAV_IO_ERROR, "open the store again");
+    CHECK_FAILS(sav_store_append(store, name_of('c'), NULL, NULL, rows[0], &err), &err, SAV_IO_ERROR,
+                "open the store again");
     sav_store_close(store);
     char spoiled = 1;
     size_t length;
@@ -135,7 +139,8 @@ static void test_resume(void) {
     CHECK_SIZE(sav_store_unclaimed(store), 0);
     CHECK(!sav_store_claim(store, name_of('c'), NULL, NULL));
     CHECK_OK(sav_store_append(store, name_of('c'), NULL, NULL, rows[2], &err), &err);
-    CHECK(!sav_store_claim(store, name_of('c'), NULL, NULL)); /* of this opening: an equal line has its own row */
+    /* of this opening: an equal line has its own row */
+    CHECK(!sav_store_claim(store, name_of('c'), NULL, NULL));
     size_t row = 0;
     CHECK(sav_store_find(&row, store, name_of('c')) && row == 3);
     CHECK_OK(sav_store_repeat(store, row, NULL, NULL, &err), &err);
@@ -154,8 +159,10 @@ static void test_lock(void) {
     sav_error err;
     new_folder();
     if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return;
-    CHECK_FAILS(sav_store_append_to(&second, folder, &info, &err), &err, SAV_IO_ERROR, "another process is writing");
-    if (CHECK_OK(sav_store_open(&second, folder, &err), &err)) { /* readers are welcome, also in an empty store */
+    CHECK_FAILS(sav_store_append_to(&second, folder, &info, &err), &err, SAV_IO_ERROR,
+                "another process is writing");
+    /* readers are welcome, also in an empty store */
+    if (CHECK_OK(sav_store_open(&second, folder, &err), &err)) {
         CHECK(sav_store_count(second) == 0 && sav_store_features(second) == NULL);
         sav_store_close(second);
     }
@@ -206,13 +213,17 @@ static void test_bad_files(void) {
     if (!make_store()) return;
     check_index("{}\n", "index.jsonl:1: found something else");
     check_index("nonsense\n", "index.jsonl:1:1");
-    snprintf(line, sizeof line, "{\"row\":1,\"sample\":\"%.64s\",\"label\":\"x\",\"crc32\":\"00000000\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":1,\"sample\":\"%.64s\",\"label\":\"x\",\"crc32\":\"00000000\"}\n",
+             name_of('a'));
     check_index(line, "expected row 0");
-    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":3,\"crc32\":\"00000000\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":3,\"crc32\":\"00000000\"}\n",
+             name_of('a'));
     check_index(line, "index.jsonl:1:");
-    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":null,\"crc32\":\"0000000G\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":null,\"crc32\":\"0000000G\"}\n",
+             name_of('a'));
     check_index(line, "index.jsonl:1:");
-    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":null,\"crc32\":\"00000000\"}\n", name_of('a'));
+    snprintf(line, sizeof line, "{\"row\":0,\"sample\":\"%.64s\",\"label\":null,\"crc32\":\"00000000\"}\n",
+             name_of('a'));
     write_bytes("features.f32", "wb", rows, ROW - 1);
     check_index(line, "found 23 bytes; its index lists 1 rows of 24");
     write_bytes("store.json", "wb", "{\"format\":2}", 12);
@@ -224,7 +235,8 @@ static void test_bad_files(void) {
     char path[700];
     path_of(path, "store.json");
     remove(path);
-    CHECK_FAILS(sav_store_append_to(&store, folder, &info, &err), &err, SAV_BAD_INPUT, "is this a feature store?");
+    CHECK_FAILS(sav_store_append_to(&store, folder, &info, &err), &err, SAV_BAD_INPUT,
+                "is this a feature store?");
     CHECK_FAILS(sav_store_open(&store, folder, &err), &err, SAV_BAD_INPUT, "store.json: cannot open");
 }
 
@@ -234,11 +246,14 @@ static void test_mixed(void) {
     if (!make_store()) return;
     sav_store_info other = info;
     other.heads = 4;
-    CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT, "holds features [1, 2, 3]");
+    CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT,
+                "holds features [1, 2, 3]");
     other = info, other.engine = "blas";
-    CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT, "made with engine exact; now it is blas");
+    CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT,
+                "made with engine exact; now it is blas");
     other = info, other.model_sha256 = "else";
-    CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT, "model_sha256 digest");
+    CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT,
+                "model_sha256 digest");
     other = info, other.dtype = NULL;
     CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT, "now it is null");
     other = info, other.model = "moved/tiny";
@@ -275,10 +290,12 @@ static void test_full_disk(void) {
 #endif
 }
 
-static void check_key(const sav_prompt *prompt, const sav_store_info *from, const char *pixels, const char *other, bool same) {
+static void check_key(const sav_prompt *prompt, const sav_store_info *from, const char *pixels,
+                      const char *other, bool same) {
     char hex[65] = "";
     sav_error err;
-    if (CHECK_OK(sav_store_key(hex, prompt, from, pixels, &err), &err)) CHECK((strcmp(hex, other) == 0) == same);
+    if (CHECK_OK(sav_store_key(hex, prompt, from, pixels, &err), &err))
+        CHECK((strcmp(hex, other) == 0) == same);
 }
 
 static void test_keys(void) {

@@ -12,7 +12,8 @@ static bool alike(double a, double b) {
 
 /* T tokens through `whole` layers and a trimmed one. */
 static void check_counts(const sav_bench *b, const sav_model *model, const sav_model_info *i, double T) {
-    const double Q = (double)(i->H * i->d), KV = (double)(i->G * i->d), D = (double)i->D, F = (double)i->F, whole = (double)(i->L - 1);
+    const double Q = (double)(i->H * i->d), KV = (double)(i->G * i->d), D = (double)i->D, F = (double)i->F,
+                 whole = (double)(i->L - 1);
     const double width = (double)sav_dtype_size(model->llm.layers[0].q_proj.dtype);
     double pairs = 0, seen = 0;
     for (double t = 1; t <= T; t++) {

@@ -1,4 +1,5 @@
-/* test_compare.c: dumps written and compared: names by glob, narrow types, the order of stages, -0, NaN, shapes. */
+/* test_compare.c: dumps written and compared: names by glob, narrow types, the order of stages, -0, NaN,
+ * shapes. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,15 +15,27 @@ static void test_globs(void) {
     static const struct {
         const char *glob, *name;
         bool matches;
-    } cases[] = {{"*", "", true},          {"a*c", "abc", true},   {"a*c", "abcb", false}, {"a?c", "abc", true}, {"a?c", "ac", false},
-                 {"*b*", "abc", true},     {"", "", true},         {"", "a", false},       {"a", "ab", false},   {"**a", "ba", true},
-                 {"*.1.*o", "l.1.x.o", true}, {"a*b*c", "aXbYbc", true}, {"a*b*c", "aXcY", false}};
+    } cases[] = {{"*", "", true},
+                 {"a*c", "abc", true},
+                 {"a*c", "abcb", false},
+                 {"a?c", "abc", true},
+                 {"a?c", "ac", false},
+                 {"*b*", "abc", true},
+                 {"", "", true},
+                 {"", "a", false},
+                 {"a", "ab", false},
+                 {"**a", "ba", true},
+                 {"*.1.*o", "l.1.x.o", true},
+                 {"a*b*c", "aXbYbc", true},
+                 {"a*b*c", "aXcY", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         CHECK(sav_glob_matches(cases[i].glob, strlen(cases[i].glob), cases[i].name) == cases[i].matches);
 }
 
-/* A dump of the stages whose names are in `names` ("a b c"), each [2, 2] with its values times its place in the list. */
-static void write_dump(const char *path, const char *names, sav_dtype dtype, const float values[4], const char *globs) {
+/* A dump of the stages whose names are in `names` ("a b c"), each [2, 2] with its values times its place in
+ * the list. */
+static void write_dump(const char *path, const char *names, sav_dtype dtype, const float values[4],
+                       const char *globs) {
     static const sav_dump_origin origin = {"exact", "f32", "11", NULL};
     sav_dump_file *file;
     sav_error err;
@@ -67,7 +80,8 @@ static void test_order(void) {
     check_stages("z=equal:0 m=equal:0 n=b:0 o=b:0 a=equal:0");
     write_dump(path_b, "z m n o a", SAV_F32, plain, "m*,a");
     check_stages("z=a:0 m=equal:0 a=equal:0");
-    const sav_tensor bare[] = {{"a", SAV_F32, 2, {2, 2}, 4, plain}, {"z", SAV_F32, 1, {4}, 4, plain}}; /* no metadata */
+    /* no metadata */
+    const sav_tensor bare[] = {{"a", SAV_F32, 2, {2, 2}, 4, plain}, {"z", SAV_F32, 1, {4}, 4, plain}};
     sav_error err;
     CHECK_OK(sav_safetensors_write(path_b, bare, 2, NULL, NULL, 0, &err), &err);
     check_stages("z=shapes:0 m=a:0 a=equal:0");

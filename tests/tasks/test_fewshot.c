@@ -1,8 +1,10 @@
-/* test_fewshot.c: golden/fewshot from lists and features to predictions.jsonl, byte for byte; the store in between.
+/* test_fewshot.c: golden/fewshot from lists and features to predictions.jsonl, byte for byte; the store in
+ * between.
  *
  *   train.jsonl + sav.features -> store -> fit -> sav.safetensors -> predict(sav.test_features) -> lines
  *
- * The forward that makes the features has tests of its own; one label of the test list is not in the training list.
+ * The forward that makes the features has tests of its own; one label of the test list is not in the training
+ * list.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +27,10 @@ static float *floats_of(const sav_safetensors *file, const char *name, size_t sh
 }
 
 /* The taps of the list's samples, in a store under check_folder. */
-static bool fill_store(const char *folder, const sav_list *list, const float *features, const size_t shape[4]) {
-    const sav_store_info info = {shape[1], shape[2], shape[3], "llava_onevision", "t70", "digest", "exact", "f32"};
+static bool fill_store(const char *folder, const sav_list *list, const float *features,
+                       const size_t shape[4]) {
+    const sav_store_info info = {shape[1], shape[2], shape[3], "llava_onevision",
+                                 "t70",    "digest", "exact",  "f32"};
     sav_store *store;
     sav_error err;
     if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return false;
@@ -38,7 +42,8 @@ static bool fill_store(const char *folder, const sav_list *list, const float *fe
         if (!ok) break;
         ok = CHECK_OK(sav_store_key(key, &chat->prompt, &info, NULL, &err), &err) &&
              CHECK_OK(sav_store_append(store, key, list->samples[i].question_id, list->samples[i].label,
-                                       features + i * shape[1] * shape[2] * shape[3], &err), &err);
+                                       features + i * shape[1] * shape[2] * shape[3], &err),
+                      &err);
         sav_chat_free(chat);
     }
     sav_store_close(store);
@@ -60,7 +65,8 @@ static sav_heads *fit_store(const char *folder, size_t selected) {
     return heads;
 }
 
-static void predict_all(sav_text *out, const sav_heads *heads, const sav_list *list, const float *taps, size_t width) {
+static void predict_all(sav_text *out, const sav_heads *heads, const sav_list *list, const float *taps,
+                        size_t width) {
     const sav_heads_view *v = sav_heads_describe(heads);
     for (size_t i = 0; i < list->count; i++) {
         const sav_sample *s = &list->samples[i];
@@ -68,8 +74,9 @@ static void predict_all(sav_text *out, const sav_heads *heads, const sav_list *l
         sav_prediction p;
         sav_error err;
         if (!CHECK_OK(sav_predict(&p, votes, head_votes, heads, taps + i * width, &err), &err)) return;
-        const sav_result result = {s->index, s->question_id, s->group, s->split, s->label,
-                                   v->class_names[p.winner], p.margin, votes, head_votes};
+        const sav_result result = {s->index, s->question_id, s->group,
+                                   s->split, s->label,       v->class_names[p.winner],
+                                   p.margin, votes,          head_votes};
         sav_result_put(out, &result, v);
     }
 }
@@ -85,13 +92,18 @@ int main(void) {
     const sav_list_options training = {.training = true};
     snprintf(store, sizeof store, "%s/store", check_folder());
     snprintf(saved, sizeof saved, "%s/sav.safetensors", check_folder());
-    if (!CHECK_OK(sav_safetensors_open(&file, GOLDEN "t70.safetensors", &err), &err)) return check_report("fewshot");
-    float *x = floats_of(file, "sav.features", shape), *taps = floats_of(file, "sav.test_features", test_shape);
+    if (!CHECK_OK(sav_safetensors_open(&file, GOLDEN "t70.safetensors", &err), &err))
+        return check_report("fewshot");
+    float *x = floats_of(file, "sav.features", shape),
+          *taps = floats_of(file, "sav.test_features", test_shape);
     const sav_tensor *top = sav_safetensors_find(file, "sav.top_heads");
-    bool ok = x && taps && top && CHECK_OK(sav_list_read(&train, GOLDEN "train.jsonl", &training, &err), &err) &&
-              CHECK_OK(sav_list_read(&test, GOLDEN "test.jsonl", NULL, &err), &err) && fill_store(store, train, x, shape);
+    bool ok = x && taps && top &&
+              CHECK_OK(sav_list_read(&train, GOLDEN "train.jsonl", &training, &err), &err) &&
+              CHECK_OK(sav_list_read(&test, GOLDEN "test.jsonl", NULL, &err), &err) &&
+              fill_store(store, train, x, shape);
     if (ok) heads = fit_store(store, top->shape[0]);
-    if (heads && CHECK_OK(sav_heads_save(heads, saved, NULL, &err), &err) && CHECK_OK(sav_heads_open(&loaded, saved, &err), &err)) {
+    if (heads && CHECK_OK(sav_heads_save(heads, saved, NULL, &err), &err) &&
+        CHECK_OK(sav_heads_open(&loaded, saved, &err), &err)) {
         for (size_t i = 0; i < top->count; i++)
             CHECK(sav_heads_describe(heads)->top_heads[i] == (int32_t)sav_tensor_integer(top, i));
         predict_all(&got, loaded, test, taps, shape[1] * shape[2] * shape[3]);

@@ -41,8 +41,9 @@ static void test_forms(void) {
     check_samples("{\"image\":\"a.png\",\"question\":\"q\",\"label\":\"x\",\"question_id\":7}\n\n \t\r\n"
                   "{\"question\":\"r\",\"label\":\"y\"}",
                   NULL, "0:1 x|dir/a.png|q|7\n1:4 y||r|null\n");
-    check_samples("\xEF\xBB\xBF\n [\n{\"question\":\"a\",\"image\":null},\n{\"question\":\"b\",\"image\":\"\"}]\n", NULL,
-                  "0:3 (none)||a|null\n1:4 (none)||b|null\n");
+    check_samples(
+        "\xEF\xBB\xBF\n [\n{\"question\":\"a\",\"image\":null},\n{\"question\":\"b\",\"image\":\"\"}]\n",
+        NULL, "0:3 (none)||a|null\n1:4 (none)||b|null\n");
     check_samples("{\"question\":\"q\",\"image\":[\"a.png\",\"/b.png\"],\"extra\":[{}]}\r\n", NULL,
                   "0:1 (none)|dir/a.png,/b.png|q|null\n");
     check_samples("{\"question\":\"q\",\"image\":[]}", NULL, "0:1 (none)||q|null\n");
@@ -51,17 +52,22 @@ static void test_forms(void) {
 /* reference/tasks.md §3.1, the general row, and where paths lead (§2.2). */
 static void test_paths(void) {
     sav_list_options rooted = {.image_root = "R"}, slashed = {.image_root = "R/"};
-    check_samples("{\"image\": \"a/cat.jpg\", \"question\": \"Is it a \\\"cat\\\"?\\n\xC3\x9C \xE7\x8C\xAB\", "
-                  "\"question_id\": 7, \"label\": \"cat\"}",
-                  &rooted, "0:1 cat|R/a/cat.jpg|Is it a \"cat\"?\n\xC3\x9C \xE7\x8C\xAB|7\n");
+    check_samples(
+        "{\"image\": \"a/cat.jpg\", \"question\": \"Is it a \\\"cat\\\"?\\n\xC3\x9C \xE7\x8C\xAB\", "
+        "\"question_id\": 7, \"label\": \"cat\"}",
+        &rooted, "0:1 cat|R/a/cat.jpg|Is it a \"cat\"?\n\xC3\x9C \xE7\x8C\xAB|7\n");
     check_samples("{\"image\":\"/a.jpg\",\"question\":\"q\"}", &slashed, "0:1 (none)|R/a.jpg|q|null\n");
     check_samples("{\"image\":\"../a.jpg\",\"question\":\"q\"}", NULL, "0:1 (none)|dir/../a.jpg|q|null\n");
 }
 
 static void test_labels(void) {
-    check_samples("[{\"question\":\"q\",\"label\":1},{\"question\":\"q\",\"label\":1.0},{\"question\":\"q\",\"label\":true},"
-                  "{\"question\":\"q\",\"label\":\"1\"},{\"question\":\"q\",\"label\":null},{\"question\":\"q\",\"label\":\"\"}]",
-                  NULL, "0:1 1||q|null\n1:1 1.0||q|null\n2:1 true||q|null\n3:1 1||q|null\n4:1 (none)||q|null\n5:1 ||q|null\n");
+    check_samples("[{\"question\":\"q\",\"label\":1},{\"question\":\"q\",\"label\":1.0},{\"question\":\"q\","
+                  "\"label\":true},"
+                  "{\"question\":\"q\",\"label\":\"1\"},{\"question\":\"q\",\"label\":null},{\"question\":"
+                  "\"q\",\"label\":\"\"}]",
+                  NULL,
+                  "0:1 1||q|null\n1:1 1.0||q|null\n2:1 true||q|null\n3:1 1||q|null\n4:1 (none)||q|null\n5:1 "
+                  "||q|null\n");
     check_samples("[{\"question\":\"\",\"question_id\":\"0\"},{\"question\":\"\",\"question_id\":1.50},"
                   "{\"question\":\"\",\"question_id\":false},{\"question\":\"\",\"question_id\":null}]",
                   NULL, "0:1 (none)|||\"0\"\n1:1 (none)|||1.50\n2:1 (none)|||false\n3:1 (none)|||null\n");
@@ -72,7 +78,8 @@ static void test_refused(void) {
     check_refused("", NULL, "l.jsonl: found no samples");
     check_refused("\n  \n", &training, "no samples");
     check_refused("[]", NULL, "no samples");
-    check_refused("{\"question\":\"q\",\"label\":\"a\"}\n{\"question\":\"q\"}\n", &training, "l.jsonl:2: found no label");
+    check_refused("{\"question\":\"q\",\"label\":\"a\"}\n{\"question\":\"q\"}\n", &training,
+                  "l.jsonl:2: found no label");
     check_refused("{\"question\":\"q\",\"label\":null}", &training, "l.jsonl:1: found no label");
     check_refused("{\"question\":\"q\",\"label\":[1]}", NULL, "\"label\" is a list");
     check_refused("{\"question\":\"q\",\"label\":{}}", NULL, "\"label\" is an object");
@@ -117,7 +124,8 @@ static void test_skip_bad(void) {
 static void test_warnings(void) {
     sav_list *list;
     sav_error err;
-    const char *text = "{\"question\":\"old\",\"label\":\"Cat\",\"question\":\"new\"}\n{\"question\":\"q\",\"label\":\" cat\"}\n"
+    const char *text = "{\"question\":\"old\",\"label\":\"Cat\",\"question\":\"new\"}\n{\"question\":\"q\","
+                       "\"label\":\" cat\"}\n"
                        "{\"question\":\"q\",\"label\":\"cat\"}\n{\"question\":\"q\",\"label\":\"dog\"}";
     if (!CHECK_OK(parse(&list, text, NULL, &err), &err)) return;
     CHECK_STR(list->samples[0].question, "new");
@@ -147,11 +155,16 @@ static void test_prompts(void) {
         sav_text got = {0};
         if (!CHECK_OK(parse(&list, cases[i].record, NULL, &err), &err)) continue;
         if (CHECK_OK(sav_sample_chat(&chat, &list->samples[0], &err), &err)) {
-            CHECK(chat->prompt.count == 1 && !chat->prompt.literal && strcmp(chat->prompt.messages->role, "user") == 0);
+            CHECK(chat->prompt.count == 1 && !chat->prompt.literal &&
+                  strcmp(chat->prompt.messages->role, "user") == 0);
             sav_text_string(&got, "");
             for (size_t p = 0; p < chat->prompt.messages->count; p++) {
                 const sav_part *part = &chat->prompt.messages->parts[p];
-                sav_text_printf(&got, "%c%s ", part->kind == SAV_TEXT ? 'T' : part->kind == SAV_IMAGE ? 'I' : 'P', part->text);
+                sav_text_printf(&got, "%c%s ",
+                                part->kind == SAV_TEXT    ? 'T'
+                                : part->kind == SAV_IMAGE ? 'I'
+                                                          : 'P',
+                                part->text);
             }
             CHECK_STR(got.bytes ? got.bytes : "", cases[i].want);
             sav_chat_free(chat);
@@ -166,7 +179,8 @@ static void put_file(const char *folder, const char *name, const char *text) {
     sav_os_file *file;
     sav_error err;
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    if (CHECK_OK(sav_os_create(&file, path, &err), &err) && CHECK_OK(sav_os_write(file, text, strlen(text), &err), &err))
+    if (CHECK_OK(sav_os_create(&file, path, &err), &err) &&
+        CHECK_OK(sav_os_write(file, text, strlen(text), &err), &err))
         CHECK_OK(sav_os_commit(file, &err), &err);
 }
 

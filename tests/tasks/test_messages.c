@@ -18,7 +18,8 @@ static void check_prompt(const char *text, const char *want) {
         const sav_message *message = &chat->prompt.messages[m];
         sav_text_printf(&got, "%s:", message->role);
         for (size_t p = 0; p < message->count; p++)
-            sav_text_printf(&got, "%c(%s)", message->parts[p].kind == SAV_IMAGE ? 'I' : 'T', message->parts[p].text);
+            sav_text_printf(&got, "%c(%s)", message->parts[p].kind == SAV_IMAGE ? 'I' : 'T',
+                            message->parts[p].text);
         sav_text_string(&got, ";");
     }
     CHECK_STR(got.bytes, want);
@@ -36,11 +37,14 @@ static void check_refused(const char *text, sav_status status, const char *part)
 int main(void) {
     sav_chat *chat;
     sav_error err;
-    check_prompt("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a.png\"},{\"type\":\"text\",\"text\":\"q <image>\"},"
+    check_prompt("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a.png\"},{\"type\":"
+                 "\"text\",\"text\":\"q <image>\"},"
                  "{\"type\":\"image\",\"image\":\"/b.png\"}]}]",
                  "user:I(dir/a.png)T(q <image>)I(/b.png);");
-    check_prompt("\xEF\xBB\xBF{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"content\":\"\",\"role\":\"user\"},"
-                 "{\"role\":\"assistant\",\"content\":[]},{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"}]}]}",
+    check_prompt("\xEF\xBB\xBF{\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"content\":\"\","
+                 "\"role\":\"user\"},"
+                 "{\"role\":\"assistant\",\"content\":[]},{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+                 "\"text\":\"\"}]}]}",
                  "system:T(s);user:;assistant:;user:T();");
     check_refused("[]", SAV_BAD_INPUT, "m.json:1:1: expected a list of messages");
     check_refused("{\"messages\":3}", SAV_BAD_INPUT, "m.json:1:13: expected a list");
@@ -51,12 +55,18 @@ int main(void) {
     check_refused("[{\"role\":\"user\"}]", SAV_BAD_INPUT, "expected \"content\"");
     check_refused("[{\"role\":\"user\",\"content\":5}]", SAV_BAD_INPUT, "expected \"content\"");
     check_refused("[{\"role\":\"user\",\"content\":[\"x\"]}]", SAV_BAD_INPUT, "expected a part");
-    check_refused("[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]", SAV_BAD_INPUT, "expected a string in \"type\"");
-    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]", SAV_BAD_INPUT, "expected a string in \"text\"");
-    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"\"}]}]", SAV_BAD_INPUT, "empty path");
-    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":[\"a\"]}]}]", SAV_BAD_INPUT, "in \"image\"");
-    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"video\",\"video\":[\"a\"]}]}]", SAV_UNSUPPORTED, "type \"video\"");
-    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"audio\"}]}]", SAV_UNSUPPORTED, "expected \"text\" or \"image\"");
+    check_refused("[{\"role\":\"user\",\"content\":[{\"text\":\"x\"}]}]", SAV_BAD_INPUT,
+                  "expected a string in \"type\"");
+    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]", SAV_BAD_INPUT,
+                  "expected a string in \"text\"");
+    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"\"}]}]", SAV_BAD_INPUT,
+                  "empty path");
+    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":[\"a\"]}]}]", SAV_BAD_INPUT,
+                  "in \"image\"");
+    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"video\",\"video\":[\"a\"]}]}]",
+                  SAV_UNSUPPORTED, "type \"video\"");
+    check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"audio\"}]}]", SAV_UNSUPPORTED,
+                  "expected \"text\" or \"image\"");
     check_refused("[{\"role\":\"user\",\"content\":\"a\\u0000b\"}]", SAV_BAD_INPUT, "in \"content\"");
     check_refused("[{\"role\":\"user\",\n\"content\":}]", SAV_BAD_INPUT, "m.json:2:");
     CHECK_FAILS(sav_messages_read(&chat, "no/such.json", &err), &err, SAV_BAD_INPUT, "no/such.json");

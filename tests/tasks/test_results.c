@@ -5,9 +5,19 @@
 #include "tasks/results.h"
 
 static const char *const names[] = {"cat", "d\"og", "\xE7\x8C\xAB"};
-static const sav_heads_view heads = {.layers = 2, .heads = 3, .head_size = 4, .classes = 3, .selected = 5,
-                                     .class_names = names, .scored = 9, .cut_count = 7, .cut_next = 6, .cut_tied = 2,
-                                     .cut_taken = 1, .near_ties = 4, .nan_cosines = 1};
+static const sav_heads_view heads = {.layers = 2,
+                                     .heads = 3,
+                                     .head_size = 4,
+                                     .classes = 3,
+                                     .selected = 5,
+                                     .class_names = names,
+                                     .scored = 9,
+                                     .cut_count = 7,
+                                     .cut_next = 6,
+                                     .cut_tied = 2,
+                                     .cut_taken = 1,
+                                     .near_ties = 4,
+                                     .nan_cosines = 1};
 
 static void check_line(sav_text *text, const char *want) {
     CHECK_STR(text->bytes, want);
@@ -19,18 +29,21 @@ static void test_predictions(void) {
     sav_text out = {0};
     sav_result r = {0, "0", NULL, NULL, "cat", "\xE7\x8C\xAB", 0, votes, head_votes};
     sav_result_put(&out, &r, &heads);
-    check_line(&out, "{\"index\":0,\"question_id\":0,\"group\":null,\"split\":null,\"label\":\"cat\",\"prediction\":\"\xE7\x8C\xAB\","
+    check_line(&out, "{\"index\":0,\"question_id\":0,\"group\":null,\"split\":null,\"label\":\"cat\","
+                     "\"prediction\":\"\xE7\x8C\xAB\","
                      "\"correct\":false,\"margin\":0,\"votes\":{\"\xE7\x8C\xAB\":2,\"cat\":2,\"d\\\"og\":1},"
                      "\"head_votes\":[\"\xE7\x8C\xAB\",\"cat\",\"cat\",\"d\\\"og\",\"\xE7\x8C\xAB\"]}\n");
     static const int32_t all[] = {0, 5, 0}, same[] = {1, 1, 1, 1, 1};
     r = (sav_result){12, "\"x\"", "3", "add_att", "d\"og", "d\"og", 5, all, same};
     sav_result_put(&out, &r, &heads);
-    check_line(&out, "{\"index\":12,\"question_id\":\"x\",\"group\":3,\"split\":\"add_att\",\"label\":\"d\\\"og\","
-                     "\"prediction\":\"d\\\"og\",\"correct\":true,\"margin\":5,\"votes\":{\"d\\\"og\":5},"
-                     "\"head_votes\":[\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\"]}\n");
+    check_line(&out,
+               "{\"index\":12,\"question_id\":\"x\",\"group\":3,\"split\":\"add_att\",\"label\":\"d\\\"og\","
+               "\"prediction\":\"d\\\"og\",\"correct\":true,\"margin\":5,\"votes\":{\"d\\\"og\":5},"
+               "\"head_votes\":[\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\"]}\n");
     r = (sav_result){1, NULL, NULL, NULL, NULL, NULL, 5, all, same}; /* no label, no answer */
     sav_result_put(&out, &r, &heads);
-    CHECK(strstr(out.bytes, "\"question_id\":null,\"group\":null,\"split\":null,\"label\":null,\"prediction\":null,\"correct\":null") != NULL);
+    CHECK(strstr(out.bytes, "\"question_id\":null,\"group\":null,\"split\":null,\"label\":null,"
+                            "\"prediction\":null,\"correct\":null") != NULL);
     sav_text_free(&out);
     r.label = "cat";
     sav_result_put(&out, &r, &heads);
@@ -39,7 +52,8 @@ static void test_predictions(void) {
 }
 
 static void test_samples(void) {
-    static const char text[] = "{\"image\":[\"a.jpg\",\"b.jpg\"],\"question\":\"\xC3\x9C \\\"q\\\"\\n\\u0001\\u007f/\",\"label\":\"Yes\","
+    static const char text[] = "{\"image\":[\"a.jpg\",\"b.jpg\"],\"question\":\"\xC3\x9C "
+                               "\\\"q\\\"\\n\\u0001\\u007f/\",\"label\":\"Yes\","
                                "\"question_id\":1.0}\n{\"question\":\"\"}";
     sav_list_options options = {.image_root = "R"};
     sav_list *list;
@@ -47,15 +61,20 @@ static void test_samples(void) {
     sav_text out = {0};
     if (!CHECK_OK(sav_list_parse(&list, text, strlen(text), "l", "", &options, &err), &err)) return;
     sav_sample_put(&out, &list->samples[0]);
-    check_line(&out, "{\"index\":0,\"images\":[\"R/a.jpg\",\"R/b.jpg\"],\"prompt\":\"\xC3\x9C \\\"q\\\"\\n\\u0001\x7F/\","
-                     "\"label\":\"Yes\",\"question_id\":1.0,\"group\":null}\n");
+    check_line(
+        &out,
+        "{\"index\":0,\"images\":[\"R/a.jpg\",\"R/b.jpg\"],\"prompt\":\"\xC3\x9C \\\"q\\\"\\n\\u0001\x7F/\","
+        "\"label\":\"Yes\",\"question_id\":1.0,\"group\":null}\n");
     sav_sample_put(&out, &list->samples[1]);
-    check_line(&out, "{\"index\":1,\"images\":[],\"prompt\":\"\",\"label\":null,\"question_id\":null,\"group\":null}\n");
+    check_line(
+        &out,
+        "{\"index\":1,\"images\":[],\"prompt\":\"\",\"label\":null,\"question_id\":null,\"group\":null}\n");
     sav_list_free(list);
 }
 
 static void test_metrics(void) {
-    static const char *const y[] = {"cat", "cat", "d\"og", NULL}, *const guess[] = {"cat", "d\"og", "d\"og", "cat"};
+    static const char *const y[] = {"cat", "cat", "d\"og", NULL}, *const guess[] = {"cat", "d\"og", "d\"og",
+                                                                                    "cat"};
     sav_score score;
     sav_error err;
     sav_text out = {0};
@@ -66,11 +85,15 @@ static void test_metrics(void) {
     score.accuracy = 0.625;
     score.macro_f1 = 0.5;
     sav_metrics_put(&out, &m);
-    check_line(&out, "{\"accuracy\":0.625,\"accuracy_interval\":[0.25,0.75],\"n_test\":4,\"n_scored\":3,\"n_correct\":2,"
-                     "\"balanced_accuracy\":0.75,\"macro_f1\":0.5,\"recall\":{\"cat\":0.5,\"d\\\"og\":1},"
-                     "\"confusion\":{\"labels\":[\"cat\",\"d\\\"og\"],\"matrix\":[[1,1,0],[0,1,0]]},\"n_classes\":3,\"n_heads\":5,"
-                     "\"cut\":{\"count\":7,\"next\":6,\"tied\":2,\"taken\":1},\"n_head_scoring\":9,\"fit_near_ties\":4,"
-                     "\"fit_nan_cosines\":1,\"near_ties\":3,\"nan_cosines\":0,\"tied_votes\":1,\"timings\":{\"fit\":0.5}}\n");
+    check_line(
+        &out,
+        "{\"accuracy\":0.625,\"accuracy_interval\":[0.25,0.75],\"n_test\":4,\"n_scored\":3,\"n_correct\":2,"
+        "\"balanced_accuracy\":0.75,\"macro_f1\":0.5,\"recall\":{\"cat\":0.5,\"d\\\"og\":1},"
+        "\"confusion\":{\"labels\":[\"cat\",\"d\\\"og\"],\"matrix\":[[1,1,0],[0,1,0]]},\"n_classes\":3,\"n_"
+        "heads\":5,"
+        "\"cut\":{\"count\":7,\"next\":6,\"tied\":2,\"taken\":1},\"n_head_scoring\":9,\"fit_near_ties\":4,"
+        "\"fit_nan_cosines\":1,\"near_ties\":3,\"nan_cosines\":0,\"tied_votes\":1,\"timings\":{\"fit\":0.5}}"
+        "\n");
     sav_score_free(&score);
     static const char *const none[] = {NULL};
     sav_heads_view loaded = heads;
@@ -78,9 +101,11 @@ static void test_metrics(void) {
     if (!CHECK_OK(sav_score_accuracy(&score, none, guess, 1, NULL, 0, &err), &err)) return;
     m = (sav_metrics){&score, &loaded, 0, 0, 0, NULL};
     sav_metrics_put(&out, &m);
-    check_line(&out, "{\"accuracy\":null,\"accuracy_interval\":null,\"n_test\":1,\"n_scored\":0,\"n_correct\":0,"
-                     "\"balanced_accuracy\":null,\"macro_f1\":null,\"recall\":{},\"confusion\":{\"labels\":[],\"matrix\":[]},"
-                     "\"n_classes\":3,\"n_heads\":5,\"near_ties\":0,\"nan_cosines\":0,\"tied_votes\":0}\n");
+    check_line(&out,
+               "{\"accuracy\":null,\"accuracy_interval\":null,\"n_test\":1,\"n_scored\":0,\"n_correct\":0,"
+               "\"balanced_accuracy\":null,\"macro_f1\":null,\"recall\":{},\"confusion\":{\"labels\":[],"
+               "\"matrix\":[]},"
+               "\"n_classes\":3,\"n_heads\":5,\"near_ties\":0,\"nan_cosines\":0,\"tied_votes\":0}\n");
     sav_score_free(&score);
 }
 

@@ -1,4 +1,5 @@
-/* test_sample.c: MT19937 and random.sample against values of CPython (reference/tasks.md §2.4), and the shots of a list. */
+/* test_sample.c: MT19937 and random.sample against values of CPython (reference/tasks.md §2.4), and the shots
+ * of a list. */
 #include <string.h>
 
 #include "../check.h"
@@ -16,8 +17,9 @@ static void check_sample(uint64_t seed, size_t n, size_t k, const size_t *want, 
             if (picks[i] == picks[j] || picks[i] >= n) CHECK(false && "a pick twice, or out of range");
 }
 
-#define SAMPLE(seed, n, k, ...) \
-    check_sample(seed, n, k, (const size_t[]){__VA_ARGS__}, sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t))
+#define SAMPLE(seed, n, k, ...)                             \
+    check_sample(seed, n, k, (const size_t[]){__VA_ARGS__}, \
+                 sizeof((const size_t[]){__VA_ARGS__}) / sizeof(size_t))
 
 static void test_draws(void) {
     static sav_random random;
@@ -33,7 +35,8 @@ static void test_draws(void) {
     SAMPLE(123456789012345, 1000, 20, 690, 225, 299, 420);
 }
 
-/* random.seed(0): sample(range(3), 2) = [1, 2], then sample(range(4), 2) = [0, 1]: one generator, class by class. */
+/* random.seed(0): sample(range(3), 2) = [1, 2], then sample(range(4), 2) = [0, 1]: one generator, class by
+ * class. */
 static void test_shots(void) {
     static const char *const labels[] = {"b", "a", "b", "a", NULL, "a", "c", "b", "a"};
     static const char want[] = {'0', '1', '1', '1', '0', '0', '1', '1', '0'};

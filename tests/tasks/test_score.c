@@ -1,4 +1,5 @@
-/* test_score.c: accuracy, Wilson interval, macro figures, confusion; numbers of reference/tasks.md §4.1 and §4.6. */
+/* test_score.c: accuracy, Wilson interval, macro figures, confusion; numbers of reference/tasks.md §4.1 and
+ * §4.6. */
 #include <math.h>
 #include <string.h>
 
@@ -28,7 +29,8 @@ static void test_wilson(void) {
 
 /* The example of §4.1, equal to scikit-learn. */
 static void test_example(void) {
-    static const char *const y[] = {"a", "a", "a", "b", "b", "c"}, *const guess[] = {"a", "b", "a", "b", "c", "b"};
+    static const char *const y[] = {"a", "a", "a", "b", "b", "c"}, *const guess[] = {"a", "b", "a",
+                                                                                     "b", "c", "b"};
     static const size_t want[] = {2, 1, 0, 0, 0, 1, 1, 0, 0, 1, 0, 0};
     sav_score s;
     sav_error err;
@@ -44,17 +46,21 @@ static void test_edges(void) {
     static const char *const aa[] = {"a", "a"}, *const az[] = {"a", "z"}, *const none[] = {NULL, NULL};
     sav_score s;
     sav_error err;
-    if (CHECK_OK(sav_score_accuracy(&s, aa, az, 2, NULL, 0, &err), &err)) { /* a prediction outside the labels */
+    /* a prediction outside the labels */
+    if (CHECK_OK(sav_score_accuracy(&s, aa, az, 2, NULL, 0, &err), &err)) {
         CHECK(close_to(s.macro_f1, 0.666667) && s.confusion[0] == 1 && s.confusion[1] == 1);
         sav_score_free(&s);
     }
     if (CHECK_OK(sav_score_accuracy(&s, none, az, 2, aa, 1, &err), &err)) { /* nothing scored */
-        CHECK(s.tested == 2 && s.scored == 0 && isnan(s.accuracy) && isnan(s.macro_f1) && s.classes.count == 0);
+        CHECK(s.tested == 2 && s.scored == 0 && isnan(s.accuracy) && isnan(s.macro_f1) &&
+              s.classes.count == 0);
         sav_score_free(&s);
     }
-    /* Rows in the order of the training list; "yak" is only in the test list and counts as wrong; an abstention is a miss. */
+    /* Rows in the order of the training list; "yak" is only in the test list and counts as wrong; an
+     * abstention is a miss. */
     static const char *const known[] = {"zebra", "cat", "unused"};
-    static const char *const y[] = {"yak", "cat", "zebra", "cat", NULL}, *const guess[] = {"cat", "cat", NULL, "unused", "cat"};
+    static const char *const y[] = {"yak", "cat", "zebra", "cat", NULL}, *const guess[] = {"cat", "cat", NULL,
+                                                                                           "unused", "cat"};
     static const size_t want[] = {0, 0, 0, 1, 0, 1, 0, 1, 0, 1, 0, 0};
     if (CHECK_OK(sav_score_accuracy(&s, y, guess, 5, known, 3, &err), &err)) {
         CHECK(s.classes.count == 3 && s.scored == 4 && s.correct == 1 && s.accuracy == 0.25);

@@ -1,5 +1,6 @@
-/* test_layout.c: chat layouts against Jinja's rendering of the templates they stand for (golden/text/chat.json, written by
- * tools/text_golden.py), pictures inside a question, and which layout a folder gets.
+/* test_layout.c: chat layouts against Jinja's rendering of the templates they stand for
+ * (golden/text/chat.json, written by tools/text_golden.py), pictures inside a question, and which layout a
+ * folder gets.
  */
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static const struct {
              {"qwen_1_5", SAV_LAYOUT_QWEN_1_5},
              {"qwen", SAV_LAYOUT_QWEN_VL}};
 
-/* ---- rendering ------------------------------------------------------------------------------------------------------ */
+/* ---- rendering ----------------------------------------------------------------------------------------- */
 
 enum { MOST = 16 };
 
@@ -39,14 +40,16 @@ static void check_chat(const sav_json *chat, size_t number) {
     sav_prompt prompt = {list, count, NULL};
     sav_text out = {0};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (sav_json_is(layout, names[i].golden)) CHECK_OK(sav_layout_render(&out, names[i].layout, &prompt, &err), &err);
+        if (sav_json_is(layout, names[i].golden))
+            CHECK_OK(sav_layout_render(&out, names[i].layout, &prompt, &err), &err);
     if (!CHECK_STR(out.bytes, want->text)) printf("  chat %zu, %s\n", number, layout->text);
     sav_text_free(&out);
 }
 
 static void test_golden(const sav_json *root) {
     size_t number = 0;
-    for (const sav_json *chat = sav_json_get(root, "chats")->child; chat; chat = chat->next) check_chat(chat, number++);
+    for (const sav_json *chat = sav_json_get(root, "chats")->child; chat; chat = chat->next)
+        check_chat(chat, number++);
     CHECK(number >= 40);
 }
 
@@ -63,14 +66,17 @@ static void renders(sav_layout layout, const sav_prompt *prompt, const char *wan
 
 /* "Is <image> like <image>?" with one more picture that has no place in the question. */
 static void test_inline(void) {
-    sav_part parts[] = {{SAV_TEXT, "Is "},          {SAV_IMAGE_INLINE, "1.png"}, {SAV_TEXT, " like "},
-                        {SAV_IMAGE_INLINE, "2.png"}, {SAV_TEXT, "?"},             {SAV_IMAGE, "0.png"}};
+    sav_part parts[] = {{SAV_TEXT, "Is "},    {SAV_IMAGE_INLINE, "1.png"},
+                        {SAV_TEXT, " like "}, {SAV_IMAGE_INLINE, "2.png"},
+                        {SAV_TEXT, "?"},      {SAV_IMAGE, "0.png"}};
     sav_message turn = {"user", parts, 6};
     sav_prompt prompt = {&turn, 1, NULL};
-    renders(SAV_LAYOUT_QWEN_1_5, &prompt, QWEN_SYSTEM "<|im_start|>user\nIs <image> like <image>?<image>\n" QWEN_END);
+    renders(SAV_LAYOUT_QWEN_1_5, &prompt,
+            QWEN_SYSTEM "<|im_start|>user\nIs <image> like <image>?<image>\n" QWEN_END);
     renders(SAV_LAYOUT_LLAVA_HF, &prompt,
             "<|im_start|>user <image>\nIs <image> like <image>?<|im_end|><|im_start|>assistant\n");
-    renders(SAV_LAYOUT_LLAVA_CONVERTED, &prompt, "<|im_start|>user\n<image>\nIs <image> like <image>?" QWEN_END);
+    renders(SAV_LAYOUT_LLAVA_CONVERTED, &prompt,
+            "<|im_start|>user\n<image>\nIs <image> like <image>?" QWEN_END);
     renders(SAV_LAYOUT_QWEN_VL, &prompt,
             QWEN_SYSTEM "<|im_start|>user\nIs " QWEN_IMAGE " like " QWEN_IMAGE "?" QWEN_IMAGE QWEN_END);
     const sav_part *order[8];
@@ -84,7 +90,8 @@ static void test_inline(void) {
     sav_message second = {"user", leading, 3};
     sav_prompt other = {&second, 1, NULL};
     renders(SAV_LAYOUT_QWEN_1_5, &other, QWEN_SYSTEM "<|im_start|>user\n<image>\nWhat?Now?" QWEN_END);
-    renders(SAV_LAYOUT_LLAVA_HF, &other, "<|im_start|>user \n<image>\nWhat?\nNow?<|im_end|><|im_start|>assistant\n");
+    renders(SAV_LAYOUT_LLAVA_HF, &other,
+            "<|im_start|>user \n<image>\nWhat?\nNow?<|im_end|><|im_start|>assistant\n");
 
     sav_prompt literal = {&turn, 1, "as <image> it is"};
     renders(SAV_LAYOUT_LLAVA_HF, &literal, "as <image> it is");
@@ -92,12 +99,13 @@ static void test_inline(void) {
     CHECK(order[0] == &parts[1]); /* literal: in the order in which the messages bring them */
 }
 
-/* ---- which layout --------------------------------------------------------------------------------------------------- */
+/* ---- which layout -------------------------------------------------------------------------------------- */
 
 static int folders;
 
 /* One file with a template in a new folder: the layout chosen, and part of the warning ("" for none). */
-static void chooses(const char *file, const char *bytes, sav_layout fallback, sav_layout want, const char *part) {
+static void chooses(const char *file, const char *bytes, sav_layout fallback, sav_layout want,
+                    const char *part) {
     char folder[512];
     sav_text warning = {0};
     sav_layout got = SAV_LAYOUT_QWEN_VL;
@@ -106,7 +114,8 @@ static void chooses(const char *file, const char *bytes, sav_layout fallback, sa
     CHECK_OK(sav_layout_choose(&got, &warning, folder, fallback, &err), &err);
     CHECK_STR(sav_layout_name(got), sav_layout_name(want));
     const char *text = warning.bytes ? warning.bytes : "";
-    if (!CHECK(*part ? strstr(text, part) != NULL : *text == '\0')) printf("  warning \"%s\", expected \"%s\"\n", text, part);
+    if (!CHECK(*part ? strstr(text, part) != NULL : *text == '\0'))
+        printf("  warning \"%s\", expected \"%s\"\n", text, part);
     sav_text_free(&warning);
 }
 
@@ -119,8 +128,10 @@ static void test_choose(const sav_json *templates) {
         sav_text_string(&json, "{\"chat_template\": ");
         sav_json_put_string(&json, text->text, text->length);
         sav_text_string(&json, "}");
-        sav_text_string(&list, "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"x\"}, {\"name\": \"default\", "
-                               "\"template\": ");
+        sav_text_string(
+            &list,
+            "{\"chat_template\": [{\"name\": \"tool_use\", \"template\": \"x\"}, {\"name\": \"default\", "
+            "\"template\": ");
         sav_json_put_string(&list, text->text, text->length);
         sav_text_string(&list, "}]}");
         chooses("chat_template.jinja", text->text, fallback, layout, "");
@@ -135,15 +146,18 @@ static void test_choose(const sav_json *templates) {
     chooses("chat_template.jinja", qwen, SAV_LAYOUT_QWEN_1_5, SAV_LAYOUT_QWEN_1_5, "that of another family");
     chooses("tokenizer_config.json", "{}", SAV_LAYOUT_LLAVA_HF, SAV_LAYOUT_LLAVA_HF, "");
     chooses("tokenizer_config.json", "{\"chat_template\": null}", SAV_LAYOUT_QWEN_VL, SAV_LAYOUT_QWEN_VL, "");
-    chooses("chat_template.json", "{\"chat_template\": \"{{ messages }}\"}", SAV_LAYOUT_QWEN_1_5, SAV_LAYOUT_QWEN_1_5,
+    chooses("chat_template.json", "{\"chat_template\": \"{{ messages }}\"}", SAV_LAYOUT_QWEN_1_5,
+            SAV_LAYOUT_QWEN_1_5,
             "chat_template.json: chat_template is not one of those known; using layout qwen_1_5: "
-            "<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n<|im_start|>user\\n<image>\\nQUESTION<|im_end|>"
+            "<|im_start|>system\\nYou are a helpful "
+            "assistant.<|im_end|>\\n<|im_start|>user\\n<image>\\nQUESTION<|im_end|>"
             "\\n<|im_start|>assistant\\n");
     sav_layout got;
     char folder[512];
     snprintf(folder, sizeof folder, "%s/broken", check_folder());
     CHECK_OK(qwen2_folder_file(folder, "chat_template.json", "{\"chat", 6, &err), &err);
-    CHECK_FAILS(sav_layout_choose(&got, NULL, folder, SAV_LAYOUT_QWEN_1_5, &err), &err, SAV_BAD_INPUT, "chat_template.json");
+    CHECK_FAILS(sav_layout_choose(&got, NULL, folder, SAV_LAYOUT_QWEN_1_5, &err), &err, SAV_BAD_INPUT,
+                "chat_template.json");
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* test_tokenizer.c: encoding and decoding against Hugging Face `tokenizers` 0.21.4: golden/text/ (written by
- * tools/text_golden.py) with the full Qwen2 vocabulary in its three spellings, small tokenizers for the flags of added
- * tokens, and a table of single cases.
+ * tools/text_golden.py) with the full Qwen2 vocabulary in its three spellings, small tokenizers for the flags
+ * of added tokens, and a table of single cases.
  */
 #include <stdio.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 
 static sav_error err;
 
-/* ---- one by one: each row is a thing that is easy to get wrong ------------------------------------------------------ */
+/* ---- one by one: each row is a thing that is easy to get wrong ----------------------------------------- */
 
 static const struct {
     const char *text;
@@ -49,7 +49,9 @@ static const struct {
     {"\342\200\213x", 4, 2, {15692, 87}},
     {"\344\275\240\345\245\275\357\274\214\344\270\226\347\225\214", 15, 3, {108386, 3837, 99489}},
     {"\343\200\200\345\205\250", 6, 2, {22441, 35987}},
-    {"\360\237\221\250\342\200\215\360\237\221\251\342\200\215\360\237\221\247", 18, 7,
+    {"\360\237\221\250\342\200\215\360\237\221\251\342\200\215\360\237\221\247",
+     18,
+     7,
      {145367, 378, 235, 145233, 378, 235, 145665}},
     {"\034\035", 2, 2, {216, 217}},
     {"\340\271\204\340\270\227\340\270\242", 9, 1, {125451}},
@@ -83,7 +85,8 @@ static const struct {
     {"\342\200\257\342\200\257a", 7, 5, {378, 107, 378, 107, 64}},
 };
 
-static bool same_ids(const sav_ids *got, const uint32_t *want, size_t count, const char *what, size_t number) {
+static bool same_ids(const sav_ids *got, const uint32_t *want, size_t count, const char *what,
+                     size_t number) {
     bool same = got->count == count && (count == 0 || memcmp(got->ids, want, count * sizeof *want) == 0);
     if (!CHECK(same)) {
         printf("  %s, case %zu: got", what, number);
@@ -105,24 +108,28 @@ static void test_table(const sav_tokenizer *tokenizer) {
     sav_ids_free(&ids);
 }
 
-/* ---- golden files --------------------------------------------------------------------------------------------------- */
+/* ---- golden files -------------------------------------------------------------------------------------- */
 
 static void read_ids(sav_ids *out, const sav_json *list) {
     out->count = 0;
     for (const sav_json *node = list->child; node; node = node->next) {
         int64_t id;
         bool whole = sav_json_integer(&id, node);
-        if (whole) sav_ids_push(out, (uint32_t)id);
-        else CHECK(whole);
+        if (whole)
+            sav_ids_push(out, (uint32_t)id);
+        else
+            CHECK(whole);
     }
 }
 
-static void check_decode(const sav_tokenizer *tokenizer, const sav_ids *ids, bool skip, const sav_json *want, const char *what,
-                         size_t number) {
+static void check_decode(const sav_tokenizer *tokenizer, const sav_ids *ids, bool skip, const sav_json *want,
+                         const char *what, size_t number) {
     sav_text text = {0};
     CHECK_OK(sav_tokenizer_decode(&text, tokenizer, ids->ids, ids->count, skip, &err), &err);
-    bool same = text.length == want->length && (text.length == 0 || memcmp(text.bytes, want->text, text.length) == 0);
-    if (!CHECK(same)) printf("  %s, case %zu: decoded \"%s\", want \"%s\"\n", what, number, text.bytes, want->text);
+    bool same = text.length == want->length &&
+                (text.length == 0 || memcmp(text.bytes, want->text, text.length) == 0);
+    if (!CHECK(same))
+        printf("  %s, case %zu: decoded \"%s\", want \"%s\"\n", what, number, text.bytes, want->text);
     sav_text_free(&text);
 }
 
@@ -185,15 +192,23 @@ static void test_small(const sav_json *list) {
     }
 }
 
-/* ---- media ---------------------------------------------------------------------------------------------------------- */
+/* ---- media --------------------------------------------------------------------------------------------- */
 
-/* Where `<image>` is an added token and where it is none: the same ids beside the placeholders, the same places. */
+/* Where `<image>` is an added token and where it is none: the same ids beside the placeholders, the same
+ * places. */
 static void test_media(const char *with, const char *without) {
-    static const char *const prompts[] = {"<image>\nWhat?", "a <image> b <image>\xCC\xB8", "e<image>\xCC\x81 <image>", "none", "",
-                                          "<image><image><image>", "<image", "x <image>"};
+    static const char *const prompts[] = {"<image>\nWhat?",
+                                          "a <image> b <image>\xCC\xB8",
+                                          "e<image>\xCC\x81 <image>",
+                                          "none",
+                                          "",
+                                          "<image><image><image>",
+                                          "<image",
+                                          "x <image>"};
     sav_tokenizer *hf = NULL, *lmms = NULL;
     sav_ids a = {0}, b = {0}, places_a = {0}, places_b = {0};
-    if (CHECK_OK(sav_tokenizer_open(&hf, with, &err), &err) && CHECK_OK(sav_tokenizer_open(&lmms, without, &err), &err)) {
+    if (CHECK_OK(sav_tokenizer_open(&hf, with, &err), &err) &&
+        CHECK_OK(sav_tokenizer_open(&lmms, without, &err), &err)) {
         uint32_t id = sav_tokenizer_id(hf, "<image>");
         CHECK_SIZE(id, 151646);
         CHECK_SIZE(sav_tokenizer_id(lmms, "<image>"), SAV_TOKEN_NONE);
@@ -202,7 +217,8 @@ static void test_media(const char *with, const char *without) {
             const char *p = prompts[i];
             a.count = b.count = places_a.count = places_b.count = 0;
             CHECK_OK(sav_tokenizer_encode_media(&a, &places_a, hf, p, strlen(p), "<image>", 7, &err), &err);
-            CHECK_OK(sav_tokenizer_encode_media(&b, &places_b, lmms, p, strlen(p), "<image>", id, &err), &err);
+            CHECK_OK(sav_tokenizer_encode_media(&b, &places_b, lmms, p, strlen(p), "<image>", id, &err),
+                     &err);
             same_ids(&a, b.ids, b.count, "media", i);
             same_ids(&places_a, places_b.ids, places_b.count, "places", i);
         }
@@ -228,8 +244,10 @@ static void test_pieces(const char *folder) {
     CHECK(sav_tokenizer_piece(tokenizer, 151936, &length) == NULL);
     CHECK(sav_tokenizer_piece(tokenizer, UINT32_MAX, &length) == NULL);
     sav_ids ids = {0};
-    CHECK_FAILS(sav_tokenizer_encode(&ids, tokenizer, "abc\xFFz", 5, &err), &err, SAV_BAD_INPUT, "byte 0xFF at offset 3");
-    CHECK_FAILS(sav_tokenizer_encode(&ids, tokenizer, "\xED\xA0\x80", 3, &err), &err, SAV_BAD_INPUT, "offset 0");
+    CHECK_FAILS(sav_tokenizer_encode(&ids, tokenizer, "abc\xFFz", 5, &err), &err, SAV_BAD_INPUT,
+                "byte 0xFF at offset 3");
+    CHECK_FAILS(sav_tokenizer_encode(&ids, tokenizer, "\xED\xA0\x80", 3, &err), &err, SAV_BAD_INPUT,
+                "offset 0");
     CHECK_SIZE(ids.count, 0);
     /* a line as long as a book must not take the square of its length */
     sav_text line = {0};

@@ -1,5 +1,5 @@
-/* test_tokenizer_bulk.c: the full Qwen2 vocabulary on every code point and on generated text, against CRC32s of the ids
- * that Hugging Face `tokenizers` 0.21.4 gives (no golden file needed: the sets are rules).
+/* test_tokenizer_bulk.c: the full Qwen2 vocabulary on every code point and on generated text, against CRC32s
+ * of the ids that Hugging Face `tokenizers` 0.21.4 gives (no golden file needed: the sets are rules).
  *
  *     A  each code point alone                                         4,194,090 ids
  *     B  x c U+0345 U+0323 U+0301 space ' c s newline for each c      18,396,332 ids
@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "../check.h"
 #include "../qwen2_folder.h"
+#include "base/os.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
@@ -60,7 +60,8 @@ static void start(tally *t) {
 static void expect(tally *t, const char *name, size_t ids, uint32_t crc) {
     CHECK_SIZE(t->failures, 0);
     CHECK_SIZE(t->total, ids);
-    if (!CHECK((t->crc ^ 0xFFFFFFFFu) == crc)) printf("  set %s: crc %08x, expected %08x\n", name, t->crc ^ 0xFFFFFFFFu, crc);
+    if (!CHECK((t->crc ^ 0xFFFFFFFFu) == crc))
+        printf("  set %s: crc %08x, expected %08x\n", name, t->crc ^ 0xFFFFFFFFu, crc);
 }
 
 static void put(sav_text *text, uint32_t point) {
@@ -103,9 +104,10 @@ static uint32_t draw(uint32_t *state) {
 }
 
 static void set_c(tally *t) {
-    static const uint32_t ranges[12][2] = {{0x20, 0x7E},     {0x09, 0x0D},     {0xA0, 0x24F},    {0x300, 0x36F},
-                                           {0x590, 0x6FF},   {0x900, 0xDFF},   {0x1100, 0x11FF}, {0x2000, 0x206F},
-                                           {0x3040, 0x30FF}, {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3}, {0x1F300, 0x1FAFF}};
+    static const uint32_t ranges[12][2] = {{0x20, 0x7E},     {0x09, 0x0D},     {0xA0, 0x24F},
+                                           {0x300, 0x36F},   {0x590, 0x6FF},   {0x900, 0xDFF},
+                                           {0x1100, 0x11FF}, {0x2000, 0x206F}, {0x3040, 0x30FF},
+                                           {0x4E00, 0x9FFF}, {0xAC00, 0xD7A3}, {0x1F300, 0x1FAFF}};
     sav_text text = {0};
     uint32_t state = 12345;
     start(t);

@@ -1,5 +1,6 @@
-/* test_unicode.c: UTF-8 in and out, classes and composition, without a vocabulary. Whole tables are tried through the
- * tokenizer (test_tokenizer_bulk); here are the rules that a wrong table or a platform's own Unicode would break.
+/* test_unicode.c: UTF-8 in and out, classes and composition, without a vocabulary. Whole tables are tried
+ * through the tokenizer (test_tokenizer_bulk); here are the rules that a wrong table or a platform's own
+ * Unicode would break.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,15 +23,16 @@ static void test_nfc(void) {
     nfc("plain", "plain");
     nfc("e\xCC\x81", "\xC3\xA9");
     nfc("\xC3\xA9", "\xC3\xA9");
-    nfc("a\xCC\x88\xCC\xA3", "\xE1\xBA\xA1\xCC\x88"); /* marks are sorted: the dot below comes first and composes */
+    /* marks are sorted: the dot below comes first and composes */
+    nfc("a\xCC\x88\xCC\xA3", "\xE1\xBA\xA1\xCC\x88");
     nfc("q\xCC\x87\xCC\xA3", "q\xCC\xA3\xCC\x87");
     nfc("a\xCC\x81\xCC\x81", "\xC3\xA1\xCC\x81");
     nfc("\xCC\x81", "\xCC\x81");
-    nfc("\xCD\x84", "\xCC\x88\xCC\x81");           /* U+0344 stays apart */
+    nfc("\xCD\x84", "\xCC\x88\xCC\x81");             /* U+0344 stays apart */
     nfc("\xE0\xA5\x98", "\xE0\xA4\x95\xE0\xA4\xBC"); /* U+0958 */
-    nfc("\xEF\xAC\x9D", "\xD7\x99\xD6\xB4");       /* U+FB1D */
-    nfc("\xE2\x84\xAB", "\xC3\x85");               /* Angstrom sign */
-    nfc("\xEF\xA4\x80", "\xE8\xB1\x88");           /* U+F900 */
+    nfc("\xEF\xAC\x9D", "\xD7\x99\xD6\xB4");         /* U+FB1D */
+    nfc("\xE2\x84\xAB", "\xC3\x85");                 /* Angstrom sign */
+    nfc("\xEF\xA4\x80", "\xE8\xB1\x88");             /* U+F900 */
     nfc("\xE1\x84\x92\xE1\x85\xA1\xE1\x86\xAB", "\xED\x95\x9C");
     nfc("\xEA\xB0\x80\xE1\x86\xA7", "\xEA\xB0\x80\xE1\x86\xA7"); /* T index 0 does not compose */
     nfc("\xEA\xB0\x81\xE1\x86\xA8", "\xEA\xB0\x81\xE1\x86\xA8"); /* LVT + T neither */
@@ -88,7 +90,8 @@ static void test_utf8(void) {
     replaced("\xF0\x9F\x98\x80", 4, "\xF0\x9F\x98\x80");
     replaced("a\xFF", 2, "a" R);
     CHECK_OK(sav_unicode_check("\xC3\xA9", 2, "x", &err), &err);
-    CHECK_FAILS(sav_unicode_check("ab\xC3", 3, "prompt.txt", &err), &err, SAV_BAD_INPUT, "prompt.txt: byte 0xC3 at offset 2");
+    CHECK_FAILS(sav_unicode_check("ab\xC3", 3, "prompt.txt", &err), &err, SAV_BAD_INPUT,
+                "prompt.txt: byte 0xC3 at offset 2");
 }
 
 static void test_kinds(void) {
@@ -96,13 +99,34 @@ static void test_kinds(void) {
         uint32_t point;
         sav_unicode_kind kind;
     } rows[] = {
-        {'a', SAV_UNICODE_LETTER},     {'7', SAV_UNICODE_NUMBER},     {'_', SAV_UNICODE_OTHER},     {' ', SAV_UNICODE_SPACE},
-        {0x0B, SAV_UNICODE_SPACE},     {0x1C, SAV_UNICODE_OTHER},     {0x85, SAV_UNICODE_SPACE},    {0xA0, SAV_UNICODE_SPACE},
-        {0xAA, SAV_UNICODE_LETTER},    {0xB2, SAV_UNICODE_NUMBER},    {0x301, SAV_UNICODE_OTHER},   {0x180E, SAV_UNICODE_OTHER},
-        {0x200B, SAV_UNICODE_OTHER},   {0x2028, SAV_UNICODE_SPACE},   {0x3000, SAV_UNICODE_SPACE},  {0xFEFF, SAV_UNICODE_OTHER},
-        {0x1C89, SAV_UNICODE_LETTER},  {0x105C0, SAV_UNICODE_LETTER}, {0x16100, SAV_UNICODE_LETTER}, /* 16.0 */
-        {0x2EBF0, SAV_UNICODE_LETTER}, {0xA7CE, SAV_UNICODE_OTHER},   {0x16EA0, SAV_UNICODE_OTHER}, /* 15.1, 17.0, 17.0 */
-        {0x323B0, SAV_UNICODE_OTHER},  {0x10FFFF, SAV_UNICODE_OTHER}, {0x4E00, SAV_UNICODE_LETTER}, {0x2167, SAV_UNICODE_NUMBER},
+        {'a', SAV_UNICODE_LETTER},
+        {'7', SAV_UNICODE_NUMBER},
+        {'_', SAV_UNICODE_OTHER},
+        {' ', SAV_UNICODE_SPACE},
+        {0x0B, SAV_UNICODE_SPACE},
+        {0x1C, SAV_UNICODE_OTHER},
+        {0x85, SAV_UNICODE_SPACE},
+        {0xA0, SAV_UNICODE_SPACE},
+        {0xAA, SAV_UNICODE_LETTER},
+        {0xB2, SAV_UNICODE_NUMBER},
+        {0x301, SAV_UNICODE_OTHER},
+        {0x180E, SAV_UNICODE_OTHER},
+        {0x200B, SAV_UNICODE_OTHER},
+        {0x2028, SAV_UNICODE_SPACE},
+        {0x3000, SAV_UNICODE_SPACE},
+        {0xFEFF, SAV_UNICODE_OTHER},
+        /* 16.0 */
+        {0x1C89, SAV_UNICODE_LETTER},
+        {0x105C0, SAV_UNICODE_LETTER},
+        {0x16100, SAV_UNICODE_LETTER},
+        /* 15.1, 17.0, 17.0 */
+        {0x2EBF0, SAV_UNICODE_LETTER},
+        {0xA7CE, SAV_UNICODE_OTHER},
+        {0x16EA0, SAV_UNICODE_OTHER},
+        {0x323B0, SAV_UNICODE_OTHER},
+        {0x10FFFF, SAV_UNICODE_OTHER},
+        {0x4E00, SAV_UNICODE_LETTER},
+        {0x2167, SAV_UNICODE_NUMBER},
     };
     size_t counts[4] = {0};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -111,7 +135,8 @@ static void test_kinds(void) {
     CHECK_SIZE(counts[SAV_UNICODE_LETTER], 141028);
     CHECK_SIZE(counts[SAV_UNICODE_NUMBER], 1911);
     CHECK_SIZE(counts[SAV_UNICODE_SPACE], 25);
-    CHECK(sav_unicode_is_word('_') && sav_unicode_is_word(0x301) && !sav_unicode_is_word('-') && !sav_unicode_is_word(0xB2));
+    CHECK(sav_unicode_is_word('_') && sav_unicode_is_word(0x301) && !sav_unicode_is_word('-') &&
+          !sav_unicode_is_word(0xB2));
 }
 
 /* Pre-tokens of `text`, with | between them. */
@@ -140,7 +165,7 @@ static void test_pieces(void) {
     pieces("a  ", "a|  ");
     pieces("\n \n ", "\n \n| ");
     pieces("\tx\t\ty", "\tx|\t|\ty");
-    pieces("\xC2\xA0!", "\xC2\xA0|!");  /* a no-break space goes with letters, not with signs */
+    pieces("\xC2\xA0!", "\xC2\xA0|!"); /* a no-break space goes with letters, not with signs */
     pieces("\xC2\xA0z", "\xC2\xA0z");
     pieces("e\xCC\x81z", "e|\xCC\x81z"); /* a mark is no letter: it begins the next piece */
     pieces("'\xC5\xBFx", "'\xC5\xBF|x");

@@ -1,6 +1,8 @@
-/* blas.c: float32 linear and attention; OpenBLAS multiplies one tile at a time, single-threaded, threads take tiles.
+/* blas.c: float32 linear and attention; OpenBLAS multiplies one tile at a time, single-threaded, threads take
+ * tiles.
  *
- *   linear     x [T, K], W [N, K] as stored -> out [T, N]: for each 128 columns of W, for each 512 of K in order, the block
+ *   linear  x [T, K], W [N, K] as stored -> out [T, N]: for each 128 columns of W,
+ *       for each 512 of K in order, the block
  *              of W is widened to float once and used for all rows while it lies in cache
  *   attention  64 query rows of a head at a time; scores never exist as T x T
  *
@@ -26,9 +28,10 @@ static bool scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, in
            sav_mul(&own, own, sizeof(float)) && sav_mul(bytes, own, (size_t)threads);
 }
 
-/* W[n0 .. n0 + cols, k0 .. k0 + depth] as floats: in place when it is stored so and aligned, else widened to tile. */
-static const float *widen_tile(float *tile, size_t *stride, const sav_matrix *W, size_t n0, size_t cols, size_t k0,
-                               size_t depth) {
+/* W[n0 .. n0 + cols, k0 .. k0 + depth] as floats: in place when it is stored so and aligned, else widened to
+ * tile. */
+static const float *widen_tile(float *tile, size_t *stride, const sav_matrix *W, size_t n0, size_t cols,
+                               size_t k0, size_t depth) {
     const size_t K = W->cols;
     if (W->dtype == SAV_F32 && (uintptr_t)W->data % sizeof(float) == 0) {
         *stride = K;
@@ -59,13 +62,14 @@ static const float *widen_tile(float *tile, size_t *stride, const sav_matrix *W,
 /* c[m, n] (+)= a[m, k] . b[n, k]^T or, with `sideways`, a[m, k] . b[k, n]. */
 static void gemm(float *c, const float *a, const float *b, size_t m, size_t n, size_t k, size_t c_stride,
                  size_t a_stride, size_t b_stride, bool sideways, bool add) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, sideways ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k, 1.0f, a,
-                (int)a_stride, b, (int)b_stride, add ? 1.0f : 0.0f, c, (int)c_stride);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, sideways ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k,
+                1.0f, a, (int)a_stride, b, (int)b_stride, add ? 1.0f : 0.0f, c, (int)c_stride);
 }
 
 static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {
     const size_t tiles = sav_product_tiles(to, count, COLS);
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, T)))
+#pragma omp parallel for schedule(dynamic) \
+    num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, T)))
     for (size_t i = 0; i < tiles; i++) {
         size_t n0;
         const sav_product *p = sav_product_tile(&n0, to, COLS, i);
@@ -82,17 +86,19 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
     }
 }
 
-/* ---- attention --------------------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------------------- */
 
-/* One row of scores -> probabilities; keys outside [first, last) are masked. A NaN score reaches the sum, and so the whole row.
- * The largest score is taken off before the scale is applied: large scores would lose in the product what their difference has. */
+/* One row of scores -> probabilities; keys outside [first, last) are masked. A NaN score reaches the sum, and
+ * so the whole row. The largest score is taken off before the scale is applied: large scores would lose in
+ * the product what their difference has. */
 static void softmax_row(float *s, size_t keys, size_t first, size_t last, float scale) {
     const size_t whole = first + (last - first) / FLOAT_LANES * FLOAT_LANES;
     sav_floats parts = {0}, most = parts - INFINITY;
     float lanes[FLOAT_LANES], tail[FLOAT_LANES], largest = -INFINITY, sum = 0;
     for (size_t i = 0; i < FLOAT_LANES; i++) tail[i] = -INFINITY;
     memcpy(tail, s + whole, (last - whole) * sizeof *s);
-    for (size_t k = first; k < whole; k += FLOAT_LANES) most = sav_floats_larger(most, sav_floats_load(s + k));
+    for (size_t k = first; k < whole; k += FLOAT_LANES)
+        most = sav_floats_larger(most, sav_floats_load(s + k));
     sav_floats_store(lanes, sav_floats_larger(most, sav_floats_load(tail)));
     for (size_t i = 0; i < FLOAT_LANES; i++) largest = lanes[i] > largest ? lanes[i] : largest;
     for (size_t k = first; k < whole; k += FLOAT_LANES) {
@@ -113,23 +119,28 @@ static void softmax_row(float *s, size_t keys, size_t first, size_t last, float 
 
 static void attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
                       const sav_run *run) {
-    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), own = sav_round_up(at->keys, 16) * QUERY_ROWS;
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
+    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS),
+                 own = sav_round_up(at->keys, 16) * QUERY_ROWS;
+#pragma omp parallel for schedule(dynamic) \
+    num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {
         sav_attention_block b;
         if (!sav_attention_block_at(&b, at, task, QUERY_ROWS)) continue;
-        const float *keys = k + b.first_key * at->kv_stride + b.kv * d, *values = v + b.first_key * at->kv_stride + b.kv * d;
-        float *scores = (float *)run->scratch + (size_t)sav_thread() * own, *to = out + b.row * at->heads * d + b.head * d;
-        gemm(scores, q + b.row * at->q_stride + b.head * d, keys, b.rows, b.keys, d, b.keys, at->q_stride, at->kv_stride, false,
-             false);
+        const float *keys = k + b.first_key * at->kv_stride + b.kv * d,
+                    *values = v + b.first_key * at->kv_stride + b.kv * d;
+        float *scores = (float *)run->scratch + (size_t)sav_thread() * own,
+              *to = out + b.row * at->heads * d + b.head * d;
+        gemm(scores, q + b.row * at->q_stride + b.head * d, keys, b.rows, b.keys, d, b.keys, at->q_stride,
+             at->kv_stride, false, false);
         for (size_t r = 0; r < b.rows; r++) {
             size_t begin, end;
             sav_attention_visible(&begin, &end, at, &b, r);
-            softmax_row(scores + r * b.keys, b.keys, begin, end, (float)(at->divide ? 1 / at->scale : at->scale));
+            softmax_row(scores + r * b.keys, b.keys, begin, end,
+                        (float)(at->divide ? 1 / at->scale : at->scale));
         }
         for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
-            gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, sav_min(b.keys - k0, DEPTH), at->heads * d, b.keys,
-                 at->kv_stride, true, k0 > 0);
+            gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, sav_min(b.keys - k0, DEPTH),
+                 at->heads * d, b.keys, at->kv_stride, true, k0 > 0);
     }
 }
 
@@ -143,7 +154,7 @@ static void activation(float *out, const float *x, size_t n, sav_activation f, c
     for (size_t i = 0; i < n; i += PART) sav_float_activation(out + i, x + i, sav_min(n - i, PART), f);
 }
 
-/* ---- self-test --------------------------------------------------------------------------------------------------- */
+/* ---- self-test ----------------------------------------------------------------------------------------- */
 
 static float test_value(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;

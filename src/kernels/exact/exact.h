@@ -1,18 +1,20 @@
 /* exact.h: what an ISA gives to the exact matmul, and who uses it.
  *
- * The product of two floats is exact in double, so a multiply-add rounds the same fused or apart, and a sum over k in
- * increasing order has one value on every machine. Vector lanes therefore run over outputs, and k stays in order. That
- * costs a factor of two against float32 arithmetic and nothing else.
+ * The product of two floats is exact in double, so a multiply-add rounds the same fused or apart, and a sum
+ * over k in increasing order has one value on every machine. Vector lanes therefore run over outputs, and k
+ * stays in order. That costs a factor of two against float32 arithmetic and nothing else.
  */
 #ifndef SAV_EXACT_H
 #define SAV_EXACT_H
 
 #include "kernels/kernels.h"
 
-/* One operand of a matmul, element (row, k) at data[row * row_step + k * k_step]: x, W, and V read sideways. */
+/* One operand of a matmul, element (row, k) at data[row * row_step + k * k_step]: x, W, and V read
+ * sideways. */
 typedef struct exact_operand {
     const void *data;
-    sav_dtype dtype, R; /* as stored; what it is rounded to before use, as a checkpoint loaded in another type is */
+    /* as stored; what it is rounded to before use, as a checkpoint loaded in another type is */
+    sav_dtype dtype, R;
     size_t row_step, k_step;
 } exact_operand;
 
@@ -21,8 +23,8 @@ typedef struct exact_isa exact_isa;
 /* What is done to whole rows (rows.h). */
 typedef struct exact_rows {
     /* out[r * stride + c] = R(sum + bias[c]) of sums[cols / nr][rows / mr][mr][nr]; bias NULL: none */
-    void (*finish)(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols, const exact_isa *isa,
-                   sav_dtype R);
+    void (*finish)(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols,
+                   const exact_isa *isa, sav_dtype R);
     /* s[n]: scores -> probabilities of R; e [n] is scratch; at NULL: the scores are scaled already */
     void (*softmax)(float *s, double *e, size_t n, const sav_attention *at, sav_dtype R);
     void (*activation)(float *out, const float *x, size_t n, sav_activation f, sav_dtype R);
@@ -30,15 +32,18 @@ typedef struct exact_rows {
 
 struct exact_isa {
     size_t mr, nr; /* a register tile: mr rows x nr columns */
-    /* panel[depth][width] = doubles of rows row .. row + width - 1 (zero from `rows` on), k = k0 .. k0 + depth - 1 */
-    void (*pack)(double *panel, const exact_operand *from, size_t width, size_t row, size_t rows, size_t k0, size_t depth);
+    /* panel[depth][width] = doubles of rows row .. row + width - 1 (zero from `rows` on), k = k0 .. k0 +
+     * depth - 1 */
+    void (*pack)(double *panel, const exact_operand *from, size_t width, size_t row, size_t rows, size_t k0,
+                 size_t depth);
     /* c[mr][nr] += a[depth][mr] . b[depth][nr], depth >= 1 */
     void (*tile)(double *c, const double *a, const double *b, size_t depth);
     const exact_rows *rows;
 };
 
-/* Rows that are packed together; columns of a thread's tile at most, of which half is a multiple of every nr too; a block of
- * k, of which nr columns stay in the first-level cache; rows of which such a block stays in the second-level cache. */
+/* Rows that are packed together; columns of a thread's tile at most, of which half is a multiple of every nr
+ * too; a block of k, of which nr columns stay in the first-level cache; rows of which such a block stays in
+ * the second-level cache. */
 enum { EXACT_ROWS = 256, EXACT_COLS = 192, EXACT_DEPTH = 128, EXACT_NEAR = 64 };
 
 extern const exact_rows sav_exact_rows_c;
@@ -48,10 +53,12 @@ extern const exact_rows sav_exact_rows_avx2, sav_exact_rows_avx512;
 extern const exact_isa sav_exact_isa_avx2, sav_exact_isa_avx512;
 #endif
 
-void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const exact_isa *isa);
-void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
-                     const sav_run *run, const exact_isa *isa);
-void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run, const exact_isa *isa);
+void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
+                      const exact_isa *isa);
+void sav_exact_attention(float *out, const float *q, const float *k, const float *v,
+                         const sav_attention *shape, const sav_run *run, const exact_isa *isa);
+void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
+                          const exact_isa *isa);
 bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
 
 #endif

@@ -1,4 +1,5 @@
-/* matmul_avx2.c: the exact matmul with 256-bit fused multiply-adds: 4 rows x 12 columns, 12 of 16 registers hold sums. */
+/* matmul_avx2.c: the exact matmul with 256-bit fused multiply-adds: 4 rows x 12 columns, 12 of 16 registers
+ * hold sums. */
 typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
 #if defined(__AVX2__) && defined(__FMA__)
 #define LANES 4

@@ -1,4 +1,5 @@
-/* matmul_avx512.c: the exact matmul with 512-bit fused multiply-adds: 8 rows x 24 columns, 24 of 32 registers hold sums. */
+/* matmul_avx512.c: the exact matmul with 512-bit fused multiply-adds: 8 rows x 24 columns, 24 of 32 registers
+ * hold sums. */
 typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
 #if defined(__AVX512F__)
 #define LANES 8

@@ -2,9 +2,10 @@
  *
  *   ROWS  name of the table     FULL  columns of its register tile
  *
- * and includes this. The loops are plain C that a compiler turns into its vectors: each runs one branch-free step of
- * elementary_parts.h over a block of numbers, with the look-up in the tables between. Numbers outside the range of those steps
- * are done again one by one, so every result has the bits of the functions in elementary.c.
+ * and includes this. The loops are plain C that a compiler turns into its vectors: each runs one branch-free
+ * step of elementary_parts.h over a block of numbers, with the look-up in the tables between. Numbers outside
+ * the range of those steps are done again one by one, so every result has the bits of the functions in
+ * elementary.c.
  */
 #include <math.h>
 #include <string.h>
@@ -31,15 +32,16 @@ static void exp_block(double *restrict out, const double *restrict x, size_t n) 
         lo[i] = entry[1];
     }
     for (size_t i = 0; i < n; i++) below |= (uint64_t)(x[i] < EXP_SUBNORMAL);
-    for (size_t i = 0; i < n; i++) out[i] = exp_join(hi[i], exp_low(hi[i], lo[i], r[i], rest[i]), exp_exponent(steps[i]));
+    for (size_t i = 0; i < n; i++)
+        out[i] = exp_join(hi[i], exp_low(hi[i], lo[i], r[i], rest[i]), exp_exponent(steps[i]));
     if (below)
         for (size_t i = 0; i < n; i++)
             if (x[i] < EXP_SUBNORMAL) out[i] = sav_exp(x[i]);
 }
 
 /* out = erf(x) or tanh(x) by rows of its table; what lies outside [least, end) by `one`. */
-static inline void patch_block(double *restrict out, const double *restrict x, size_t n, const double (*table)[14], double least,
-                               double end, double (*one)(double)) {
+static inline void patch_block(double *restrict out, const double *restrict x, size_t n,
+                               const double (*table)[14], double least, double end, double (*one)(double)) {
     double rows[14][BLOCK], h[BLOCK];
     int32_t row[BLOCK];
     uint64_t outside = 0;
@@ -50,7 +52,8 @@ static inline void patch_block(double *restrict out, const double *restrict x, s
         row[i] = patch_row(in);
         h[i] = patch_distance(in, row[i]);
     }
-    for (size_t i = 0; i < n; i++) outside |= (uint64_t)!(absolute(x[i]) >= least) | (uint64_t)!(absolute(x[i]) < end);
+    for (size_t i = 0; i < n; i++)
+        outside |= (uint64_t) !(absolute(x[i]) >= least) | (uint64_t) !(absolute(x[i]) < end);
     for (size_t i = 0; i < n; i++)
         for (size_t c = 0; c < 14; c++) rows[c][i] = table[row[i]][c];
     for (size_t i = 0; i < n; i++) out[i] = with_sign(patch(&rows[0][i], BLOCK, h[i]), x[i]);
@@ -68,7 +71,8 @@ static void round_block(float *restrict out, const double *restrict x, size_t n,
         for (size_t i = 0; i < n; i++) out[i] = (float)x[i];
 }
 
-static void add_round(float *restrict out, const double *restrict sums, const double *restrict offset, size_t n, sav_dtype R) {
+static void add_round(float *restrict out, const double *restrict sums, const double *restrict offset,
+                      size_t n, sav_dtype R) {
     if (R != SAV_F32)
         for (size_t c = 0; c < n; c++) out[c] = sav_round(offset ? sums[c] + offset[c] : sums[c], R);
     else if (offset)
@@ -77,8 +81,8 @@ static void add_round(float *restrict out, const double *restrict sums, const do
         for (size_t c = 0; c < n; c++) out[c] = (float)sums[c];
 }
 
-static void finish(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols, const exact_isa *isa,
-                   sav_dtype R) {
+static void finish(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols,
+                   const exact_isa *isa, sav_dtype R) {
     const size_t down = sav_round_up(rows, isa->mr) / isa->mr;
     double offset[BLOCK];
     for (size_t c0 = 0; c0 < cols; c0 += isa->nr) {
@@ -86,7 +90,8 @@ static void finish(float *out, size_t stride, const double *sums, const float *b
         if (bias)
             for (size_t c = 0; c < n; c++) offset[c] = (double)sav_round((double)bias[c0 + c], R);
         for (size_t r = 0; r < rows; r++) {
-            const double *sum = sums + ((c0 / isa->nr * down + r / isa->mr) * isa->mr + r % isa->mr) * isa->nr;
+            const double *sum = sums +
+                                ((c0 / isa->nr * down + r / isa->mr) * isa->mr + r % isa->mr) * isa->nr;
             float *to = out + r * stride + c0;
             if (n == FULL) /* a known length makes this three instructions instead of a loop */
                 add_round(to, sum, bias ? offset : NULL, FULL, R);
@@ -96,7 +101,7 @@ static void finish(float *out, size_t stride, const double *sums, const float *b
     }
 }
 
-/* ---- softmax ----------------------------------------------------------------------------------------------------- */
+/* ---- softmax ------------------------------------------------------------------------------------------- */
 
 /* The largest of s [n]; a NaN wins. */
 static float largest(const float *s, size_t n) {
@@ -104,7 +109,8 @@ static float largest(const float *s, size_t n) {
     size_t i = 0;
     for (size_t j = 0; j < LANES; j++) most[j] = -INFINITY;
     for (; i + LANES <= n; i += LANES)
-        for (size_t j = 0; j < LANES; j++) most[j] = s[i + j] > most[j] || isnan(s[i + j]) ? s[i + j] : most[j];
+        for (size_t j = 0; j < LANES; j++)
+            most[j] = s[i + j] > most[j] || isnan(s[i + j]) ? s[i + j] : most[j];
     for (; i < n; i++) most[0] = s[i] > most[0] || isnan(s[i]) ? s[i] : most[0];
     for (size_t j = 1; j < LANES; j++) most[0] = most[j] > most[0] || isnan(most[j]) ? most[j] : most[0];
     return most[0];
@@ -113,7 +119,8 @@ static float largest(const float *s, size_t n) {
 static void scale_scores(float *s, size_t n, const sav_attention *at, sav_dtype R) {
     const double by = at->scale;
     if (R != SAV_F32)
-        for (size_t i = 0; i < n; i++) s[i] = sav_round(at->divide ? (double)s[i] / by : (double)s[i] * by, R);
+        for (size_t i = 0; i < n; i++)
+            s[i] = sav_round(at->divide ? (double)s[i] / by : (double)s[i] * by, R);
     else if (at->divide)
         for (size_t i = 0; i < n; i++) s[i] = (float)((double)s[i] / by);
     else
@@ -136,11 +143,12 @@ static void softmax(float *s, double *e, size_t n, const sav_attention *at, sav_
         for (size_t i = 0; i < n; i++) s[i] = sav_round((double)s[i], R);
 }
 
-/* ---- activation -------------------------------------------------------------------------------------------------- */
+/* ---- activation ---------------------------------------------------------------------------------------- */
 
 static void gelu_tanh(double *restrict y, const double *restrict x, size_t n) {
     double u[BLOCK], t[BLOCK];
-    for (size_t i = 0; i < n; i++) u[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i])); /* sqrt(2 / pi) */
+    /* sqrt(2 / pi) */
+    for (size_t i = 0; i < n; i++) u[i] = 0.79788456080286535588 * (x[i] + 0.044715 * (x[i] * x[i] * x[i]));
     patch_block(t, u, n, TANH_TABLE, 0, TANH_END, sav_tanh);
     for (size_t i = 0; i < n; i++) y[i] = 0.5 * x[i] * (1 + t[i]);
 }
@@ -153,7 +161,8 @@ static void gelu_erf(double *restrict y, const double *restrict x, size_t n) {
 }
 
 /* numerator[i] / (1 + exp(-x[i])) */
-static void over_one_plus_exp(double *restrict y, const double *numerator, const double *restrict x, size_t n) {
+static void over_one_plus_exp(double *restrict y, const double *numerator, const double *restrict x,
+                              size_t n) {
     double minus[BLOCK], e[BLOCK];
     for (size_t i = 0; i < n; i++) minus[i] = -x[i];
     exp_block(e, minus, n);

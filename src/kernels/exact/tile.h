@@ -17,7 +17,8 @@ typedef double vec __attribute__((vector_size(LANES * 8)));
 
 enum { COLS = LANES * 3 };
 
-/* ---- packing: four rows at a time, turned so that their elements of one k lie together, and widened to doubles --------- */
+/* ---- packing: four rows at a time, turned so that their elements of one k lie together, and widened to
+ * doubles */
 
 typedef uint16_t halves __attribute__((vector_size(16)));
 typedef uint32_t words __attribute__((vector_size(16)));
@@ -44,10 +45,12 @@ static inline float widen(const exact_operand *from, size_t at) {
 }
 
 /* Element by element: any type, any steps, with the rounding to R. */
-static void pack_slowly(double *panel, const exact_operand *from, size_t width, size_t start, size_t have, size_t k0, size_t depth) {
+static void pack_slowly(double *panel, const exact_operand *from, size_t width, size_t start, size_t have,
+                        size_t k0, size_t depth) {
     for (size_t k = k0; k < depth; k++)
         for (size_t r = 0; r < have; r++)
-            panel[k * width + r] = (double)sav_round((double)widen(from, start + r * from->row_step + k * from->k_step), from->R);
+            panel[k * width + r] = (double)sav_round(
+                (double)widen(from, start + r * from->row_step + k * from->k_step), from->R);
 }
 
 static inline void put(double *to, floats x) {
@@ -59,8 +62,8 @@ static inline void put(double *to, floats x) {
 #endif
 }
 
-/* Four of the stored halves as floats: sav_widen_bf16, sav_widen_f16 without branches. f16: 2^112 moves the exponent to
- * float's and makes subnormal numbers normal; both are exact. */
+/* Four of the stored halves as floats: sav_widen_bf16, sav_widen_f16 without branches. f16: 2^112 moves the
+ * exponent to float's and makes subnormal numbers normal; both are exact. */
 static inline floats widen_four(words w, bool bf16) {
     floats x;
     if (bf16) {
@@ -77,17 +80,23 @@ static inline floats widen_four(words w, bool bf16) {
     return x;
 }
 
-/* Rows p, p + row, … of bf16 or f16; a bf16 is the upper half of its float, so it is joined to zeros from below. */
-static inline void pack_halves(double *panel, const char *p, size_t row, size_t width, size_t depth, bool bf16) {
+/* Rows p, p + row, … of bf16 or f16; a bf16 is the upper half of its float, so it is joined to zeros from
+ * below. */
+static inline void pack_halves(double *panel, const char *p, size_t row, size_t width, size_t depth,
+                               bool bf16) {
     const halves none = {0};
     for (size_t k = 0; k + 8 <= depth; k += 8, p += 16, panel += 8 * width) {
         halves a, b, c, d;
         memcpy(&a, p, 16), memcpy(&b, p + row, 16), memcpy(&c, p + 2 * row, 16), memcpy(&d, p + 3 * row, 16);
-        words ab[2] = {(words)SHUFFLE(halves, a, b, 0, 8, 1, 9, 2, 10, 3, 11), (words)SHUFFLE(halves, a, b, 4, 12, 5, 13, 6, 14, 7, 15)};
-        words cd[2] = {(words)SHUFFLE(halves, c, d, 0, 8, 1, 9, 2, 10, 3, 11), (words)SHUFFLE(halves, c, d, 4, 12, 5, 13, 6, 14, 7, 15)};
+        words ab[2] = {(words)SHUFFLE(halves, a, b, 0, 8, 1, 9, 2, 10, 3, 11),
+                       (words)SHUFFLE(halves, a, b, 4, 12, 5, 13, 6, 14, 7, 15)};
+        words cd[2] = {(words)SHUFFLE(halves, c, d, 0, 8, 1, 9, 2, 10, 3, 11),
+                       (words)SHUFFLE(halves, c, d, 4, 12, 5, 13, 6, 14, 7, 15)};
         for (size_t i = 0; i < 2; i++) {
-            halves early = (halves)SHUFFLE(words, ab[i], cd[i], 0, 4, 1, 5), late = (halves)SHUFFLE(words, ab[i], cd[i], 2, 6, 3, 7);
-            halves e = bf16 ? none : early, l = bf16 ? none : late, ee = bf16 ? early : none, ll = bf16 ? late : none;
+            halves early = (halves)SHUFFLE(words, ab[i], cd[i], 0, 4, 1, 5),
+                   late = (halves)SHUFFLE(words, ab[i], cd[i], 2, 6, 3, 7);
+            halves e = bf16 ? none : early, l = bf16 ? none : late, ee = bf16 ? early : none,
+                   ll = bf16 ? late : none;
             double *to = panel + 4 * i * width;
             put(to, widen_four((words)SHUFFLE(halves, e, ee, 0, 8, 1, 9, 2, 10, 3, 11), bf16));
             put(to + width, widen_four((words)SHUFFLE(halves, e, ee, 4, 12, 5, 13, 6, 14, 7, 15), bf16));
@@ -111,7 +120,8 @@ static inline void pack_floats(double *panel, const char *p, size_t row, size_t 
 }
 
 /* Rows that lie together, as those of V read sideways do. */
-static inline void pack_columns(double *panel, const char *p, size_t k_step, size_t width, size_t have, size_t depth) {
+static inline void pack_columns(double *panel, const char *p, size_t k_step, size_t width, size_t have,
+                                size_t depth) {
     for (size_t k = 0; k < depth; k++, p += 4 * k_step, panel += width) {
         float x[COLS];
         memcpy(x, p, 4 * have);
@@ -119,7 +129,8 @@ static inline void pack_columns(double *panel, const char *p, size_t k_step, siz
     }
 }
 
-static void pack(double *panel, const exact_operand *from, size_t width, size_t row, size_t rows, size_t k0, size_t depth) {
+static void pack(double *panel, const exact_operand *from, size_t width, size_t row, size_t rows, size_t k0,
+                 size_t depth) {
     const size_t have = row >= rows ? 0 : sav_min(rows - row, width), bytes = from->dtype == SAV_F32 ? 4 : 2;
     const size_t start = row * from->row_step + k0 * from->k_step, step = from->row_step * bytes;
     const char *data = (const char *)from->data + bytes * start;
@@ -149,7 +160,7 @@ static void pack(double *panel, const exact_operand *from, size_t width, size_t 
     pack_slowly(panel, from, width, start, have, done, depth);
 }
 
-/* ---- the register tile ----------------------------------------------------------------------------------------------- */
+/* ---- the register tile --------------------------------------------------------------------------------- */
 
 static inline vec load(const double *p) {
     vec v;
@@ -162,16 +173,19 @@ static inline void store(double *p, vec v) {
 }
 
 /* Sums have a name each: a compiler keeps names in registers, and not every compiler keeps arrays there. */
-#define LOAD_ROW(i) \
-    vec s##i##0 = load(c + (i) * COLS), s##i##1 = load(c + (i) * COLS + LANES), s##i##2 = load(c + (i) * COLS + 2 * LANES)
-#define STORE_ROW(i) \
-    store(c + (i) * COLS, s##i##0), store(c + (i) * COLS + LANES, s##i##1), store(c + (i) * COLS + 2 * LANES, s##i##2)
+#define LOAD_ROW(i)                                                         \
+    vec s##i##0 = load(c + (i)*COLS), s##i##1 = load(c + (i)*COLS + LANES), \
+        s##i##2 = load(c + (i)*COLS + 2 * LANES)
+#define STORE_ROW(i)                                                    \
+    store(c + (i)*COLS, s##i##0), store(c + (i)*COLS + LANES, s##i##1), \
+        store(c + (i)*COLS + 2 * LANES, s##i##2)
 #define ADD_ROW(i) s##i##0 += now[i] * w0, s##i##1 += now[i] * w1, s##i##2 += now[i] * w2
-#define STEP(k) \
-    do { \
-        const double *now = a + (k) * ROWS; \
-        const vec w0 = load(b + (k) * COLS), w1 = load(b + (k) * COLS + LANES), w2 = load(b + (k) * COLS + 2 * LANES); \
-        EACH_ROW(ADD_ROW); \
+#define STEP(k)                                                             \
+    do {                                                                    \
+        const double *now = a + (k)*ROWS;                                   \
+        const vec w0 = load(b + (k)*COLS), w1 = load(b + (k)*COLS + LANES), \
+                  w2 = load(b + (k)*COLS + 2 * LANES);                      \
+        EACH_ROW(ADD_ROW);                                                  \
     } while (0)
 #if ROWS == 8
 #define EACH_ROW(what) what(0), what(1), what(2), what(3), what(4), what(5), what(6), what(7)

@@ -1,7 +1,8 @@
 /* int8.c: linear over int8 panels, every product of one call over the same quantised rows.
  *
  *   x [T, K] -> blocks of 256 rows -> bytes, scales, starts (once for q, k, v; once for gate, up)
- *   -> tiles of 64 outputs, which threads take -> blocks of 1024 k, whose panels stay in the first cache -> rows 4 or 8 at a time
+ *   -> tiles of 64 outputs, which threads take -> blocks of 1024 k,
+ *       whose panels stay in the first cache -> rows 4 or 8 at a time
  *   -> out [T, N] + bias
  *
  * Blocks and tiles change no result: groups are added in order of k whatever the block.
@@ -19,21 +20,23 @@ static const sav_kernels *float_engine(void) {
     return sav_kernels_at(0); /* the default of this CPU */
 }
 
-/* ---- scratch ----------------------------------------------------------------------------------------------------- */
+/* ---- scratch ------------------------------------------------------------------------------------------- */
 
 /* Bytes of a block's rows, and behind them of each thread's sums [rows, TILE_COLS]. */
 static bool room(size_t *rows_bytes, size_t *sums_bytes, size_t T, size_t K, size_t group) {
     const size_t rows = sav_min(sav_round_up(T, 8), BLOCK_ROWS), groups = K / group + 1;
     size_t bytes, pairs;
     *sums_bytes = rows * TILE_COLS * sizeof(float);
-    return sav_mul(&bytes, rows, K + SAV_INT8_DEPTH) && sav_mul(&pairs, rows * (sizeof(float) + sizeof(int32_t)), groups) &&
+    return sav_mul(&bytes, rows, K + SAV_INT8_DEPTH) &&
+           sav_mul(&pairs, rows * (sizeof(float) + sizeof(int32_t)), groups) &&
            sav_add(&bytes, bytes, pairs) && sav_add(rows_bytes, bytes, 3 * 64);
 }
 
 bool sav_int8_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
     size_t other, rows, sums;
-    if (K > SIZE_MAX - 64 || !float_engine()->scratch(&other, T, K, keys, d, threads) || !room(&rows, &sums, T, K, SAV_INT8_GROUP_MIN) ||
-        !sav_mul(&sums, sums, (size_t)threads) || !sav_add(&rows, rows, sums))
+    if (K > SIZE_MAX - 64 || !float_engine()->scratch(&other, T, K, keys, d, threads) ||
+        !room(&rows, &sums, T, K, SAV_INT8_GROUP_MIN) || !sav_mul(&sums, sums, (size_t)threads) ||
+        !sav_add(&rows, rows, sums))
         return false;
     *bytes = rows > other ? rows : other; /* one or the other runs */
     return true;
@@ -53,16 +56,20 @@ static sav_int8_rows place_rows(float **sums, void *scratch, size_t rows, size_t
     return r;
 }
 
-/* ---- linear ------------------------------------------------------------------------------------------------------ */
+/* ---- linear -------------------------------------------------------------------------------------------- */
 
-/* out + t0 rows, outputs n0 …: all of K for one tile of at most TILE_COLS outputs. padded: rows, a multiple of mr. */
-static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, size_t padded, const sav_int8_rows *x, float *sums,
-                     const sav_int8_isa *isa) {
+/* out + t0 rows, outputs n0 …: all of K for one tile of at most TILE_COLS outputs. padded: rows, a multiple
+ * of mr. */
+static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, size_t padded,
+                     const sav_int8_rows *x, float *sums, const sav_int8_isa *isa) {
     const sav_matrix *W = p->W;
     const size_t N = W->rows, group = W->group, bytes = x->stride * SAV_INT8_COLS; /* of a panel */
-    const size_t panels = (sav_min(N - n0, TILE_COLS) + SAV_INT8_COLS - 1) / SAV_INT8_COLS, first = n0 / SAV_INT8_COLS;
+    const size_t panels = (sav_min(N - n0, TILE_COLS) + SAV_INT8_COLS - 1) / SAV_INT8_COLS,
+                 first = n0 / SAV_INT8_COLS;
     const size_t at_once = BLOCK_DEPTH / group, quads = x->stride / SAV_INT8_DEPTH;
-    sav_int8_span span = {.end = x->groups, .steps = group / SAV_INT8_DEPTH, .last = quads - (x->groups - 1) * (group / SAV_INT8_DEPTH)};
+    sav_int8_span span = {.end = x->groups,
+                          .steps = group / SAV_INT8_DEPTH,
+                          .last = quads - (x->groups - 1) * (group / SAV_INT8_DEPTH)};
     memset(sums, 0, panels * padded * SAV_INT8_COLS * sizeof *sums);
     for (span.from = 0; span.from < span.end; span.from = span.to) {
         span.to = sav_min(span.from + at_once, span.end);
@@ -71,8 +78,9 @@ static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, si
             const float *scales = W->scales + (first + i) * x->groups * SAV_INT8_COLS;
             const bool more = i + 1 < panels; /* in these groups; else the next ones' first panel */
             const size_t at = sav_min((more ? span.from : span.to) * group * SAV_INT8_COLS, bytes);
-            sav_ahead ahead = sav_look_ahead(W->data, 1, bytes, first + (more ? i + 1 : 0), 1, first + panels, at,
-                                             sav_min(at_once * group * SAV_INT8_COLS, bytes - at), padded / isa->mr);
+            sav_ahead ahead = sav_look_ahead(W->data, 1, bytes, first + (more ? i + 1 : 0), 1, first + panels,
+                                             at, sav_min(at_once * group * SAV_INT8_COLS, bytes - at),
+                                             padded / isa->mr);
             for (size_t r = 0; r < padded; r += isa->mr) {
                 sav_fetch(&ahead);
                 isa->tile(sums + (i * padded + r) * SAV_INT8_COLS, x, r, panel, scales, &span);
@@ -89,7 +97,8 @@ static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, si
     }
 }
 
-static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const sav_int8_isa *isa) {
+static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
+                   const sav_int8_isa *isa) {
     const size_t K = to->W->cols, group = to->W->group, tiles = sav_product_tiles(to, count, TILE_COLS);
     for (size_t t0 = 0; t0 < T; t0 += BLOCK_ROWS) {
         const size_t rows = sav_min(T - t0, BLOCK_ROWS), padded = sav_round_up(rows, isa->mr);
@@ -106,14 +115,16 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
             for (size_t i = 0; i < tiles; i++) {
                 size_t n0;
                 const sav_product *p = sav_product_tile(&n0, to, TILE_COLS, i);
-                run_tile(p, n0, t0, rows, padded, &block, sums + (size_t)sav_thread() * padded * TILE_COLS, isa);
+                run_tile(p, n0, t0, rows, padded, &block, sums + (size_t)sav_thread() * padded * TILE_COLS,
+                         isa);
             }
         }
     }
 }
 
 /* Matrices that were left as they are go through the float engine; neighbours of one kind stay together. */
-void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const sav_int8_isa *isa) {
+void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
+                     const sav_int8_isa *isa) {
     for (size_t i = 0, n; i < count; i += n) {
         const bool quantised = to[i].W->dtype == SAV_U8;
         for (n = 1; i + n < count && (to[i + n].W->dtype == SAV_U8) == quantised;) n++;
@@ -124,9 +135,10 @@ void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t
     }
 }
 
-/* ---- the float engine's ------------------------------------------------------------------------------------------ */
+/* ---- the float engine's -------------------------------------------------------------------------------- */
 
-void sav_int8_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape, const sav_run *run) {
+void sav_int8_attention(float *out, const float *q, const float *k, const float *v,
+                        const sav_attention *shape, const sav_run *run) {
     float_engine()->attention(out, q, k, v, shape, run);
 }
 

@@ -1,6 +1,8 @@
-/* rows.h: one row of x -> 8-bit numbers, once for every ISA: the file of an ISA includes this and the compiler vectorises it.
+/* rows.h: one row of x -> 8-bit numbers, once for every ISA: the file of an ISA includes this and the
+ * compiler vectorises it.
  *
- *   a group of x: scale = max |x| / 127, numbers = x / scale to the nearest, ties to even, and -64 * their sum
+ *   a group of x: scale = max |x| / 127, numbers = x / scale to the nearest, ties to even,
+ *       and -64 * their sum
  *
  * Every operation is one IEEE operation of a float (or of whole numbers), so all ISAs give the same bytes.
  */
@@ -38,7 +40,8 @@ static void quantise(const sav_int8_rows *to, size_t row, const float *x, size_t
                 inverse = 127.0f / most;
             }
             for (size_t i = 0; i < n; i++) {
-                const float shifted = x[i] * inverse + 12582912.0f; /* 1.5 * 2^23: the low bits are the nearest whole number */
+                /* 1.5 * 2^23: the low bits are the nearest whole number */
+                const float shifted = x[i] * inverse + 12582912.0f;
                 int32_t whole;
                 memcpy(&whole, &shifted, sizeof whole);
                 whole -= 0x4b400000;

@@ -1,4 +1,5 @@
-/* tile_dotprod.c: the int8 tile with ARM's dot product: 4 rows x 16 outputs; an instruction adds four products to each sum. */
+/* tile_dotprod.c: the int8 tile with ARM's dot product: 4 rows x 16 outputs; an instruction adds four
+ * products to each sum. */
 typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
 #if defined(__ARM_FEATURE_DOTPROD)
 #include <arm_neon.h>
@@ -13,26 +14,30 @@ static inline int8x16_t quad(const int8_t *x) {
     return vreinterpretq_s8_s32(vdupq_n_s32(four));
 }
 
-#define START_ROW(i)                                                                       \
-    const int8_t *x##i = x->x + (row + i) * x->stride + g * span->steps * SAV_INT8_DEPTH;   \
+#define START_ROW(i)                                                                      \
+    const int8_t *x##i = x->x + (row + i) * x->stride + g * span->steps * SAV_INT8_DEPTH; \
     int32x4_t a##i = vdupq_n_s32(x->start[(row + i) * x->groups + g]), b##i = a##i, c##i = a##i, d##i = a##i
-#define ADD_ROW(i)                                                                         \
-    do {                                                                                   \
-        const int8x16_t four = quad(x##i + SAV_INT8_DEPTH * s);                            \
-        a##i = vdotq_s32(a##i, w0, four);                                                  \
-        b##i = vdotq_s32(b##i, w1, four);                                                  \
-        c##i = vdotq_s32(c##i, w2, four);                                                  \
-        d##i = vdotq_s32(d##i, w3, four);                                                  \
+#define ADD_ROW(i)                                              \
+    do {                                                        \
+        const int8x16_t four = quad(x##i + SAV_INT8_DEPTH * s); \
+        a##i = vdotq_s32(a##i, w0, four);                       \
+        b##i = vdotq_s32(b##i, w1, four);                       \
+        c##i = vdotq_s32(c##i, w2, four);                       \
+        d##i = vdotq_s32(d##i, w3, four);                       \
     } while (0)
-#define SCALE_ROW(i)                                                                       \
-    do {                                                                                   \
-        const float by = x->scale[(row + i) * x->groups + g];                              \
-        scale_four(sums + i * SAV_INT8_COLS, a##i, scale, by);                             \
-        scale_four(sums + i * SAV_INT8_COLS + 4, b##i, scale + 4, by);                     \
-        scale_four(sums + i * SAV_INT8_COLS + 8, c##i, scale + 8, by);                     \
-        scale_four(sums + i * SAV_INT8_COLS + 12, d##i, scale + 12, by);                   \
+#define SCALE_ROW(i)                                                     \
+    do {                                                                 \
+        const float by = x->scale[(row + i) * x->groups + g];            \
+        scale_four(sums + i * SAV_INT8_COLS, a##i, scale, by);           \
+        scale_four(sums + i * SAV_INT8_COLS + 4, b##i, scale + 4, by);   \
+        scale_four(sums + i * SAV_INT8_COLS + 8, c##i, scale + 8, by);   \
+        scale_four(sums + i * SAV_INT8_COLS + 12, d##i, scale + 12, by); \
     } while (0)
-#define EACH_ROW(do_row) do_row(0); do_row(1); do_row(2); do_row(3)
+#define EACH_ROW(do_row) \
+    do_row(0);           \
+    do_row(1);           \
+    do_row(2);           \
+    do_row(3)
 
 static inline void scale_four(float *to, int32x4_t whole, const float *scale, float by) {
     const float32x4_t part = vmulq_n_f32(vmulq_f32(vcvtq_f32_s32(whole), vld1q_f32(scale)), by);
@@ -44,8 +49,8 @@ static inline int8x16_t load(const unsigned char *w) {
     return vreinterpretq_s8_u8(vld1q_u8(w));
 }
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel, const float *scales,
-                 const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
+                 const float *scales, const sav_int8_span *span) {
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;
         const unsigned char *w = panel + g * span->steps * SAV_INT8_COLS * SAV_INT8_DEPTH;

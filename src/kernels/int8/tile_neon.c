@@ -1,5 +1,5 @@
-/* tile_neon.c: the int8 tile for every ARM64: 4 rows x 16 outputs. Products of bytes to 16 bits, two of them added, which
- * cannot overflow (int8.h); pairs of those to 32. */
+/* tile_neon.c: the int8 tile for every ARM64: 4 rows x 16 outputs. Products of bytes to 16 bits, two of them
+ * added, which cannot overflow (int8.h); pairs of those to 32. */
 typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
 #if defined(__aarch64__)
 #include <arm_neon.h>
@@ -8,7 +8,8 @@ typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not
 
 enum { ROWS = 4 };
 
-/* Four outputs' sums += their four weights, 16 bytes of w, times the four bytes of x, which are there twice. */
+/* Four outputs' sums += their four weights, 16 bytes of w, times the four bytes of x, which are there
+ * twice. */
 static inline int32x4_t add(int32x4_t sums, const unsigned char *w, int8x8_t x) {
     const int8x16_t weights = vreinterpretq_s8_u8(vld1q_u8(w)); /* at most 127: the same number either way */
     const int16x8_t two = vmull_s8(vget_low_s8(weights), x), other = vmull_s8(vget_high_s8(weights), x);
@@ -21,8 +22,8 @@ static inline int8x8_t quad(const int8_t *x) {
     return vreinterpret_s8_s32(vdup_n_s32(four));
 }
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel, const float *scales,
-                 const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
+                 const float *scales, const sav_int8_span *span) {
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;
         for (size_t r = row; r < row + ROWS; r++) {
@@ -41,7 +42,8 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
             for (size_t i = 0; i < 4; i++) {
                 float *to = sums + (r - row) * SAV_INT8_COLS + 4 * i;
                 const float32x4_t scale = vld1q_f32(scales + g * SAV_INT8_COLS + 4 * i);
-                const float32x4_t part = vmulq_n_f32(vmulq_f32(vcvtq_f32_s32(whole[i]), scale), x->scale[r * x->groups + g]);
+                const float32x4_t part =
+                    vmulq_n_f32(vmulq_f32(vcvtq_f32_s32(whole[i]), scale), x->scale[r * x->groups + g]);
                 vst1q_f32(to, vaddq_f32(vld1q_f32(to), part));
             }
         }

@@ -1,16 +1,19 @@
 /* panel.c: float32 linear and attention over packed panels.
  *
- *   linear     x [T, K] -> row panels [K / depth][rows / mr][depth][mr], packed once for all products of a call
- *              W [N, K] as stored -> a column panel [depth][nr], widened and transposed while packed, used for all rows at once
+ *   linear   x [T, K] -> row panels [K / depth][rows / mr][depth][mr], packed once for all products of a call
+ *              W [N, K] as stored -> a column panel [depth][nr], widened and transposed while packed,
+ *                  used for all rows at once
  *              tiles of sums [mr][nr] -> + bias -> out [T, N]
- *   attention  of one key/value head: k -> row panels [keys / mr][d][mr], v sideways -> [d / mr][keys][mr], for a block of
+ *   attention  of one key/value head: k -> row panels [keys / mr][d][mr], v sideways
+ *       -> [d / mr][keys][mr], for a block of
  *              query rows of each head that reads it, nr rows at a time:
- *              q -> a column panel [d][nr] -> scores s [keys][nr] -> softmax down each column -> v^T s [d][nr] -> out
+ *              q -> a column panel [d][nr] -> scores s [keys][nr] -> softmax down each column
+ *                  -> v^T s [d][nr] -> out
  *              The scores are a column panel as they are, and exist for nr query rows of one head at a time.
  *
- * Threads take tiles of columns or blocks of queries, never parts of a sum: an element's terms are added in one order, whatever
- * the number of threads, the number of rows, and the row's place among them. Blocking: Goto, van de Geijn, "Anatomy of
- * high-performance matrix multiplication", 2008.
+ * Threads take tiles of columns or blocks of queries, never parts of a sum: an element's terms are added in
+ * one order, whatever the number of threads, the number of rows, and the row's place among them. Blocking:
+ * Goto, van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
  */
 #include "kernels/panel/panel.h"
 
@@ -29,15 +32,16 @@ static size_t row_block(size_t T, size_t mr) {
     return sav_round_up((T + blocks - 1) / blocks, mr);
 }
 
-/* Terms of a block of a sum over K: few of them round less, many cost less. A sum of a small model has eight blocks, that of a
- * large one blocks of PANEL_DEPTH; as even blocks as that allows. */
+/* Terms of a block of a sum over K: few of them round less, many cost less. A sum of a small model has eight
+ * blocks, that of a large one blocks of PANEL_DEPTH; as even blocks as that allows. */
 static size_t block_depth(size_t K) {
-    const size_t most = K <= 256 ? sav_round_up((K + 7) / 8, 8) : sav_min(sav_round_up((K + 3) / 4, 16), PANEL_DEPTH);
+    const size_t most = K <= 256 ? sav_round_up((K + 7) / 8, 8)
+                                 : sav_min(sav_round_up((K + 3) / 4, 16), PANEL_DEPTH);
     const size_t blocks = (K + most - 1) / most;
     return sav_min(sav_round_up((K + blocks - 1) / blocks, 8), most);
 }
 
-/* ---- scratch ----------------------------------------------------------------------------------------------------------- */
+/* ---- scratch ------------------------------------------------------------------------------------------- */
 
 /* Floats of a thread: one column panel, sums of a tile of columns. */
 static size_t linear_floats(const panel_isa *isa) {
@@ -48,13 +52,17 @@ static size_t linear_floats(const panel_isa *isa) {
 static bool attention_floats(size_t *floats, size_t keys, size_t d, const panel_isa *isa) {
     const size_t deep = sav_round_up(d, isa->mr), wide = sav_round_up(keys, isa->mr);
     size_t rest, row;
-    return sav_mul(&rest, 2, deep) && sav_add(&row, rest, isa->nr) && sav_mul(floats, wide, row) && sav_add(&rest, rest, 1) &&
-           sav_mul(&rest, rest, isa->nr) && sav_add(floats, *floats, rest) && sav_add(floats, *floats, 16);
+    return sav_mul(&rest, 2, deep) && sav_add(&row, rest, isa->nr) && sav_mul(floats, wide, row) &&
+           sav_add(&rest, rest, 1) && sav_mul(&rest, rest, isa->nr) && sav_add(floats, *floats, rest) &&
+           sav_add(floats, *floats, 16);
 }
 
-bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads, const panel_isa *isa) {
+bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads,
+                       const panel_isa *isa) {
     size_t shared, own;
-    if (!sav_mul(&shared, K, sav_min(sav_round_up(T, isa->mr), PANEL_ROWS)) || !attention_floats(&own, keys, d, isa)) return false;
+    if (!sav_mul(&shared, K, sav_min(sav_round_up(T, isa->mr), PANEL_ROWS)) ||
+        !attention_floats(&own, keys, d, isa))
+        return false;
     shared = sav_round_up(shared, 16);
     own = sav_round_up(own, 16);
     const size_t linear = linear_floats(isa);
@@ -65,7 +73,7 @@ bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d,
     return sav_mul(bytes, for_linear > for_attention ? for_linear : for_attention, sizeof(float));
 }
 
-/* ---- linear ------------------------------------------------------------------------------------------------------------ */
+/* ---- linear -------------------------------------------------------------------------------------------- */
 
 /* One tile of columns of one product, of the rows that were packed. */
 typedef struct column_tile {
@@ -78,20 +86,22 @@ typedef struct column_tile {
 /* sums[columns / nr][rows / mr][mr][nr] = a . W^T */
 static void sum_columns(float *sums, float *panel, const column_tile *t, const panel_isa *isa) {
     const sav_matrix *W = t->to->W;
-    const size_t K = W->cols, mr = isa->mr, nr = isa->nr, down = sav_round_up(t->rows, mr) / mr, block = block_depth(K);
+    const size_t K = W->cols, mr = isa->mr, nr = isa->nr, down = sav_round_up(t->rows, mr) / mr,
+                 block = block_depth(K);
     const panel_operand weights = {W->data, W->dtype, K};
     for (size_t k0 = 0; k0 < K; k0 += block) {
         const size_t depth = sav_min(K - k0, block);
         for (size_t c = 0; c < t->columns; c += nr) {
             const bool more = c + nr < t->columns; /* in this block of k; else the next one's first columns */
             const size_t next_k = more ? k0 : sav_min(K, k0 + block), next_depth = sav_min(K - next_k, block);
-            sav_ahead ahead = sav_look_ahead(W->data, W->dtype == SAV_F32 ? 4 : 2, K, t->column + (more ? c + nr : 0), nr, W->rows,
-                                             next_k, next_depth, down);
+            sav_ahead ahead = sav_look_ahead(W->data, W->dtype == SAV_F32 ? 4 : 2, K,
+                                             t->column + (more ? c + nr : 0), nr, W->rows, next_k, next_depth,
+                                             down);
             isa->pack(panel, &weights, nr, t->column + c, W->rows, k0, depth);
             for (size_t i = 0; i < down; i++) {
                 sav_fetch(&ahead);
-                isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel, depth,
-                          sav_min(t->rows - i * mr, mr), k0 > 0);
+                isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel,
+                          depth, sav_min(t->rows - i * mr, mr), k0 > 0);
             }
         }
     }
@@ -112,7 +122,8 @@ static void write_columns(const float *sums, const column_tile *t, const panel_i
         }
 }
 
-void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const panel_isa *isa) {
+void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
+                      const panel_isa *isa) {
     const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, PANEL_COLS);
     const size_t block = row_block(T, isa->mr), deep = block_depth(K);
     const panel_operand from = {x, SAV_F32, K};
@@ -121,12 +132,14 @@ void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_
         const size_t rows = sav_min(T - t0, block), down = sav_round_up(rows, isa->mr) / isa->mr;
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, rows)))
         {
-            float *panel = own + (size_t)sav_thread() * linear_floats(isa), *sums = panel + isa->nr * PANEL_DEPTH;
+            float *panel = own + (size_t)sav_thread() * linear_floats(isa),
+                  *sums = panel + isa->nr * PANEL_DEPTH;
 #pragma omp for schedule(static)
             for (size_t i = 0; i < down; i++)
                 for (size_t k0 = 0; k0 < K; k0 += deep) {
                     const size_t depth = sav_min(K - k0, deep);
-                    isa->pack(a + k0 * down * isa->mr + i * depth * isa->mr, &from, isa->mr, t0 + i * isa->mr, T, k0, depth);
+                    isa->pack(a + k0 * down * isa->mr + i * depth * isa->mr, &from, isa->mr, t0 + i * isa->mr,
+                              T, k0, depth);
                 }
 #pragma omp for schedule(dynamic)
             for (size_t i = 0; i < tiles; i++) {
@@ -140,15 +153,15 @@ void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_
     }
 }
 
-/* ---- attention --------------------------------------------------------------------------------------------------------- */
+/* ---- attention ----------------------------------------------------------------------------------------- */
 
 typedef struct room { /* a thread's, for one key/value head */
-    float *k;    /* [keys / mr][d][mr] */
-    float *v;    /* [keys / depth][d / mr][depth][mr] */
-    float *s;    /* [keys][nr] scores, then probabilities that are not divided yet */
-    float *q;    /* [d][nr] */
-    float *o;    /* [d][nr] */
-    float *sums; /* [nr] */
+    float *k;         /* [keys / mr][d][mr] */
+    float *v;         /* [keys / depth][d / mr][depth][mr] */
+    float *s;         /* [keys][nr] scores, then probabilities that are not divided yet */
+    float *q;         /* [d][nr] */
+    float *o;         /* [d][nr] */
+    float *sums;      /* [nr] */
 } room;
 
 static room room_of(float *own, size_t keys, size_t d, const panel_isa *isa) {
@@ -163,7 +176,8 @@ static room room_of(float *own, size_t keys, size_t d, const panel_isa *isa) {
 }
 
 /* Keys as rows; values sideways, so that the head's elements are rows: those are copied, not transposed. */
-static void pack_keys_values(const room *m, const float *k, const float *v, size_t keys, size_t stride, size_t d, const panel_isa *isa) {
+static void pack_keys_values(const room *m, const float *k, const float *v, size_t keys, size_t stride,
+                             size_t d, const panel_isa *isa) {
     const size_t mr = isa->mr, down = sav_round_up(d, mr) / mr;
     const panel_operand from = {k, SAV_F32, stride};
     for (size_t i = 0; i < keys; i += mr) isa->pack(m->k + i * d, &from, mr, i, keys, 0, d);
@@ -171,15 +185,16 @@ static void pack_keys_values(const room *m, const float *k, const float *v, size
         isa->lay(m->v + k0 * down * mr, v + k0 * stride, stride, d, sav_min(keys - k0, PANEL_KEYS));
 }
 
-/* A score is summed in parts: with large biases of k its terms are large, and a sum over them in one chain rounds at the size
- * of what has come together so far. Scores of the panel's `rows` queries, rows r0 .. of the block, for keys [first, last);
- * masked ones are -infinity. */
-static void scores(const room *m, const sav_attention *at, const sav_attention_block *b, size_t r0, size_t rows, size_t first,
-                   size_t last, const panel_isa *isa) {
+/* A score is summed in parts: with large biases of k its terms are large, and a sum over them in one chain
+ * rounds at the size of what has come together so far. Scores of the panel's `rows` queries, rows r0 .. of
+ * the block, for keys [first, last); masked ones are -infinity. */
+static void scores(const room *m, const sav_attention *at, const sav_attention_block *b, size_t r0,
+                   size_t rows, size_t first, size_t last, const panel_isa *isa) {
     const size_t mr = isa->mr, nr = isa->nr, d = at->d, part = d <= 32 ? 4 : sav_round_up((d + 1) / 2, 4);
     for (size_t i = first / mr; i * mr < last; i++)
         for (size_t d0 = 0; d0 < d; d0 += part)
-            isa->tile(m->s + i * mr * nr, m->k + (i * d + d0) * mr, m->q + d0 * nr, sav_min(d - d0, part), mr, d0 > 0);
+            isa->tile(m->s + i * mr * nr, m->k + (i * d + d0) * mr, m->q + d0 * nr, sav_min(d - d0, part), mr,
+                      d0 > 0);
     for (size_t r = 0; r < rows; r++) {
         size_t begin, end;
         sav_attention_visible(&begin, &end, at, b, r0 + r);
@@ -195,14 +210,14 @@ static void values(const room *m, size_t d, size_t keys, size_t first, size_t la
         const size_t packed = sav_min(keys - k0, PANEL_KEYS), from = k0 < first ? first : k0;
         const size_t depth = sav_min(last, k0 + PANEL_KEYS) - from;
         for (size_t i = 0; i < down; i++)
-            isa->tile(m->o + i * mr * nr, m->v + (k0 * down + i * packed + (from - k0)) * mr, m->s + from * nr, depth,
-                      sav_min(d - i * mr, mr), k0 > first);
+            isa->tile(m->o + i * mr * nr, m->v + (k0 * down + i * packed + (from - k0)) * mr,
+                      m->s + from * nr, depth, sav_min(d - i * mr, mr), k0 > first);
     }
 }
 
 /* Rows r0 .. r0 + rows - 1 of the block, of one head. */
-static void query_panel(float *out, const float *q, const room *m, const sav_attention *at, const sav_attention_block *b,
-                        size_t r0, size_t rows, const panel_isa *isa) {
+static void query_panel(float *out, const float *q, const room *m, const sav_attention *at,
+                        const sav_attention_block *b, size_t r0, size_t rows, const panel_isa *isa) {
     const size_t nr = isa->nr, d = at->d;
     const panel_operand from = {q, SAV_F32, at->q_stride};
     size_t first, last, unused;
@@ -220,16 +235,18 @@ static void query_panel(float *out, const float *q, const room *m, const sav_att
     }
 }
 
-void sav_panel_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at, const sav_run *run,
-                         const panel_isa *isa) {
+void sav_panel_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
+                         const sav_run *run, const panel_isa *isa) {
     const size_t d = at->d, group = at->heads / at->kv_heads;
-    sav_attention pairs = *at; /* tasks are of key/value heads: all query heads that read one share its panels */
+    /* tasks are of key/value heads: all query heads that read one share its panels */
+    sav_attention pairs = *at;
     pairs.heads = at->kv_heads;
     const size_t tasks = sav_attention_tasks(&pairs, QUERY_ROWS);
     size_t own;
     if (!attention_floats(&own, at->keys, d, isa)) return; /* the plan asked before */
     own = sav_round_up(own, 16);
-#pragma omp parallel for schedule(dynamic) num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
+#pragma omp parallel for schedule(dynamic) \
+    num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {
         sav_attention_block b;
         if (!sav_attention_block_at(&b, &pairs, task, QUERY_ROWS)) continue;
@@ -242,10 +259,11 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
     }
 }
 
-/* ---- activation -------------------------------------------------------------------------------------------------------- */
+/* ---- activation ---------------------------------------------------------------------------------------- */
 
-void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run, const panel_isa *isa) {
-    enum { PART = 4096 }; /* a multiple of every vector, so that threads share none */
+void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
+                          const panel_isa *isa) {
+    enum { PART = 4096 };    /* a multiple of every vector, so that threads share none */
     if (f == SAV_GELU_ERF) { /* the projector's and the merger's only: too little of it to want another erf */
         sav_exact_activation(out, x, n, f, run, &sav_exact_isa_c);
         return;

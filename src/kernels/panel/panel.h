@@ -1,8 +1,8 @@
 /* panel.h: what an ISA gives to the float32 engine of packed panels, and who uses it.
  *
- * A register tile multiplies mr rows of one operand with nr columns of the other. Both are packed first, so that the tile reads
- * memory in one straight line: rows as a[k][mr], columns as b[k][nr]. Packing reads a matrix row by row and transposes it in
- * registers; bf16 and f16 are widened on the way.
+ * A register tile multiplies mr rows of one operand with nr columns of the other. Both are packed first, so
+ * that the tile reads memory in one straight line: rows as a[k][mr], columns as b[k][nr]. Packing reads a
+ * matrix row by row and transposes it in registers; bf16 and f16 are widened on the way.
  */
 #ifndef SAV_PANEL_H
 #define SAV_PANEL_H
@@ -19,22 +19,25 @@ typedef struct panel_operand {
 
 typedef struct panel_isa {
     size_t mr, nr;
-    /* panel[depth][width] = rows row .. row + width - 1, k = k0 .. k0 + depth - 1; width is mr or nr. Rows from `rows` on
-     * repeat the last one: their results are not used. */
-    void (*pack)(float *panel, const panel_operand *from, size_t width, size_t row, size_t rows, size_t k0, size_t depth);
-    /* panels[rows / mr][depth][mr], rows 0 .. rows - 1 of a matrix that lies sideways: element (row, k) at from[k * step + row];
-     * rows that are missing are 0. */
+    /* panel[depth][width] = rows row .. row + width - 1, k = k0 .. k0 + depth - 1; width is mr or nr. Rows
+     * from `rows` on repeat the last one: their results are not used. */
+    void (*pack)(float *panel, const panel_operand *from, size_t width, size_t row, size_t rows, size_t k0,
+                 size_t depth);
+    /* panels[rows / mr][depth][mr], rows 0 .. rows - 1 of a matrix that lies sideways: element (row, k) at
+     * from[k * step + row]; rows that are missing are 0. */
     void (*lay)(float *panels, const float *from, size_t step, size_t rows, size_t depth);
-    /* c[mr][nr] = (add ? c : 0) + a[depth][mr] . b[depth][nr]; only the first `rows` rows need be computed. */
+    /* c[mr][nr] = (add ? c : 0) + a[depth][mr] . b[depth][nr]; only the first `rows` rows need be
+     * computed. */
     void (*tile)(float *c, const float *a, const float *b, size_t depth, size_t rows, bool add);
     /* Columns of s [last][nr] from row `first` on: s = e^((s - largest) * scale), sums [nr] of them. */
     void (*softmax)(float *sums, float *s, size_t first, size_t last, float scale);
     void (*activation)(float *out, const float *x, size_t n, sav_activation f);
 } panel_isa;
 
-/* A thread takes PANEL_COLS columns at a time, a multiple of every nr; at most PANEL_ROWS rows are packed together. Products sum
- * over k in blocks, and the blocks' sums are added in order: see block_depth in panel.c. PANEL_DEPTH: nr columns of a block stay
- * in the first-level cache, all its rows in the second. PANEL_KEYS: the same for sums over keys. */
+/* A thread takes PANEL_COLS columns at a time, a multiple of every nr; at most PANEL_ROWS rows are packed
+ * together. Products sum over k in blocks, and the blocks' sums are added in order: see block_depth in
+ * panel.c. PANEL_DEPTH: nr columns of a block stay in the first-level cache, all its rows in the second.
+ * PANEL_KEYS: the same for sums over keys. */
 enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 256 };
 
 extern const panel_isa sav_panel_isa_c;
@@ -42,10 +45,13 @@ extern const panel_isa sav_panel_isa_c;
 extern const panel_isa sav_panel_isa_avx2, sav_panel_isa_avx512;
 #endif
 
-void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run, const panel_isa *isa);
-void sav_panel_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
-                         const sav_run *run, const panel_isa *isa);
-void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run, const panel_isa *isa);
-bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads, const panel_isa *isa);
+void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
+                      const panel_isa *isa);
+void sav_panel_attention(float *out, const float *q, const float *k, const float *v,
+                         const sav_attention *shape, const sav_run *run, const panel_isa *isa);
+void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
+                          const panel_isa *isa);
+bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads,
+                       const panel_isa *isa);
 
 #endif

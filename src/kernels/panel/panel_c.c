@@ -1,4 +1,5 @@
-/* panel_c.c: packed panels for any CPU by 128-bit vectors, which x86-64 (SSE2, 16 registers) and ARM64 (NEON, 32) always have. */
+/* panel_c.c: packed panels for any CPU by 128-bit vectors, which x86-64 (SSE2, 16 registers) and ARM64 (NEON,
+ * 32) always have. */
 #define LANES 4
 #if defined(__aarch64__)
 #define ROWS 8

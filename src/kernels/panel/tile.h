@@ -13,7 +13,7 @@
 
 enum { COLS = LANES * VECS, GROUP = LANES < 8 ? 4 : 8 }; /* nr; rows that are transposed together */
 
-/* ---- packing ----------------------------------------------------------------------------------------------------------- */
+/* ---- packing ------------------------------------------------------------------------------------------- */
 
 typedef uint32_t words __attribute__((vector_size(GROUP * 4)));
 typedef float singles __attribute__((vector_size(GROUP * 4)));
@@ -24,7 +24,8 @@ typedef float singles __attribute__((vector_size(GROUP * 4)));
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (words){__VA_ARGS__})
 #endif
 
-/* row[r][k] -> row[k][r] for GROUP rows of GROUP words, by shuffles that stay within 128 bits, then one across. */
+/* row[r][k] -> row[k][r] for GROUP rows of GROUP words, by shuffles that stay within 128 bits, then one
+ * across. */
 static inline void transpose(words row[GROUP]) {
 #if LANES < 8
     const words a = SHUFFLE(row[0], row[1], 0, 4, 1, 5), b = SHUFFLE(row[0], row[1], 2, 6, 3, 7);
@@ -38,16 +39,21 @@ static inline void transpose(words row[GROUP]) {
 #define HIGH_PAIR(a, b) SHUFFLE(a, b, 2, 3, 10, 11, 6, 7, 14, 15)
 #define LOW_HALF(a, b) SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
 #define HIGH_HALF(a, b) SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
-    const words a0 = LOW(row[0], row[1]), a1 = HIGH(row[0], row[1]), a2 = LOW(row[2], row[3]), a3 = HIGH(row[2], row[3]);
-    const words a4 = LOW(row[4], row[5]), a5 = HIGH(row[4], row[5]), a6 = LOW(row[6], row[7]), a7 = HIGH(row[6], row[7]);
+    const words a0 = LOW(row[0], row[1]), a1 = HIGH(row[0], row[1]), a2 = LOW(row[2], row[3]),
+                a3 = HIGH(row[2], row[3]);
+    const words a4 = LOW(row[4], row[5]), a5 = HIGH(row[4], row[5]), a6 = LOW(row[6], row[7]),
+                a7 = HIGH(row[6], row[7]);
     const words b0 = LOW_PAIR(a0, a2), b1 = HIGH_PAIR(a0, a2), b2 = LOW_PAIR(a1, a3), b3 = HIGH_PAIR(a1, a3);
     const words b4 = LOW_PAIR(a4, a6), b5 = HIGH_PAIR(a4, a6), b6 = LOW_PAIR(a5, a7), b7 = HIGH_PAIR(a5, a7);
-    row[0] = LOW_HALF(b0, b4), row[1] = LOW_HALF(b1, b5), row[2] = LOW_HALF(b2, b6), row[3] = LOW_HALF(b3, b7);
-    row[4] = HIGH_HALF(b0, b4), row[5] = HIGH_HALF(b1, b5), row[6] = HIGH_HALF(b2, b6), row[7] = HIGH_HALF(b3, b7);
+    row[0] = LOW_HALF(b0, b4), row[1] = LOW_HALF(b1, b5), row[2] = LOW_HALF(b2, b6),
+    row[3] = LOW_HALF(b3, b7);
+    row[4] = HIGH_HALF(b0, b4), row[5] = HIGH_HALF(b1, b5), row[6] = HIGH_HALF(b2, b6),
+    row[7] = HIGH_HALF(b3, b7);
 #endif
 }
 
-/* f16 in the low halves of words, to float: the exponent is moved by a multiplication with 2^112, exact for subnormals too. */
+/* f16 in the low halves of words, to float: the exponent is moved by a multiplication with 2^112, exact for
+ * subnormals too. */
 static inline singles widen_f16(words half) {
     const words sign = (half & 0x8000u) << 16, size = (half & 0x7fffu) << 13;
     const words infinite = (words)((half & 0x7c00u) == 0x7c00u) & 0x7f800000u; /* and NaN */
@@ -94,19 +100,20 @@ static inline void put_words(float *panel, size_t width, words row, sav_dtype dt
     }
 }
 
-/* GROUP rows into panel[k * width ..]. A width that is no multiple of GROUP makes each store spill into the next k, which is
- * written after it; the last k's are therefore written one by one. dtype is a constant where this is called. The loops over
- * GROUP are written out, else gcc would keep the rows in memory. */
-static inline __attribute__((always_inline)) void pack_group(float *panel, const char *const rows[GROUP], size_t width,
-                                                             size_t depth, sav_dtype dtype) {
-    const size_t per_word = dtype == SAV_F32 ? 1 : 2, size = dtype == SAV_F32 ? 4 : 2, step = GROUP * per_word;
+/* GROUP rows into panel[k * width ..]. A width that is no multiple of GROUP makes each store spill into the
+ * next k, which is written after it; the last k's are therefore written one by one. dtype is a constant where
+ * this is called. The loops over GROUP are written out, else gcc would keep the rows in memory. */
+static inline __attribute__((always_inline)) void pack_group(float *panel, const char *const rows[GROUP],
+                                                             size_t width, size_t depth, sav_dtype dtype) {
+    const size_t per_word = dtype == SAV_F32 ? 1 : 2, size = dtype == SAV_F32 ? 4 : 2,
+                 step = GROUP * per_word;
     const size_t valid = width < GROUP ? width : GROUP;
     size_t k = 0;
     for (; k + step <= depth - (width % GROUP != 0); k += step) {
         words row[GROUP];
         float *to = panel + k * width;
 #define LOAD_WORDS(r) row[r] = load_words(rows[r] + k * size)
-#define PUT_WORDS(r) put_words(to + (r) * per_word * width, width, row[r], dtype)
+#define PUT_WORDS(r) put_words(to + (r)*per_word * width, width, row[r], dtype)
         LOAD_WORDS(0), LOAD_WORDS(1), LOAD_WORDS(2), LOAD_WORDS(3);
 #if LANES >= 8
         LOAD_WORDS(4), LOAD_WORDS(5), LOAD_WORDS(6), LOAD_WORDS(7);
@@ -121,7 +128,8 @@ static inline __attribute__((always_inline)) void pack_group(float *panel, const
         for (size_t r = 0; r < valid; r++) panel[k * width + r] = element(rows[r], k, dtype);
 }
 
-static void pack(float *panel, const panel_operand *from, size_t width, size_t row, size_t rows, size_t k0, size_t depth) {
+static void pack(float *panel, const panel_operand *from, size_t width, size_t row, size_t rows, size_t k0,
+                 size_t depth) {
     const size_t size = from->dtype == SAV_F32 ? 4 : 2;
     for (size_t g = 0; g < width; g += GROUP) {
         const char *group[GROUP];
@@ -139,33 +147,36 @@ static void pack(float *panel, const panel_operand *from, size_t width, size_t r
 static void lay(float *panels, const float *from, size_t step, size_t rows, size_t depth) {
     for (size_t k = 0; k < depth; k++, from += step) {
         size_t r = 0;
-        for (; r + ROWS <= rows; r += ROWS) memcpy(panels + r * depth + k * ROWS, from + r, ROWS * sizeof *panels);
-        for (size_t i = 0; r < rows && i < ROWS; i++) panels[r * depth + k * ROWS + i] = r + i < rows ? from[r + i] : 0;
+        for (; r + ROWS <= rows; r += ROWS)
+            memcpy(panels + r * depth + k * ROWS, from + r, ROWS * sizeof *panels);
+        for (size_t i = 0; r < rows && i < ROWS; i++)
+            panels[r * depth + k * ROWS + i] = r + i < rows ? from[r + i] : 0;
     }
 }
 
-/* ---- the tile ---------------------------------------------------------------------------------------------------------- */
+/* ---- the tile ------------------------------------------------------------------------------------------ */
 
-/* Sums have a name each: a compiler keeps names in registers, and not every compiler keeps arrays there. Rows that a tile does
- * not have, and a third vector where there are two, fold away. */
+/* Sums have a name each: a compiler keeps names in registers, and not every compiler keeps arrays there. Rows
+ * that a tile does not have, and a third vector where there are two, fold away. */
 #define SUMS(i) sav_floats s##i##0 = {0}, s##i##1 = {0}, s##i##2 = {0}
-#define ADD(i, k) \
-    if ((i) < rows) s##i##0 += a[(k) * ROWS + (i)] * w0, s##i##1 += a[(k) * ROWS + (i)] * w1, s##i##2 += a[(k) * ROWS + (i)] * w2
-#define STEP(k) \
-    do { \
-        const sav_floats w0 = sav_floats_load(b + (k) * COLS), w1 = sav_floats_load(b + (k) * COLS + LANES); \
-        const sav_floats w2 = VECS == 3 ? sav_floats_load(b + (k) * COLS + (VECS - 1) * LANES) : w1; \
-        ADD(0, k); \
-        ADD(1, k); \
-        ADD(2, k); \
-        ADD(3, k); \
-        ADD(4, k); \
-        ADD(5, k); \
-        ADD(6, k); \
-        ADD(7, k); \
+#define ADD(i, k)   \
+    if ((i) < rows) \
+    s##i##0 += a[(k)*ROWS + (i)] * w0, s##i##1 += a[(k)*ROWS + (i)] * w1, s##i##2 += a[(k)*ROWS + (i)] * w2
+#define STEP(k)                                                                                          \
+    do {                                                                                                 \
+        const sav_floats w0 = sav_floats_load(b + (k)*COLS), w1 = sav_floats_load(b + (k)*COLS + LANES); \
+        const sav_floats w2 = VECS == 3 ? sav_floats_load(b + (k)*COLS + (VECS - 1) * LANES) : w1;       \
+        ADD(0, k);                                                                                       \
+        ADD(1, k);                                                                                       \
+        ADD(2, k);                                                                                       \
+        ADD(3, k);                                                                                       \
+        ADD(4, k);                                                                                       \
+        ADD(5, k);                                                                                       \
+        ADD(6, k);                                                                                       \
+        ADD(7, k);                                                                                       \
     } while (0)
 #define PUT(i) \
-    if ((i) < rows) put(c + (i) * COLS, s##i##0, s##i##1, s##i##2, add)
+    if ((i) < rows) put(c + (i)*COLS, s##i##0, s##i##1, s##i##2, add)
 
 static inline void put(float *c, sav_floats s0, sav_floats s1, sav_floats s2, bool add) {
     if (add) s0 += sav_floats_load(c), s1 += sav_floats_load(c + LANES);
@@ -179,8 +190,9 @@ static inline void put(float *c, sav_floats s0, sav_floats s1, sav_floats s2, bo
 }
 
 /* The next tile reads the next rows of a and writes the next sums, which are asked for meanwhile. */
-static inline __attribute__((always_inline)) void sum_rows(float *restrict c, const float *restrict a, const float *restrict b,
-                                                           size_t depth, int rows, bool add) {
+static inline __attribute__((always_inline)) void sum_rows(float *restrict c, const float *restrict a,
+                                                           const float *restrict b, size_t depth, int rows,
+                                                           bool add) {
     SUMS(0);
     SUMS(1);
     SUMS(2);
@@ -192,7 +204,8 @@ static inline __attribute__((always_inline)) void sum_rows(float *restrict c, co
     enum { LINE = SAV_LINE / sizeof(float) };
     const float *ahead = a + depth * ROWS;
     for (size_t i = 0; i < ROWS * COLS; i += LINE) __builtin_prefetch(c + ROWS * COLS + i);
-    for (; depth >= 4; depth -= 4, a += 4 * ROWS, b += 4 * COLS, ahead += 4 * ROWS) { /* four a turn: the loop's end is foreseen */
+    /* four a turn: the loop's end is foreseen */
+    for (; depth >= 4; depth -= 4, a += 4 * ROWS, b += 4 * COLS, ahead += 4 * ROWS) {
         for (size_t i = 0; i < 4 * ROWS; i += LINE) __builtin_prefetch(ahead + i);
         STEP(0);
         STEP(1);
@@ -222,7 +235,7 @@ static void tile(float *c, const float *a, const float *b, size_t depth, size_t 
         sum_rows(c, a, b, depth, 2, add);
 }
 
-/* ---- softmax ----------------------------------------------------------------------------------------------------------- */
+/* ---- softmax ------------------------------------------------------------------------------------------- */
 
 /* Vector c of the columns' largest; two rows at a time, since a maximum waits for the one before. */
 static inline void largest(sav_floats most[VECS], const float *s, size_t first, size_t last) {
@@ -240,8 +253,9 @@ static inline void largest(sav_floats most[VECS], const float *s, size_t first, 
     }
 }
 
-/* The largest score is taken off before the scale is applied: large scores would lose in the product what their difference has.
- * Sums over k run in blocks of PANEL_KEYS from k = 0, so that zeros in front (masked keys) change nothing. */
+/* The largest score is taken off before the scale is applied: large scores would lose in the product what
+ * their difference has. Sums over k run in blocks of PANEL_KEYS from k = 0, so that zeros in front (masked
+ * keys) change nothing. */
 static void softmax(float *sums, float *s, size_t first, size_t last, float scale) {
     sav_floats most[VECS], sum[VECS] = {{0}};
     largest(most, s, first, last);
