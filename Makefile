@@ -61,13 +61,14 @@ CFLAGS  += $(UNALIGNED_MOVES)
 UNALIGNED_MOVES := $(shell echo | $(CC) $(UNALIGNED) -c -x c - -o /dev/null 2>/dev/null && echo $(UNALIGNED))
 endif
 
-LIB_SRC := $(sort $(wildcard src/base/*.c src/io/*.c src/image/*.c src/text/*.c src/kernels/*.c src/kernels/exact/*.c src/kernels/int8/*.c \
-             src/kernels/panel/*.c \
-             src/vision/*.c src/llm/*.c src/models/*.c src/sav/*.c src/tasks/*.c))
+# The rooms of the library, in the order in which they may use each other (tools/check_includes).
+ROOMS    = base io image text kernels kernels/exact kernels/int8 kernels/panel nn vision llm models forward classify lists tasks \
+           instruments
+LIB_SRC := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
 ifeq ($(BLAS),1)
 LIB_SRC += $(sort $(wildcard src/kernels/blas/*.c))
 endif
-CLI_SRC := $(sort $(wildcard src/cli/*.c))
+CLI_SRC := $(sort $(wildcard src/cli/*.c src/cli/commands/*.c))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
@@ -98,7 +99,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%$(EXE))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%$(EXE))
 
-.PHONY: all always help demo test tests asan lint fuzz portability dist-check exhaustive golden parity bench bench-batch install clean
+.PHONY: all always help demo test tests asan lint format fuzz portability dist-check exhaustive golden parity bench bench-batch install clean
 all: $(BUILD)/savs$(EXE) $(BUILD)/libsavs.a
 
 help:
@@ -156,6 +157,11 @@ $(BUILD)/tools/baselines $(BUILD)/tools/untrained: $(BUILD)/tools/%: $(BUILD)/to
 ## asan         the tests under AddressSanitizer and UBSan
 asan:
 	@$(MAKE) SAN=1 OPT=-O1 BUILD=build-asan test
+
+## format       every C file as .clang-format says; generated tables stay as they are
+FORMATTED = $(shell git ls-files '*.[ch]' '*.inc' | grep -v '_tables\.h$$')
+format:
+	clang-format -i $(FORMATTED)
 
 ## lint         warnings of gcc and clang as errors, clang-tidy, cppcheck, the rules of the house
 lint:

@@ -204,9 +204,9 @@ typedef struct sav_origin {
 } sav_origin;
 
 /* A fitted classifier, immutable: class means of the selected heads. */
-typedef struct sav_heads sav_heads;
+typedef struct sav_classifier sav_classifier;
 
-typedef struct sav_heads_view {
+typedef struct sav_classifier_view {
     size_t layers, heads, head_size, classes, selected; /* L, H, d, C, K */
     sav_dtype dtype;
     const char *const *class_names; /* [C], in order of first appearance in the training list */
@@ -223,18 +223,19 @@ typedef struct sav_heads_view {
     size_t cut_tied, cut_taken;
     /* (example, head) pairs: best two cosines as good as equal; a cosine NaN */
     size_t near_ties, nan_cosines;
-} sav_heads_view;
+} sav_classifier_view;
 
 /* features [N, L, H, d]; labels [N], NULL leaves an example out; shape = {N, L, H, d}; options may be
  * NULL. */
-sav_status sav_fit(sav_heads **out, const float *features, const char *const *labels, const size_t shape[4],
-                   const sav_fit_options *options, sav_error *err);
-const sav_heads_view *sav_heads_describe(const sav_heads *heads);
-void sav_heads_free(sav_heads *heads); /* NULL is fine */
+sav_status sav_fit(sav_classifier **out, const float *features, const char *const *labels,
+                   const size_t shape[4], const sav_fit_options *options, sav_error *err);
+const sav_classifier_view *sav_classifier_describe(const sav_classifier *heads);
+void sav_classifier_free(sav_classifier *heads); /* NULL is fine */
 
 /* The file `sav.safetensors`; opens in Python with safetensors.numpy.load_file. origin may be NULL. */
-sav_status sav_heads_save(const sav_heads *heads, const char *path, const sav_origin *origin, sav_error *err);
-sav_status sav_heads_open(sav_heads **out, const char *path, sav_error *err);
+sav_status sav_classifier_save(const sav_classifier *heads, const char *path, const sav_origin *origin,
+                               sav_error *err);
+sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err);
 
 typedef struct sav_prediction {
     size_t winner;                 /* class id */
@@ -244,7 +245,7 @@ typedef struct sav_prediction {
 
 /* tap [L, H, d], of which only the selected heads are read; votes [C] and head_votes [K] class ids in rank
  * order. */
-sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_heads *heads,
+sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_classifier *heads,
                        const float *tap, sav_error *err);
 
 #endif

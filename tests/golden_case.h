@@ -4,7 +4,7 @@
 
 #include "io/json.h"
 #include "io/safetensors.h"
-#include "tasks/messages.h"
+#include "lists/messages.h"
 
 typedef struct golden_case {
     const char *name, *stored; /* "llava/t70-90x101"; "all" or "sha256" */

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify/baseline.h"
+#include "classify/labels.h"
 #include "image/image.h"
 #include "image/resize.h"
-#include "sav/baseline.h"
-#include "sav/labels.h"
+#include "lists/sample.h"
 #include "tasks/encode.h"
-#include "tasks/sample.h"
 
 enum { SIDE = 56, PIXELS = 3 * SIDE * SIDE };
 

@@ -16,8 +16,8 @@
 #include <string.h>
 
 #include "base/round.h"
+#include "classify/random.h"
 #include "io/safetensors.h"
-#include "sav/random.h"
 
 static bool has(const char *name, const char *part) {
     return strstr(name, part) != NULL;

@@ -10,8 +10,8 @@
 
 #include "base/base.h"
 #include "cli/console.h"
+#include "lists/list.h"
 #include "tasks/encode.h"
-#include "tasks/list.h"
 #include "tasks/results.h"
 
 typedef struct sav_cli sav_cli;
@@ -76,20 +76,22 @@ sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *mess
 /* ---- heads.c, predictions.c ---- */
 
 /* Fits with the options given, tells what a user should know of the examples and of the choice. */
-sav_status sav_cli_fit_heads(sav_heads **out, sav_cli *cli, const float *features, const char *const *labels,
-                             const size_t shape[4], sav_dtype dtype, sav_error *err);
+sav_status sav_cli_fit_heads(sav_classifier **out, sav_cli *cli, const float *features,
+                             const char *const *labels, const size_t shape[4], sav_dtype dtype,
+                             sav_error *err);
 /* --heads against L*H */
 sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err);
-void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads); /* a table for people */
+void sav_cli_put_heads(sav_text *out, const sav_classifier_view *heads); /* a table for people */
 /* layers up to the deepest head that votes */
-size_t sav_cli_depth(const sav_heads_view *heads);
+size_t sav_cli_depth(const sav_classifier_view *heads);
 /* labels [count], of a test: those that no training example has are told. */
-void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *const *labels, size_t count);
+void sav_cli_tell_unseen(sav_cli *cli, const sav_classifier_view *heads, const char *const *labels,
+                         size_t count);
 
 /* Predictions as they come: lines of predictions.jsonl, and what the scores need. */
 typedef struct sav_predictions {
-    const sav_heads *heads;
-    const sav_heads_view *view;
+    const sav_classifier *heads;
+    const sav_classifier_view *view;
     size_t min_margin;
     int32_t *votes, *head_votes;    /* [C], [K] of the latest one */
     size_t margin, winner;          /* of the latest one */
@@ -99,8 +101,8 @@ typedef struct sav_predictions {
     size_t near_ties, nan_cosines, tied_votes;
 } sav_predictions;
 
-sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin,
-                                 sav_error *err);
+sav_status sav_predictions_begin(sav_predictions *p, const sav_classifier *heads, size_t room,
+                                 size_t min_margin, sav_error *err);
 /* who: index, question_id, group, split, label; the rest is filled in here. */
 sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *tap, sav_error *err);
 /* Adds a sample of a list: the `take` of sav_encode_each. */

@@ -5,7 +5,7 @@
 
 /* ---- heads --------------------------------------------------------------------------------------------- */
 
-static void put_heads(sav_text *out, const sav_heads_difference *d) {
+static void put_heads(sav_text *out, const sav_classifier_difference *d) {
     sav_text_printf(out, "classes: %s\n",
                     d->same_classes ? "the same" : "different names, order or numbers of examples");
     sav_text_printf(out, "heads that vote: %zu in A, %zu in B, %zu in both%s\n", d->selected_a, d->selected_b,
@@ -15,7 +15,7 @@ static void put_heads(sav_text *out, const sav_heads_difference *d) {
                     d->means_differ, d->means, d->means_rel_l2);
 }
 
-static void put_heads_json(sav_text *out, const sav_heads_difference *d) {
+static void put_heads_json(sav_text *out, const sav_classifier_difference *d) {
     sav_text_printf(out,
                     "{\"equal\":%s,\"same_classes\":%s,\"heads_a\":%zu,\"heads_b\":%zu,\"heads_common\":%zu,"
                     "\"same_order\":%s",
@@ -37,11 +37,11 @@ static sav_status print(sav_cli *cli, sav_text *out, bool equal, sav_error *err)
 }
 
 sav_status sav_cli_diff_heads(sav_cli *cli, sav_error *err) {
-    sav_heads *a = NULL, *b = NULL;
-    sav_heads_difference d;
+    sav_classifier *a = NULL, *b = NULL;
+    sav_classifier_difference d;
     sav_text out = {0};
-    sav_status status = sav_heads_open(&a, cli->operands[0], err);
-    if (!status) status = sav_heads_open(&b, cli->operands[1], err);
+    sav_status status = sav_classifier_open(&a, cli->operands[0], err);
+    if (!status) status = sav_classifier_open(&b, cli->operands[1], err);
     if (!status) {
         sav_compare_heads(&d, a, b);
         if (cli->json)
@@ -50,8 +50,8 @@ sav_status sav_cli_diff_heads(sav_cli *cli, sav_error *err) {
             put_heads(&out, &d);
         status = print(cli, &out, d.equal, err);
     }
-    sav_heads_free(a);
-    sav_heads_free(b);
+    sav_classifier_free(a);
+    sav_classifier_free(b);
     return status;
 }
 

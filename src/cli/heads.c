@@ -16,7 +16,7 @@ sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error
 }
 
 /* A mean of one example is that example: its own head score says nothing. */
-static void tell_lonely(sav_cli *cli, const sav_heads_view *heads) {
+static void tell_lonely(sav_cli *cli, const sav_classifier_view *heads) {
     size_t lonely = 0, first = 0;
     for (size_t c = heads->classes; c-- > 0;)
         if (heads->class_counts[c] == 1) {
@@ -36,8 +36,9 @@ static void tell_lonely(sav_cli *cli, const sav_heads_view *heads) {
         sav_console_warn(cli->console, "%zu cosines of the training examples are NaN", heads->nan_cosines);
 }
 
-sav_status sav_cli_fit_heads(sav_heads **out, sav_cli *cli, const float *features, const char *const *labels,
-                             const size_t shape[4], sav_dtype dtype, sav_error *err) {
+sav_status sav_cli_fit_heads(sav_classifier **out, sav_cli *cli, const float *features,
+                             const char *const *labels, const size_t shape[4], sav_dtype dtype,
+                             sav_error *err) {
     const sav_fit_options options = {.heads = cli->heads,
                                      .dtype = dtype,
                                      .validation = cli->validation,
@@ -45,18 +46,18 @@ sav_status sav_cli_fit_heads(sav_heads **out, sav_cli *cli, const float *feature
                                      .threads = (int)cli->threads};
     sav_status status = sav_cli_check_heads(cli, shape[1], shape[2], err);
     if (!status) status = sav_fit(out, features, labels, shape, &options, err);
-    if (!status) tell_lonely(cli, sav_heads_describe(*out));
+    if (!status) tell_lonely(cli, sav_classifier_describe(*out));
     return status;
 }
 
-size_t sav_cli_depth(const sav_heads_view *heads) {
+size_t sav_cli_depth(const sav_classifier_view *heads) {
     size_t depth = 0;
     for (size_t k = 0; k < heads->selected; k++)
         if ((size_t)heads->top_heads[2 * k] + 1 > depth) depth = (size_t)heads->top_heads[2 * k] + 1;
     return depth;
 }
 
-void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads) {
+void sav_cli_put_heads(sav_text *out, const sav_classifier_view *heads) {
     enum { COLUMNS = 4 };
     sav_text_printf(out,
                     "%zu of %zu heads vote on %zu classes (layer.head and the share of examples it puts into "
@@ -74,7 +75,8 @@ void sav_cli_put_heads(sav_text *out, const sav_heads_view *heads) {
             heads->cut_tied, heads->cut_taken);
 }
 
-void sav_cli_tell_unseen(sav_cli *cli, const sav_heads_view *heads, const char *const *labels, size_t count) {
+void sav_cli_tell_unseen(sav_cli *cli, const sav_classifier_view *heads, const char *const *labels,
+                         size_t count) {
     size_t unseen = 0;
     const char *first = NULL;
     for (size_t i = 0; i < count; i++) {

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lists/formats.h"
 #include "tasks/engines.h"
-#include "tasks/formats.h"
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 

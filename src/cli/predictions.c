@@ -7,10 +7,10 @@
 
 /* ---- votes --------------------------------------------------------------------------------------------- */
 
-sav_status sav_predictions_begin(sav_predictions *p, const sav_heads *heads, size_t room, size_t min_margin,
-                                 sav_error *err) {
+sav_status sav_predictions_begin(sav_predictions *p, const sav_classifier *heads, size_t room,
+                                 size_t min_margin, sav_error *err) {
     *p = (sav_predictions){
-        .heads = heads, .view = sav_heads_describe(heads), .room = room, .min_margin = min_margin};
+        .heads = heads, .view = sav_classifier_describe(heads), .room = room, .min_margin = min_margin};
     p->votes = sav_alloc(p->view->classes, sizeof *p->votes);
     p->head_votes = sav_alloc(p->view->selected, sizeof *p->head_votes);
     p->labels = sav_alloc(room, sizeof *p->labels);

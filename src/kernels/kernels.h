@@ -50,7 +50,7 @@ typedef struct sav_run {
     /* operations with less run on one thread: SAV_TEAM_WORK; 0 in tests that want teams on small shapes */
     size_t team_work;
     void *scratch; /* [kernels->scratch(…)] bytes, 64-byte aligned */
-    /* not the engines': a table that wraps one and measures it finds its counts here (tasks/bench.c) */
+    /* not the engines': a table that wraps one and measures it finds its counts here (instruments/bench.c) */
     void *meter;
 } sav_run;
 

@@ -4,8 +4,8 @@
  *   each shard    metadata "savs_int8": "1"
  *   a matrix      NAME U8 [ceil(N/16), ceil(K/4), 16, 4], NAME_scale F32 [ceil(N/16), ceil(K/group), 16]
  *
- * Everything else in the folder is as it was. A matrix may also stand there unquantised (tasks/quantize.h
- * says when).
+ * Everything else in the folder is as it was. A matrix may also stand there unquantised
+ * (instruments/quantize.h says when).
  */
 #include <stdio.h>
 #include <string.h>

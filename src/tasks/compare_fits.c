@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "sav/store.h"
+#include "classify/store.h"
 #include "tasks/encode.h"
 
 enum { DEFAULT_HEADS = 20 };
@@ -32,7 +32,7 @@ static double relative(const distance *sum) {
 
 /* ---- two classifiers ----------------------------------------------------------------------------------- */
 
-static bool same_classes(const sav_heads_view *a, const sav_heads_view *b) {
+static bool same_classes(const sav_classifier_view *a, const sav_classifier_view *b) {
     if (a->classes != b->classes) return false;
     for (size_t c = 0; c < a->classes; c++)
         if (strcmp(a->class_names[c], b->class_names[c]) != 0 || a->class_counts[c] != b->class_counts[c])
@@ -41,13 +41,14 @@ static bool same_classes(const sav_heads_view *a, const sav_heads_view *b) {
 }
 
 /* Rank of a head among those that vote; `selected` when it does not. */
-static size_t rank_of(const sav_heads_view *v, int32_t layer, int32_t head) {
+static size_t rank_of(const sav_classifier_view *v, int32_t layer, int32_t head) {
     size_t k = 0;
     while (k < v->selected && (v->top_heads[2 * k] != layer || v->top_heads[2 * k + 1] != head)) k++;
     return k;
 }
 
-static void compare_selected(sav_heads_difference *out, const sav_heads_view *a, const sav_heads_view *b) {
+static void compare_selected(sav_classifier_difference *out, const sav_classifier_view *a,
+                             const sav_classifier_view *b) {
     distance means = {0};
     const size_t d = a->head_size;
     out->same_order = a->selected == b->selected;
@@ -65,9 +66,10 @@ static void compare_selected(sav_heads_difference *out, const sav_heads_view *a,
     out->means_rel_l2 = relative(&means);
 }
 
-void sav_compare_heads(sav_heads_difference *out, const sav_heads *heads_a, const sav_heads *heads_b) {
-    const sav_heads_view *a = sav_heads_describe(heads_a), *b = sav_heads_describe(heads_b);
-    *out = (sav_heads_difference){
+void sav_compare_heads(sav_classifier_difference *out, const sav_classifier *heads_a,
+                       const sav_classifier *heads_b) {
+    const sav_classifier_view *a = sav_classifier_describe(heads_a), *b = sav_classifier_describe(heads_b);
+    *out = (sav_classifier_difference){
         .same_classes = same_classes(a, b), .selected_a = a->selected, .selected_b = b->selected};
     compare_selected(out, a, b);
     const bool same_model = a->layers == b->layers && a->heads == b->heads && a->head_size == b->head_size;
@@ -103,7 +105,7 @@ static void compare_rows(sav_stores_difference *out, const sav_feature_set *a, c
     out->equal = same_labels && a->count == b->count && !out->rows_differ;
 }
 
-static sav_status fit(sav_heads **out, const sav_feature_set *set, size_t heads, sav_error *err) {
+static sav_status fit(sav_classifier **out, const sav_feature_set *set, size_t heads, sav_error *err) {
     const size_t shape[4] = {set->count, set->layers, set->heads, set->head_size};
     const sav_fit_options options = {.heads = heads, .dtype = set->dtype};
     return sav_fit(out, set->features, set->labels, shape, &options, err);
@@ -111,9 +113,9 @@ static sav_status fit(sav_heads **out, const sav_feature_set *set, size_t heads,
 
 /* Each classifier votes on its own rows. */
 static sav_status compare_votes(sav_stores_difference *out, const sav_feature_set *a,
-                                const sav_feature_set *b, const sav_heads *heads_a, const sav_heads *heads_b,
-                                sav_error *err) {
-    const sav_heads_view *va = sav_heads_describe(heads_a), *vb = sav_heads_describe(heads_b);
+                                const sav_feature_set *b, const sav_classifier *heads_a,
+                                const sav_classifier *heads_b, sav_error *err) {
+    const sav_classifier_view *va = sav_classifier_describe(heads_a), *vb = sav_classifier_describe(heads_b);
     const size_t row = a->layers * a->heads * a->head_size, rows = a->count < b->count ? a->count : b->count;
     const size_t K = va->selected, C = va->classes > vb->classes ? va->classes : vb->classes;
     int32_t *votes = sav_alloc(C + 2 * K, sizeof *votes);
@@ -144,7 +146,7 @@ static bool any_label(const sav_feature_set *set) {
 
 static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b,
                                size_t heads, sav_error *err) {
-    sav_heads *heads_a = NULL, *heads_b = NULL;
+    sav_classifier *heads_a = NULL, *heads_b = NULL;
     const size_t most = a->layers * a->heads;
     if (a->layers != b->layers || a->heads != b->heads || a->head_size != b->head_size)
         return sav_fail(
@@ -161,8 +163,8 @@ static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set
     if (!status) status = fit(&heads_b, b, out->heads_asked, err);
     if (!status) sav_compare_heads(&out->heads, heads_a, heads_b);
     if (!status) status = compare_votes(out, a, b, heads_a, heads_b, err);
-    sav_heads_free(heads_a);
-    sav_heads_free(heads_b);
+    sav_classifier_free(heads_a);
+    sav_classifier_free(heads_b);
     return status;
 }
 

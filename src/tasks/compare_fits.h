@@ -9,7 +9,7 @@
 
 #include "base/base.h"
 
-typedef struct sav_heads_difference {
+typedef struct sav_classifier_difference {
     bool equal;                            /* every bit of all below */
     bool same_classes;                     /* names in the same order, with the same numbers of examples */
     size_t selected_a, selected_b, common; /* heads that vote, and those that vote in both */
@@ -18,9 +18,9 @@ typedef struct sav_heads_difference {
     /* elements of the means of the common heads; 0 of 0 when the classes differ */
     size_t means, means_differ;
     double means_rel_l2; /* |a - b|_2 / |a|_2 over them */
-} sav_heads_difference;
+} sav_classifier_difference;
 
-void sav_compare_heads(sav_heads_difference *out, const sav_heads *a, const sav_heads *b);
+void sav_compare_heads(sav_classifier_difference *out, const sav_classifier *a, const sav_classifier *b);
 
 typedef struct sav_stores_difference {
     bool equal;            /* the same rows, every bit, and the same labels */
@@ -30,7 +30,7 @@ typedef struct sav_stores_difference {
     double rel_l2;         /* |a - b|_2 / |a|_2 over all */
     bool fitted;           /* both have labels: the rest is there */
     size_t heads_asked;    /* K of the fits */
-    sav_heads_difference heads;
+    sav_classifier_difference heads;
     size_t votes, votes_differ; /* a vote a row and rank, where both ranks have the same head */
     size_t flipped;             /* rows whose prediction differs */
 } sav_stores_difference;

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/store.h"
 #include "models/model.h"
-#include "sav/store.h"
 
 /* Bytes of taps that may wait for their turn. */
 enum { WAITING_BYTES = 256 << 20 };

@@ -4,13 +4,13 @@
  *
  * The one loop behind `run`, `encode` and `predict`. The order of the list decides nothing but the order of
  * what comes out: samples that show the same pictures are looked for among those to come (by their paths) and
- * go into one batch, where the model computes once what they share (models/batch.h). Taps that are ready
+ * go into one batch, where the model computes once what they share (forward/batch.h). Taps that are ready
  * before their turn wait; how many may is bounded.
  */
 #ifndef SAV_ENCODE_H
 #define SAV_ENCODE_H
 
-#include "tasks/list.h"
+#include "lists/list.h"
 
 typedef struct sav_encoder {
     const sav_model *model;

@@ -29,7 +29,7 @@ static bool is_first_vote(const int32_t *head_votes, size_t r) {
 }
 
 /* The order of Counter.most_common. */
-static void put_votes(sav_text *out, const sav_result *result, const sav_heads_view *heads) {
+static void put_votes(sav_text *out, const sav_result *result, const sav_classifier_view *heads) {
     const char *comma = "";
     int32_t most = 0;
     for (size_t c = 0; c < heads->classes; c++)
@@ -48,7 +48,7 @@ static void put_votes(sav_text *out, const sav_result *result, const sav_heads_v
     sav_text_string(out, "}");
 }
 
-void sav_result_put(sav_text *out, const sav_result *result, const sav_heads_view *heads) {
+void sav_result_put(sav_text *out, const sav_result *result, const sav_classifier_view *heads) {
     const bool correct = result->label && result->prediction &&
                          strcmp(result->label, result->prediction) == 0;
     sav_text_printf(out, "{\"index\":%zu", result->index);
@@ -122,7 +122,7 @@ static void put_classes(sav_text *out, const sav_score *score) {
 
 /* How clear the choice of heads was, and how close the votes were (reference/sav.md §4). */
 static void put_near_ties(sav_text *out, const sav_metrics *metrics) {
-    const sav_heads_view *heads = metrics->heads;
+    const sav_classifier_view *heads = metrics->heads;
     if (heads->scored) {
         sav_text_printf(out, ",\"cut\":{\"count\":%d,\"next\":", (int)heads->cut_count);
         if (heads->cut_next < 0)

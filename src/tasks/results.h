@@ -7,7 +7,7 @@
 #ifndef SAV_RESULTS_H
 #define SAV_RESULTS_H
 
-#include "tasks/list.h"
+#include "lists/list.h"
 #include "tasks/score.h"
 
 /* One prediction: of a list's sample or of a store's row. */
@@ -22,16 +22,16 @@ typedef struct sav_result {
 } sav_result;
 
 /* {"index":0,"question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat","correct":true,
- * "margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones in order of
- * first vote. */
-void sav_result_put(sav_text *out, const sav_result *result, const sav_heads_view *heads);
+ * "margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones
+ * in order of first vote. */
+void sav_result_put(sav_text *out, const sav_result *result, const sav_classifier_view *heads);
 
 /* {"index":0,"images":["R/a.jpg"],"prompt":"…","label":"Yes","question_id":1,"group":0} and a newline. */
 void sav_sample_put(sav_text *out, const sav_sample *sample);
 
 typedef struct sav_metrics {
     const sav_score *score;
-    const sav_heads_view *heads;
+    const sav_classifier_view *heads;
     size_t near_ties, nan_cosines; /* sums over the predictions */
     size_t tied_votes;             /* predictions of margin 0 */
     const char *more;              /* further members, `"timings":{…},"versions":{…}`, or NULL */

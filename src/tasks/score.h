@@ -6,7 +6,7 @@
 #ifndef SAV_SCORE_H
 #define SAV_SCORE_H
 
-#include "sav/labels.h"
+#include "classify/labels.h"
 
 typedef struct sav_score {
     size_t tested;                /* predictions in all */

@@ -5,12 +5,12 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/labels.h"
 #include "fault.h"
 #include "image/tiles.h"
 #include "io/json.h"
 #include "io/safetensors.h"
-#include "sav/labels.h"
-#include "tasks/list.h"
+#include "lists/list.h"
 #include "text/tokenizer.h"
 
 static char file[600]; /* a safetensors file, written by main */
@@ -144,18 +144,18 @@ static sav_status fit(sav_error *err) {
     const sav_fit_options options = {.heads = 3, .threads = 1};
     char path[700];
     float features[4 * 2 * 2 * 3];
-    sav_heads *heads, *read = NULL;
+    sav_classifier *heads, *read = NULL;
     sav_prediction prediction;
     int32_t votes[2], head_votes[3];
     for (int i = 0; i < 48; i++) features[i] = (float)((i * 7) % 11) - (float)(i / 12 % 2) * 3;
     snprintf(path, sizeof path, "%s/sav", check_folder());
     sav_status status = sav_fit(&heads, features, labels, shape, &options, err);
     if (status) return status;
-    status = sav_heads_save(heads, path, NULL, err);
-    if (!status) status = sav_heads_open(&read, path, err);
+    status = sav_classifier_save(heads, path, NULL, err);
+    if (!status) status = sav_classifier_open(&read, path, err);
     if (!status) status = sav_predict(&prediction, votes, head_votes, read, features, err);
-    sav_heads_free(heads);
-    sav_heads_free(read);
+    sav_classifier_free(heads);
+    sav_classifier_free(read);
     return status;
 }
 

@@ -4,12 +4,12 @@
 
 #include "../picture.h"
 #include "fault.h"
+#include "instruments/inspect.h"
+#include "lists/messages.h"
 #include "tasks/compare.h"
 #include "tasks/compare_fits.h"
 #include "tasks/dump_file.h"
 #include "tasks/encode.h"
-#include "tasks/inspect.h"
-#include "tasks/messages.h"
 
 #define MODEL "golden/models/t70"
 #define PICTURE "golden/llava/images/8x11.png"

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/baseline.h"
+#include "classify/store.h"
 #include "fault.h"
-#include "sav/baseline.h"
-#include "sav/store.h"
-#include "tasks/messages.h"
+#include "lists/messages.h"
+#include "lists/sample.h"
 #include "tasks/results.h"
-#include "tasks/sample.h"
 
 static const float features[] = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
 static const char *const labels[] = {"a", "b", "a", "b"};
@@ -18,21 +18,21 @@ static char sav_path[600], store_path[600], list_folder[600];
 
 static sav_status fit(sav_error *err) {
     const sav_fit_options options = {.heads = 2, .validation = 0.25, .threads = 1};
-    sav_heads *heads;
+    sav_classifier *heads;
     int32_t votes[2], head_votes[2];
     sav_prediction prediction;
     sav_status status = sav_fit(&heads, features, labels, shape, &options, err);
     if (status) return status;
     status = sav_predict(&prediction, votes, head_votes, heads, features, err);
-    if (!status) status = sav_heads_save(heads, sav_path, NULL, err);
-    sav_heads_free(heads);
+    if (!status) status = sav_classifier_save(heads, sav_path, NULL, err);
+    sav_classifier_free(heads);
     return status;
 }
 
 static sav_status open_heads(sav_error *err) {
-    sav_heads *heads;
-    sav_status status = sav_heads_open(&heads, sav_path, err);
-    if (!status) sav_heads_free(heads);
+    sav_classifier *heads;
+    sav_status status = sav_classifier_open(&heads, sav_path, err);
+    if (!status) sav_classifier_free(heads);
     return status;
 }
 
@@ -88,7 +88,7 @@ static sav_status score(sav_error *err) {
     static const char *const guess[] = {"a", "a", NULL, "c"};
     sav_score out;
     sav_text text = {0};
-    const sav_heads_view heads = {.classes = 2};
+    const sav_classifier_view heads = {.classes = 2};
     sav_status status = sav_score_accuracy(&out, labels, guess, 4, labels, 2, err);
     if (status) return status;
     const sav_metrics metrics = {&out, &heads, 0, 0, 0, NULL};

@@ -1,9 +1,9 @@
 /* fuzz_list.c: bytes -> list -> prompts and output lines, and the same bytes as chat JSON. First byte: which
  * options. */
-#include "tasks/list.h"
-#include "tasks/messages.h"
+#include "lists/list.h"
+#include "lists/messages.h"
+#include "lists/sample.h"
 #include "tasks/results.h"
-#include "tasks/sample.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

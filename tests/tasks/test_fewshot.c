@@ -11,8 +11,8 @@
 
 #include "../check.h"
 #include "base/os.h"
+#include "classify/store.h"
 #include "io/safetensors.h"
-#include "sav/store.h"
 #include "tasks/results.h"
 
 #define GOLDEN "golden/fewshot/"
@@ -50,9 +50,9 @@ static bool fill_store(const char *folder, const sav_list *list, const float *fe
     return ok;
 }
 
-static sav_heads *fit_store(const char *folder, size_t selected) {
+static sav_classifier *fit_store(const char *folder, size_t selected) {
     const char *labels[64];
-    sav_heads *heads = NULL;
+    sav_classifier *heads = NULL;
     sav_store *store;
     sav_error err;
     if (!CHECK_OK(sav_store_open(&store, folder, &err), &err)) return NULL;
@@ -65,9 +65,9 @@ static sav_heads *fit_store(const char *folder, size_t selected) {
     return heads;
 }
 
-static void predict_all(sav_text *out, const sav_heads *heads, const sav_list *list, const float *taps,
+static void predict_all(sav_text *out, const sav_classifier *heads, const sav_list *list, const float *taps,
                         size_t width) {
-    const sav_heads_view *v = sav_heads_describe(heads);
+    const sav_classifier_view *v = sav_classifier_describe(heads);
     for (size_t i = 0; i < list->count; i++) {
         const sav_sample *s = &list->samples[i];
         int32_t votes[16], head_votes[64];
@@ -86,7 +86,7 @@ int main(void) {
     size_t shape[4], test_shape[4], length;
     sav_safetensors *file;
     sav_list *train = NULL, *test = NULL;
-    sav_heads *heads = NULL, *loaded = NULL;
+    sav_classifier *heads = NULL, *loaded = NULL;
     sav_text got = {0};
     sav_error err;
     const sav_list_options training = {.training = true};
@@ -102,16 +102,16 @@ int main(void) {
               CHECK_OK(sav_list_read(&test, GOLDEN "test.jsonl", NULL, &err), &err) &&
               fill_store(store, train, x, shape);
     if (ok) heads = fit_store(store, top->shape[0]);
-    if (heads && CHECK_OK(sav_heads_save(heads, saved, NULL, &err), &err) &&
-        CHECK_OK(sav_heads_open(&loaded, saved, &err), &err)) {
+    if (heads && CHECK_OK(sav_classifier_save(heads, saved, NULL, &err), &err) &&
+        CHECK_OK(sav_classifier_open(&loaded, saved, &err), &err)) {
         for (size_t i = 0; i < top->count; i++)
-            CHECK(sav_heads_describe(heads)->top_heads[i] == (int32_t)sav_tensor_integer(top, i));
+            CHECK(sav_classifier_describe(heads)->top_heads[i] == (int32_t)sav_tensor_integer(top, i));
         predict_all(&got, loaded, test, taps, shape[1] * shape[2] * shape[3]);
         if (CHECK_OK(sav_os_read_file(&want, &length, GOLDEN "predictions.jsonl", 1 << 20, &err), &err))
             CHECK_STR(got.bytes, want);
     }
-    sav_heads_free(loaded);
-    sav_heads_free(heads);
+    sav_classifier_free(loaded);
+    sav_classifier_free(heads);
     sav_list_free(test);
     sav_list_free(train);
     sav_text_free(&got);

@@ -5,19 +5,19 @@
 #include "tasks/results.h"
 
 static const char *const names[] = {"cat", "d\"og", "\xE7\x8C\xAB"};
-static const sav_heads_view heads = {.layers = 2,
-                                     .heads = 3,
-                                     .head_size = 4,
-                                     .classes = 3,
-                                     .selected = 5,
-                                     .class_names = names,
-                                     .scored = 9,
-                                     .cut_count = 7,
-                                     .cut_next = 6,
-                                     .cut_tied = 2,
-                                     .cut_taken = 1,
-                                     .near_ties = 4,
-                                     .nan_cosines = 1};
+static const sav_classifier_view heads = {.layers = 2,
+                                          .heads = 3,
+                                          .head_size = 4,
+                                          .classes = 3,
+                                          .selected = 5,
+                                          .class_names = names,
+                                          .scored = 9,
+                                          .cut_count = 7,
+                                          .cut_next = 6,
+                                          .cut_tied = 2,
+                                          .cut_taken = 1,
+                                          .near_ties = 4,
+                                          .nan_cosines = 1};
 
 static void check_line(sav_text *text, const char *want) {
     CHECK_STR(text->bytes, want);
@@ -96,7 +96,7 @@ static void test_metrics(void) {
         "\n");
     sav_score_free(&score);
     static const char *const none[] = {NULL};
-    sav_heads_view loaded = heads;
+    sav_classifier_view loaded = heads;
     loaded.scored = 0; /* from a file: nothing is known of the cut */
     if (!CHECK_OK(sav_score_accuracy(&score, none, guess, 1, NULL, 0, &err), &err)) return;
     m = (sav_metrics){&score, &loaded, 0, 0, 0, NULL};

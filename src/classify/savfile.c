@@ -1,0 +1,201 @@
+/* savfile.c: a fitted classifier <-> `sav.safetensors` (CLI.md "Output").
+ *
+ *   activations F32 [C, K, d]   top_heads I32 [K, 2]   head_scores F32 [L, H]   class_counts I32 [C]
+ *   metadata: int_to_str {"0": label, …}, model, model_sha256, engine, dtype, format_version
+ *
+ * Reading checks all of it: a file from elsewhere must not index outside a tap.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "classify/classifier.h"
+#include "io/json.h"
+#include "io/safetensors.h"
+
+#define FORMAT_VERSION "1"
+
+/* ---- writing ------------------------------------------------------------------------------------------- */
+
+static void put_labels(sav_text *out, const sav_labels *labels) {
+    sav_text_string(out, "{");
+    for (size_t c = 0; c < labels->count; c++) {
+        sav_text_printf(out, "%s\"%zu\":", c ? "," : "", c);
+        sav_json_put_string(out, labels->names[c], strlen(labels->names[c]));
+    }
+    sav_text_string(out, "}");
+}
+
+sav_status sav_classifier_save(const sav_classifier *heads, const char *path, const sav_origin *origin,
+                               sav_error *err) {
+    static const char *const keys[] = {"int_to_str", "model", "model_sha256",
+                                       "engine",     "dtype", "format_version"};
+    const sav_classifier_view *v = &heads->view;
+    const size_t C = v->classes, K = v->selected, d = v->head_size, L = v->layers, H = v->heads;
+    const sav_tensor tensors[] = {
+        {"activations", SAV_F32, 3, {C, K, d}, C * K * d, v->activations},
+        {"top_heads", SAV_I32, 2, {K, 2}, K * 2, v->top_heads},
+        {"head_scores", SAV_F32, 2, {L, H}, L * H, v->head_scores},
+        {"class_counts", SAV_I32, 1, {C}, C, v->class_counts},
+    };
+    const char *dtype = sav_storage_name(v->dtype);
+    if (!origin) origin = &v->origin;
+    sav_text labels = {0};
+    put_labels(&labels, &heads->labels);
+    if (labels.failed) {
+        sav_text_free(&labels);
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path);
+    }
+    const char *const values[] = {labels.bytes,   origin->model, origin->model_sha256,
+                                  origin->engine, dtype,         FORMAT_VERSION};
+    sav_status status = sav_safetensors_write(path, tensors, 4, keys, values, 6, err);
+    sav_text_free(&labels);
+    return status;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+static sav_status find(const sav_tensor **out, const sav_safetensors *file, const char *name, sav_dtype dtype,
+                       int rank, sav_error *err) {
+    const char *path = sav_safetensors_path(file);
+    const sav_tensor *t = sav_safetensors_find(file, name);
+    if (!t)
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found no tensor %s; expected a file that savs fit or run wrote", path, name);
+    if (t->dtype != dtype || t->rank != rank)
+        return sav_fail(err, SAV_BAD_INPUT, "%s, tensor %s: found %s of %d dimensions; expected %s of %d",
+                        path, name, sav_dtype_name(t->dtype), t->rank, sav_dtype_name(dtype), rank);
+    if (!t->count) return sav_fail(err, SAV_BAD_INPUT, "%s, tensor %s: found no elements", path, name);
+    *out = t;
+    return SAV_OK;
+}
+
+typedef struct parts {
+    const sav_tensor *activations, *top_heads, *head_scores, *class_counts;
+} parts;
+
+static sav_status find_parts(parts *p, const sav_safetensors *file, sav_error *err) {
+    sav_status status = find(&p->activations, file, "activations", SAV_F32, 3, err);
+    if (!status) status = find(&p->top_heads, file, "top_heads", SAV_I32, 2, err);
+    if (!status) status = find(&p->head_scores, file, "head_scores", SAV_F32, 2, err);
+    if (!status) status = find(&p->class_counts, file, "class_counts", SAV_I32, 1, err);
+    if (status) return status;
+    const size_t *a = p->activations->shape;
+    if (p->top_heads->shape[0] != a[1] || p->top_heads->shape[1] != 2 || p->class_counts->shape[0] != a[0] ||
+        p->head_scores->count > INT32_MAX)
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found shapes that do not fit: activations [%zu, %zu, %zu], top_heads [%zu, "
+                        "%zu], class_counts [%zu]",
+                        sav_safetensors_path(file), a[0], a[1], a[2], p->top_heads->shape[0],
+                        p->top_heads->shape[1], p->class_counts->shape[0]);
+    return SAV_OK;
+}
+
+static sav_status read_arrays(sav_classifier *heads, const parts *p, const char *path, sav_error *err) {
+    const sav_classifier_view *v = &heads->view;
+    for (size_t i = 0; i < p->activations->count; i++)
+        heads->activations[i] = sav_tensor_float(p->activations, i);
+    for (size_t i = 0; i < p->head_scores->count; i++)
+        heads->head_scores[i] = sav_tensor_float(p->head_scores, i);
+    for (size_t c = 0; c < v->classes; c++) {
+        heads->class_counts[c] = (int32_t)sav_tensor_integer(p->class_counts, c);
+        if (heads->class_counts[c] < 1)
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "%s, tensor class_counts: found %d for class %zu; expected at least 1", path,
+                            (int)heads->class_counts[c], c);
+    }
+    for (size_t r = 0; r < v->selected; r++) {
+        const int64_t layer = sav_tensor_integer(p->top_heads, 2 * r),
+                      head = sav_tensor_integer(p->top_heads, 2 * r + 1);
+        if (layer < 0 || head < 0 || (uint64_t)layer >= v->layers || (uint64_t)head >= v->heads)
+            return sav_fail(
+                err, SAV_BAD_INPUT,
+                "%s, tensor top_heads: found layer %lld, head %lld; expected %zu layers of %zu heads", path,
+                (long long)layer, (long long)head, v->layers, v->heads);
+        heads->top_heads[2 * r] = (int32_t)layer;
+        heads->top_heads[2 * r + 1] = (int32_t)head;
+    }
+    return SAV_OK;
+}
+
+/* {"0": label, "1": label, …} in any order: each id once. */
+static sav_status read_labels(sav_classifier *heads, const sav_json *object, const char *path,
+                              sav_error *err) {
+    const size_t classes = heads->view.classes;
+    for (size_t c = 0, id; c < classes; c++) {
+        char key[24];
+        snprintf(key, sizeof key, "%zu", c);
+        const sav_json *label = sav_json_get(object, key);
+        if (!label || label->kind != SAV_JSON_STRING || memchr(label->text, '\0', label->length))
+            return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has no string for class %zu", path, c);
+        sav_status status = sav_labels_add(&id, &heads->labels, label->text, err);
+        if (status) return status;
+        if (id != c)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str names class %zu like class %zu", path, c, id);
+    }
+    if (object->count != classes)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has %u labels for %zu classes", path,
+                        object->count, classes);
+    return SAV_OK;
+}
+
+static sav_status read_metadata(sav_classifier *heads, const sav_safetensors *file, sav_error *err) {
+    const char *path = sav_safetensors_path(file);
+    const char *labels = sav_safetensors_metadata(file, "int_to_str"),
+               *dtype = sav_safetensors_metadata(file, "dtype");
+    const char *version = sav_safetensors_metadata(file, "format_version");
+    if (!labels) return sav_fail(err, SAV_BAD_INPUT, "%s: found no int_to_str in its metadata", path);
+    if (version && strcmp(version, FORMAT_VERSION) != 0)
+        return sav_fail(err, SAV_UNSUPPORTED, "%s: found format_version %s; expected %s", path, version,
+                        FORMAT_VERSION);
+    if (dtype && !sav_storage_find(&heads->view.dtype, dtype)) /* absent: f32 */
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found dtype %s; expected f32, bf16 or f16", path, dtype);
+    static const char *const keys[] = {"model", "model_sha256", "engine"};
+    char **const copies[] = {&heads->model, &heads->model_sha256, &heads->engine};
+    for (size_t i = 0; i < 3; i++) {
+        const char *value = sav_safetensors_metadata(file, keys[i]);
+        if (value && (*copies[i] = sav_strdup(value)) == NULL)
+            return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+    }
+    sav_json_doc *doc;
+    sav_status status = sav_json_parse(&doc, labels, strlen(labels), path, 1, NULL, err);
+    if (status) return status;
+    if (sav_json_root(doc)->kind != SAV_JSON_OBJECT)
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str is no JSON object", path);
+    if (!status) status = read_labels(heads, sav_json_root(doc), path, err);
+    sav_json_free(doc);
+    return status;
+}
+
+static sav_status read_file(sav_classifier *heads, const sav_safetensors *file, sav_error *err) {
+    parts p = {0};
+    sav_status status = find_parts(&p, file, err);
+    if (status) return status;
+    sav_classifier_view *v = &heads->view;
+    *v = (sav_classifier_view){.layers = p.head_scores->shape[0],
+                               .heads = p.head_scores->shape[1],
+                               .head_size = p.activations->shape[2],
+                               .classes = p.activations->shape[0],
+                               .selected = p.activations->shape[1],
+                               .dtype = SAV_F32};
+    status = sav_classifier_make(heads, err);
+    if (!status) status = read_arrays(heads, &p, sav_safetensors_path(file), err);
+    if (!status) status = read_metadata(heads, file, err);
+    if (!status) sav_classifier_finish(heads);
+    return status;
+}
+
+sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err) {
+    sav_safetensors *file;
+    *out = NULL;
+    sav_status status = sav_safetensors_open(&file, path, err);
+    if (status) return status;
+    sav_classifier *heads = sav_alloc(1, sizeof *heads);
+    status = heads ? read_file(heads, file, err)
+                   : sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+    sav_safetensors_close(file);
+    if (status)
+        sav_classifier_free(heads);
+    else
+        *out = heads;
+    return status;
+}

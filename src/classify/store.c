@@ -1,0 +1,515 @@
+/* store.c: the feature store, opened, appended to, read. See store.h.
+ *
+ *   append: features.f32 += rows -> sync -> index.jsonl += lines  open: index lines
+ *       -> rows; cut what has no line
+ */
+#include "classify/store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "io/json.h"
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "features.f32 is little-endian and mapped as it is: this machine's byte order is not supported"
+#endif
+
+#define LARGEST_INDEX (SIZE_MAX / 4)
+
+typedef struct entry {
+    sav_store_row row;
+    size_t next; /* row + 1 of another sample in the same bucket, 0 = none */
+    bool claimed;
+} entry;
+
+struct sav_store {
+    char *folder, *json_path, *index_path, *features_path;
+    char *strings[5]; /* what info points to: family, model, model_sha256, engine, dtype */
+    sav_store_info info;
+    size_t row_bytes;
+    entry *entries;                  /* [count] */
+    size_t count, room, opened_with; /* opened_with: rows that were there before */
+    size_t *buckets;                 /* [room] row + 1, by the first digits of `sample` */
+    uint64_t index_bytes;            /* whole lines of index.jsonl */
+    sav_map map;                     /* of features.f32, when open for reading */
+    sav_os_log *features, *index;    /* when open for appending */
+    sav_text waiting;                /* lines whose rows are written but not yet synced */
+    double synced;                   /* seconds: when that was done last */
+    bool broken;                     /* a failed append could not be taken back */
+};
+
+/* Seconds of appends that share one sync: a sync may take longer than a small model's forward. */
+static const double SYNC_SECONDS = 0.25;
+
+static sav_status fail_memory(const char *what, sav_error *err) {
+    return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", what);
+}
+
+/* ---- rows in memory ------------------------------------------------------------------------------------ */
+
+static size_t bucket_of(const sav_store *store, const char *sample) {
+    size_t value = 0;
+    for (int i = 0; i < 12; i++) value = value * 31 + (unsigned char)sample[i];
+    return value % store->room;
+}
+
+static bool grow(sav_store *store) {
+    const size_t room = store->room ? store->room * 2 : 64;
+    entry *entries = sav_realloc(store->entries, room, sizeof *entries);
+    if (!entries) return false;
+    store->entries = entries;
+    size_t *buckets = sav_alloc(room, sizeof *buckets);
+    if (!buckets) return false;
+    sav_free(store->buckets);
+    store->buckets = buckets;
+    store->room = room;
+    for (size_t i = 0; i < store->count; i++) {
+        size_t *bucket = &buckets[bucket_of(store, entries[i].row.sample)];
+        entries[i].next = *bucket;
+        *bucket = i + 1;
+    }
+    return true;
+}
+
+/* The row's strings are copied. */
+static sav_status remember(sav_store *store, const sav_store_row *row, sav_error *err) {
+    if (store->count == store->room && !grow(store)) return fail_memory(store->index_path, err);
+    entry *e = &store->entries[store->count];
+    *e = (entry){.row = *row};
+    e->row.question_id = sav_strdup(row->question_id ? row->question_id : "null");
+    e->row.label = sav_strdup(row->label);
+    if (!e->row.question_id || (row->label && !e->row.label)) {
+        sav_free((void *)(uintptr_t)e->row.question_id);
+        sav_free((void *)(uintptr_t)e->row.label);
+        return fail_memory(store->index_path, err);
+    }
+    size_t *bucket = &store->buckets[bucket_of(store, row->sample)];
+    e->next = *bucket;
+    *bucket = ++store->count;
+    return SAV_OK;
+}
+
+static void forget_last(sav_store *store) {
+    entry *e = &store->entries[--store->count];
+    store->buckets[bucket_of(store, e->row.sample)] = e->next;
+    sav_free((void *)(uintptr_t)e->row.question_id);
+    sav_free((void *)(uintptr_t)e->row.label);
+}
+
+bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
+    if (!store->room) return false;
+    for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
+        if (strcmp(store->entries[at - 1].row.sample, sample) != 0) continue;
+        *row = at - 1;
+        return true;
+    }
+    return false;
+}
+
+static bool same_text(const char *a, const char *b) {
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+bool sav_store_claim(sav_store *store, const char *sample, const char *question_id, const char *label) {
+    if (!store->room) return false;
+    for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
+        entry *e = &store->entries[at - 1];
+        if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
+        if (!same_text(e->row.question_id, question_id ? question_id : "null") ||
+            !same_text(e->row.label, label))
+            continue;
+        e->claimed = true;
+        return true;
+    }
+    return false;
+}
+
+size_t sav_store_unclaimed(const sav_store *store) {
+    size_t count = 0;
+    for (size_t i = 0; i < store->opened_with; i++) count += !store->entries[i].claimed;
+    return count;
+}
+
+/* ---- store.json ---------------------------------------------------------------------------------------- */
+
+static const char *const string_keys[5] = {"family", "model", "model_sha256", "engine", "dtype"};
+
+static void info_strings(const char *out[5], const sav_store_info *info) {
+    const char *const strings[5] = {info->family, info->model, info->model_sha256, info->engine, info->dtype};
+    memcpy(out, strings, sizeof strings);
+}
+
+/* The store's own copy of info. */
+static sav_status keep_info(sav_store *store, const sav_store_info *info, sav_error *err) {
+    const char *strings[5];
+    size_t values;
+    info_strings(strings, info);
+    for (size_t i = 0; i < 5; i++)
+        if (strings[i] && (store->strings[i] = sav_strdup(strings[i])) == NULL)
+            return fail_memory(store->json_path, err);
+    store->info = (sav_store_info){info->layers,      info->heads,       info->head_size,
+                                   store->strings[0], store->strings[1], store->strings[2],
+                                   store->strings[3], store->strings[4]};
+    if (!info->layers || !info->heads || !info->head_size || !sav_mul(&values, info->layers, info->heads) ||
+        !sav_mul(&values, values, info->head_size) || !sav_mul(&store->row_bytes, values, sizeof(float)))
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: found features [%zu, %zu, %zu]; expected [layers, heads, size]",
+                        store->json_path, info->layers, info->heads, info->head_size);
+    return SAV_OK;
+}
+
+static sav_status write_info(const sav_store *store, sav_error *err) {
+    const sav_store_info *info = &store->info;
+    const char *strings[5];
+    sav_text text = {0};
+    info_strings(strings, info);
+    sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->layers, info->heads,
+                    info->head_size);
+    for (size_t i = 0; i < 5; i++) {
+        sav_text_printf(&text, ",\"%s\":", string_keys[i]);
+        if (strings[i])
+            sav_json_put_string(&text, strings[i], strlen(strings[i]));
+        else
+            sav_text_string(&text, "null");
+    }
+    sav_text_string(&text, "}\n");
+    sav_status status = text.failed ? fail_memory(store->json_path, err)
+                                    : sav_os_save(store->json_path, text.bytes, text.length, err);
+    sav_text_free(&text);
+    return status;
+}
+
+static sav_status read_info(sav_store *store, sav_error *err) {
+    sav_json_doc *doc;
+    sav_store_info info = {0};
+    const char **const strings[5] = {&info.family, &info.model, &info.model_sha256, &info.engine,
+                                     &info.dtype};
+    const char *path = store->json_path;
+    size_t format = 0;
+    sav_status status = sav_json_read(&doc, path, err);
+    if (status) return status;
+    const sav_json *root = sav_json_root(doc);
+    if (root->kind != SAV_JSON_OBJECT) status = sav_fail(err, SAV_BAD_INPUT, "%s: found no object {…}", path);
+    if (!status) status = sav_json_size(&format, root, "format", 0, path, err);
+    if (!status && format != 1)
+        status = sav_fail(err, SAV_UNSUPPORTED, "%s: found store format %zu; expected 1", path, format);
+    if (!status) status = sav_json_size(&info.layers, root, "L", 0, path, err);
+    if (!status) status = sav_json_size(&info.heads, root, "H", 0, path, err);
+    if (!status) status = sav_json_size(&info.head_size, root, "d", 0, path, err);
+    for (size_t i = 0; i < 5 && !status; i++)
+        status = sav_json_string(strings[i], root, string_keys[i], NULL, path, err);
+    if (!status) status = keep_info(store, &info, err);
+    sav_json_free(doc);
+    return status;
+}
+
+/* Features of two models, engines or types must not mix. The model's folder may have moved: its digest
+ * decides. */
+static sav_status check_same(const sav_store *store, const sav_store_info *wanted, sav_error *err) {
+    const sav_store_info *info = &store->info;
+    const char *here[5], *now[5];
+    info_strings(here, info);
+    info_strings(now, wanted);
+    if (info->layers != wanted->layers || info->heads != wanted->heads ||
+        info->head_size != wanted->head_size) {
+        sav_fail(err, SAV_BAD_INPUT, "%s: holds features [%zu, %zu, %zu]; this model gives [%zu, %zu, %zu]",
+                 store->json_path, info->layers, info->heads, info->head_size, wanted->layers, wanted->heads,
+                 wanted->head_size);
+        sav_hint(err, "choose another --store");
+        return SAV_BAD_INPUT;
+    }
+    for (size_t i = 0; i < 5; i++) {
+        if (i == 1 || same_text(here[i], now[i])) continue;
+        sav_fail(err, SAV_BAD_INPUT, "%s: its features were made with %s %s; now it is %s", store->json_path,
+                 string_keys[i], here[i] ? here[i] : "null", now[i] ? now[i] : "null");
+        sav_hint(err, "choose another --store");
+        return SAV_BAD_INPUT;
+    }
+    return SAV_OK;
+}
+
+/* ---- index.jsonl --------------------------------------------------------------------------------------- */
+
+/* Digits of exactly `count` places in base 16, lower case. */
+static bool is_hex(const sav_json *node, size_t count) {
+    if (!node || node->kind != SAV_JSON_STRING || node->length != count) return false;
+    return strspn(node->text, "0123456789abcdef") == count;
+}
+
+static uint32_t hex_value(const char *digits) {
+    uint32_t value = 0;
+    for (; *digits; digits++)
+        value = value << 4 | (uint32_t)(*digits <= '9' ? *digits - '0' : *digits - 'a' + 10);
+    return value;
+}
+
+static sav_status read_row(sav_store *store, const sav_json *line, sav_error *err) {
+    const sav_json *sample = sav_json_get(line, "sample"), *label = sav_json_get(line, "label");
+    const sav_json *id = sav_json_get(line, "question_id"), *crc = sav_json_get(line, "crc32");
+    const sav_json *number = sav_json_get(line, "row");
+    int64_t row = -1;
+    if (number) sav_json_integer(&row, number);
+    if (row < 0 || (uint64_t)row != store->count || !is_hex(sample, 64) || !is_hex(crc, 8) ||
+        (id && id->kind >= SAV_JSON_ARRAY) ||
+        (label && label->kind != SAV_JSON_NULL && label->kind != SAV_JSON_STRING) ||
+        (label && label->kind == SAV_JSON_STRING && strlen(label->text) != label->length))
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s:%u: found something else; expected row %zu with sample, label and crc32",
+                        store->index_path, line->line, store->count);
+    sav_store_row out = {.crc32 = hex_value(crc->text)};
+    sav_text text = {0};
+    memcpy(out.sample, sample->text, sizeof out.sample);
+    if (id) sav_json_put(&text, id);
+    out.question_id = text.bytes;
+    out.label = label && label->kind == SAV_JSON_STRING ? label->text : NULL;
+    sav_status status = text.failed ? fail_memory(store->index_path, err) : remember(store, &out, err);
+    sav_text_free(&text);
+    return status;
+}
+
+/* Whole lines only; what follows the last newline is a torn tail and left out of index_bytes. */
+static sav_status read_index(sav_store *store, sav_error *err) {
+    char *bytes;
+    size_t length, at = 0;
+    if (!sav_os_exists(store->index_path)) return SAV_OK;
+    sav_status status = sav_os_read_file(&bytes, &length, store->index_path, LARGEST_INDEX, err);
+    if (status) return status;
+    for (uint32_t line = 1; !status && at < length; line++) {
+        const char *stop = memchr(bytes + at, '\n', length - at);
+        sav_json_doc *doc;
+        if (!stop) break;
+        const size_t size = (size_t)(stop - bytes) - at;
+        status = sav_json_parse(&doc, bytes + at, size, store->index_path, line, NULL, err);
+        if (status) break;
+        status = read_row(store, sav_json_root(doc), err);
+        sav_json_free(doc);
+        at += size + 1;
+    }
+    store->index_bytes = at;
+    store->opened_with = store->count;
+    sav_free(bytes);
+    return status;
+}
+
+static sav_status fail_short(const sav_store *store, uint64_t size, sav_error *err) {
+    return sav_fail(err, SAV_BAD_INPUT, "%s: found %llu bytes; its index lists %zu rows of %zu",
+                    store->features_path, (unsigned long long)size, store->count, store->row_bytes);
+}
+
+sav_status sav_store_sync(sav_store *store, sav_error *err) {
+    if (!store->waiting.length) return SAV_OK;
+    sav_status status = sav_os_log_sync(store->features, err);
+    if (!status) status = sav_os_log_append(store->index, store->waiting.bytes, store->waiting.length, err);
+    if (status) return status;
+    store->index_bytes += store->waiting.length;
+    store->waiting.length = 0;
+    store->synced = sav_os_seconds();
+    return SAV_OK;
+}
+
+/* ---- open and close ------------------------------------------------------------------------------------ */
+
+static char *join(const char *folder, const char *name) {
+    sav_text text = {0};
+    sav_text_printf(&text, "%s%s%s", folder, *folder && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
+    if (!text.failed) return text.bytes;
+    sav_text_free(&text);
+    return NULL;
+}
+
+static sav_store *new_store(const char *folder) {
+    sav_store *store = sav_alloc(1, sizeof *store);
+    if (!store) return NULL;
+    store->folder = sav_strdup(folder);
+    store->json_path = join(folder, "store.json");
+    store->index_path = join(folder, "index.jsonl");
+    store->features_path = join(folder, "features.f32");
+    if (store->folder && store->json_path && store->index_path && store->features_path) return store;
+    sav_store_close(store);
+    return NULL;
+}
+
+void sav_store_close(sav_store *store) {
+    if (!store) return;
+    if (store->index && !store->broken) sav_store_sync(store, NULL); /* best effort, as the next line */
+    /* best effort: unsynced lines are whole or cut at the next open */
+    if (store->index) sav_os_log_sync(store->index, NULL);
+    sav_os_log_close(store->index);
+    sav_os_log_close(store->features); /* and with it the lock */
+    if (store->map.bytes) sav_os_unmap(&store->map);
+    for (size_t i = 0; i < store->count; i++) {
+        sav_free((void *)(uintptr_t)store->entries[i].row.question_id);
+        sav_free((void *)(uintptr_t)store->entries[i].row.label);
+    }
+    for (size_t i = 0; i < 5; i++) sav_free(store->strings[i]);
+    sav_text_free(&store->waiting);
+    sav_free(store->entries);
+    sav_free(store->buckets);
+    sav_free(store->folder);
+    sav_free(store->json_path);
+    sav_free(store->index_path);
+    sav_free(store->features_path);
+    sav_free(store);
+}
+
+/* With the lock held: store.json read or made, index read, both files cut to their whole rows. */
+static sav_status prepare_append(sav_store *store, const sav_store_info *info, sav_error *err) {
+    uint64_t size = 0;
+    sav_status status = sav_os_log_size(store->features, &size, err);
+    if (status) return status;
+    if (sav_os_exists(store->json_path)) {
+        status = read_info(store, err);
+        if (!status) status = check_same(store, info, err);
+        if (!status) status = read_index(store, err);
+    } else if (size || sav_os_exists(store->index_path)) {
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?",
+                          store->json_path);
+    } else {
+        status = keep_info(store, info, err);
+        if (!status) status = write_info(store, err);
+    }
+    if (status) return status;
+    const uint64_t rows = (uint64_t)store->count * store->row_bytes;
+    if (size < rows) return fail_short(store, size, err);
+    if (size > rows) status = sav_os_log_truncate(store->features, rows, err);
+    if (!status) status = sav_os_log_open(&store->index, store->index_path, false, err);
+    if (!status) status = sav_os_log_size(store->index, &size, err);
+    if (!status && size > store->index_bytes)
+        status = sav_os_log_truncate(store->index, store->index_bytes, err);
+    return status;
+}
+
+sav_status sav_store_append_to(sav_store **out, const char *folder, const sav_store_info *info,
+                               sav_error *err) {
+    *out = NULL;
+    sav_store *store = new_store(folder);
+    if (!store) return fail_memory(folder, err);
+    sav_status status = sav_os_make_folder(folder, err);
+    if (!status) status = sav_os_log_open(&store->features, store->features_path, true, err);
+    if (!status) status = prepare_append(store, info, err);
+    if (status)
+        sav_store_close(store);
+    else
+        *out = store;
+    return status;
+}
+
+sav_status sav_store_open(sav_store **out, const char *folder, sav_error *err) {
+    *out = NULL;
+    sav_store *store = new_store(folder);
+    if (!store) return fail_memory(folder, err);
+    sav_status status = read_info(store, err);
+    /* before the features: a writer adds them the other way round */
+    if (!status) status = read_index(store, err);
+    if (!status && store->count) status = sav_os_map(&store->map, store->features_path, err);
+    if (!status && store->map.size / store->row_bytes < store->count)
+        status = fail_short(store, store->map.size, err);
+    if (status)
+        sav_store_close(store);
+    else
+        *out = store;
+    return status;
+}
+
+const sav_store_info *sav_store_describe(const sav_store *store) {
+    return &store->info;
+}
+
+const char *sav_store_folder(const sav_store *store) {
+    return store->folder;
+}
+
+size_t sav_store_count(const sav_store *store) {
+    return store->count;
+}
+
+const sav_store_row *sav_store_at(const sav_store *store, size_t row) {
+    return &store->entries[row].row;
+}
+
+const float *sav_store_features(const sav_store *store) {
+    return store->map.size ? (const float *)(const void *)store->map.bytes : NULL;
+}
+
+/* ---- append -------------------------------------------------------------------------------------------- */
+
+static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
+    sav_text_printf(out, "{\"row\":%zu,\"sample\":\"%s\",\"question_id\":%s,\"label\":", number, row->sample,
+                    row->question_id ? row->question_id : "null");
+    if (row->label)
+        sav_json_put_string(out, row->label, strlen(row->label));
+    else
+        sav_text_string(out, "null");
+    sav_text_printf(out, ",\"crc32\":\"%08x\"}\n", (unsigned)row->crc32);
+}
+
+/* Both files and the memory back to `rows` rows. */
+static void take_back(sav_store *store, size_t rows) {
+    while (store->count > rows) forget_last(store);
+    if (sav_os_log_truncate(store->features, (uint64_t)rows * store->row_bytes, NULL) ||
+        sav_os_log_truncate(store->index, store->index_bytes, NULL))
+        store->broken = true;
+}
+
+sav_status sav_store_append(sav_store *store, const char *sample, const char *question_id, const char *label,
+                            const float *features, sav_error *err) {
+    const size_t rows = store->count;
+    sav_store_row row = {"", question_id, label, 0};
+    if (!store->features || store->broken)
+        return sav_fail(err, SAV_IO_ERROR, "%s: an earlier write failed; open the store again",
+                        store->folder);
+    if (strlen(sample) != sizeof row.sample - 1)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: found the sample name %s; expected 64 hex digits",
+                        store->folder, sample);
+    memcpy(row.sample, sample, sizeof row.sample);
+    row.crc32 = sav_crc32(features, store->row_bytes);
+    const size_t lines = store->waiting.length;
+    put_line(&store->waiting, rows, &row);
+    sav_status status = store->waiting.failed ? fail_memory(store->index_path, err)
+                                              : remember(store, &row, err);
+    if (!status) status = sav_os_log_append(store->features, features, store->row_bytes, err);
+    if (!status && sav_os_seconds() - store->synced >= SYNC_SECONDS) status = sav_store_sync(store, err);
+    if (status) {
+        store->waiting.length = lines; /* those of before may still be published at close */
+        store->waiting.failed = false;
+        take_back(store, rows);
+    }
+    return status;
+}
+
+static sav_status fail_row(const sav_store *store, size_t row, sav_error *err) {
+    return sav_fail(err, SAV_BAD_INPUT,
+                    "%s: row %zu is damaged: its bytes do not have the CRC that the index has",
+                    store->features_path, row);
+}
+
+sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_id, const char *label,
+                            sav_error *err) {
+    sav_map map;
+    char sample[65];
+    memcpy(sample, store->entries[row].row.sample, sizeof sample);
+    float *copy = sav_alloc(store->row_bytes, 1);
+    if (!copy) return fail_memory(store->features_path, err);
+    sav_status status = sav_os_map(&map, store->features_path, err);
+    if (!status) {
+        if (map.size / store->row_bytes <= row)
+            status = fail_short(store, map.size, err);
+        else
+            memcpy(copy, map.bytes + row * store->row_bytes, store->row_bytes);
+        sav_os_unmap(&map);
+    }
+    if (!status && sav_crc32(copy, store->row_bytes) != store->entries[row].row.crc32)
+        status = fail_row(store, row, err);
+    if (!status) status = sav_store_append(store, sample, question_id, label, copy, err);
+    sav_free(copy);
+    return status;
+}
+
+sav_status sav_store_check(const sav_store *store, sav_error *err) {
+    for (size_t i = 0; i < store->count && store->map.size; i++)
+        if (sav_crc32(store->map.bytes + i * store->row_bytes, store->row_bytes) !=
+            store->entries[i].row.crc32)
+            return fail_row(store, i, err);
+    return SAV_OK;
+}

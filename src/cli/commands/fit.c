@@ -1,0 +1,76 @@
+/* fit.c: `savs fit`: a store's features -> sav.safetensors. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "io/json.h"
+#include "lists/sample.h"
+
+/* Of each class only --shots examples; the others lose their label, which leaves them out of the fit. */
+static sav_status draw_shots(sav_cli *cli, sav_feature_set *set, sav_error *err) {
+    size_t few = 0;
+    bool *keep = sav_alloc(set->count, sizeof *keep);
+    if (!keep) return sav_fail(err, SAV_NO_MEMORY, "no memory for the draw of --shots");
+    sav_status status = sav_sample_shots(keep, &few, set->labels, set->count, cli->shots, cli->seed, err);
+    for (size_t i = 0; i < set->count && !status; i++)
+        if (!keep[i]) set->labels[i] = NULL;
+    if (!status && few)
+        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
+                         cli->shots);
+    sav_free(keep);
+    return status;
+}
+
+static void put_json(sav_text *out, const sav_classifier_view *v, const char *path) {
+    sav_text_string(out, "{\"sav\":");
+    sav_json_put_string(out, path, strlen(path));
+    sav_text_string(out, ",\"classes\":{");
+    for (size_t c = 0; c < v->classes; c++) {
+        sav_text_string(out, c ? "," : "");
+        sav_json_put_string(out, v->class_names[c], strlen(v->class_names[c]));
+        sav_text_printf(out, ":%d", (int)v->class_counts[c]);
+    }
+    sav_text_string(out, "},\"heads\":[");
+    for (size_t k = 0; k < v->selected; k++) {
+        const int32_t l = v->top_heads[2 * k], h = v->top_heads[2 * k + 1];
+        sav_text_printf(out, "%s{\"layer\":%d,\"head\":%d,\"score\":", k ? "," : "", (int)l, (int)h);
+        sav_json_put_double(out, (double)v->head_scores[(size_t)l * v->heads + (size_t)h]);
+        sav_text_string(out, "}");
+    }
+    sav_text_printf(out, "],\"n_head_scoring\":%zu,\"cut\":{\"count\":%d,\"next\":", v->scored,
+                    (int)v->cut_count);
+    if (v->cut_next < 0)
+        sav_text_string(out, "null");
+    else
+        sav_text_printf(out, "%d", (int)v->cut_next);
+    sav_text_printf(out, ",\"tied\":%zu,\"taken\":%zu},\"near_ties\":%zu,\"nan_cosines\":%zu}\n", v->cut_tied,
+                    v->cut_taken, v->near_ties, v->nan_cosines);
+}
+
+static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
+    sav_classifier *heads = NULL;
+    sav_text out = {0};
+    const size_t shape[4] = {set->count, set->layers, set->heads, set->head_size};
+    sav_status status = cli->shots ? draw_shots(cli, set, err) : SAV_OK;
+    if (!status) status = sav_cli_fit_heads(&heads, cli, set->features, set->labels, shape, set->dtype, err);
+    if (!status) status = sav_classifier_save(heads, cli->out, &set->origin, err);
+    if (!status) {
+        if (cli->json)
+            put_json(&out, sav_classifier_describe(heads), cli->out);
+        else
+            sav_cli_put_heads(&out, sav_classifier_describe(heads));
+        status = sav_console_print(&out, err);
+    }
+    sav_text_free(&out);
+    sav_classifier_free(heads);
+    return status;
+}
+
+sav_status sav_cli_fit(sav_cli *cli, sav_error *err) {
+    sav_feature_set set;
+    sav_status status = sav_cli_try_file(cli->out, err);
+    if (!status) status = sav_feature_set_open(&set, cli->store, err);
+    if (status) return status;
+    status = fit(cli, &set, err);
+    sav_feature_set_close(&set);
+    return status;
+}

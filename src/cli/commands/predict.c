@@ -1,0 +1,180 @@
+/* predict.c: `savs predict`: heads that were fitted before vote on a list, on pictures, or on the rows of a
+ * store. */
+#include <string.h>
+
+#include "base/os.h"
+#include "cli/cli.h"
+
+/* ---- do heads and features belong together? ------------------------------------------------------------ */
+
+static sav_status check_shape(const sav_cli *cli, const sav_classifier_view *v, size_t L, size_t H, size_t d,
+                              const char *what, sav_error *err) {
+    if (v->layers == L && v->heads == H && v->head_size == d) return SAV_OK;
+    return sav_fail(err, SAV_BAD_INPUT,
+                    "%s: fitted on %zu layers of %zu heads of size %zu; %s has %zu of %zu of %zu", cli->sav,
+                    v->layers, v->heads, v->head_size, what, L, H, d);
+}
+
+static void tell_other_model(sav_cli *cli, const sav_classifier_view *v, const char *sha256,
+                             const char *what) {
+    if (v->origin.model_sha256 && sha256 && strcmp(v->origin.model_sha256, sha256) != 0)
+        sav_console_warn(cli->console, "%s was fitted with another model than %s", cli->sav, what);
+}
+
+/* ---- the votes ----------------------------------------------------------------------------------------- */
+
+static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list, sav_error *err) {
+    sav_model *model;
+    sav_session *session;
+    sav_status status = sav_cli_open_session(&model, &session, cli, err);
+    if (status) return status;
+    const sav_model_info *info = sav_model_describe(model);
+    const size_t bad = list->bad.count;
+    status = check_shape(cli, p->view, info->L, info->H, info->d, cli->model, err);
+    if (!status) {
+        tell_other_model(cli, p->view, info->sha256, cli->model);
+        sav_encoder encoder = sav_cli_encoder(cli, model, session, "predict");
+        encoder.depth = sav_cli_depth(p->view);
+        status = sav_encode_each(list, &encoder, sav_predictions_take, p, err);
+    }
+    if (!status) {
+        sav_cli_tell_left_out(cli, list, bad);
+        sav_cli_tell_turned(cli, session);
+    }
+    sav_cli_close_session(model, session);
+    return status;
+}
+
+static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feature_set *set,
+                                sav_error *err) {
+    const size_t row = set->layers * set->heads * set->head_size;
+    sav_status status = check_shape(cli, p->view, set->layers, set->heads, set->head_size, cli->store, err);
+    if (!status) tell_other_model(cli, p->view, set->origin.model_sha256, cli->store);
+    for (size_t i = 0; i < set->count && !status; i++) {
+        const sav_result who = {.index = i, .question_id = set->question_ids[i], .label = set->labels[i]};
+        status = sav_predictions_add(p, who, set->features + i * row, err);
+    }
+    return status;
+}
+
+/* ---- what comes out ------------------------------------------------------------------------------------ */
+
+/* "cat: 15 of 20 votes (dog 5)" */
+static void put_words(sav_text *out, const sav_predictions *p) {
+    const sav_classifier_view *v = p->view;
+    const char *comma = " (";
+    sav_text_printf(out, "%s: %d of %zu votes", p->answers[0] ? p->answers[0] : "no answer",
+                    (int)p->votes[p->winner], v->selected);
+    for (int32_t votes = (int32_t)v->selected; votes > 0; votes--)
+        for (size_t c = 0; c < v->classes; c++)
+            if (p->votes[c] == votes && c != p->winner) {
+                sav_text_printf(out, "%s%s %d", comma, v->class_names[c], (int)votes);
+                comma = ", ";
+            }
+    sav_text_string(out, *comma == ',' ? ")\n" : "\n");
+}
+
+static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err) {
+    sav_text out = {0};
+    sav_cli_scores scores;
+    sav_status status = sav_cli_score(&scores, p, NULL, err);
+    if (status) return status;
+    if (cli->out) status = sav_cli_write_file(cli->out, &p->lines, err);
+    if (cli->out && cli->json)
+        sav_text_bytes(&out, scores.json.bytes, scores.json.length);
+    else if (cli->image_count && !cli->json)
+        put_words(&out, p);
+    else if (cli->json)
+        sav_predictions_put_array(&out, p);
+    else if (cli->out)
+        sav_text_bytes(&out, scores.words.bytes ? scores.words.bytes : "", scores.words.length);
+    else
+        sav_text_bytes(&out, p->lines.bytes ? p->lines.bytes : "", p->lines.length);
+    if (!status) status = sav_console_print(&out, err);
+    if (!status && !cli->out && !cli->image_count && scores.words.bytes)
+        sav_console_say(cli->console, "%.*s", (int)strcspn(scores.words.bytes, "\n"), scores.words.bytes);
+    sav_cli_scores_free(&scores);
+    sav_text_free(&out);
+    return status;
+}
+
+/* ---- what goes in -------------------------------------------------------------------------------------- */
+
+/* --image F… --question T: one sample, as if a list had said it. */
+static sav_status images_list(sav_list **out, const sav_cli *cli, sav_error *err) {
+    sav_list *list = sav_alloc(1, sizeof *list);
+    sav_sample *sample = list ? sav_alloc(1, sizeof *sample) : NULL;
+    if (!sample) {
+        sav_free(list);
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
+    }
+    *list = (sav_list){.name = sav_strdup("--image"), .samples = sample, .count = 1, .room = 1};
+    sample->question = sav_strdup(cli->question ? cli->question : "");
+    sample->question_id = sav_strdup("null");
+    sample->group = sav_strdup("null");
+    sample->media = sav_alloc(cli->image_count, sizeof *sample->media);
+    bool whole = list->name && sample->question && sample->question_id && sample->group && sample->media;
+    for (size_t i = 0; i < cli->image_count && whole; i++) {
+        sample->media[i] = sav_strdup(cli->images[i]);
+        whole = sample->media[i] != NULL;
+        sample->media_count += whole;
+    }
+    if (whole) {
+        *out = list;
+        return SAV_OK;
+    }
+    sav_list_free(list);
+    return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
+}
+
+static sav_status from_list(sav_cli *cli, const sav_classifier *heads, sav_error *err) {
+    sav_list *list = NULL;
+    sav_predictions p = {0};
+    sav_status status = cli->image_count ? images_list(&list, cli, err)
+                                         : sav_cli_read_list(&list, cli, cli->input, false, err);
+    if (!status) status = sav_predictions_begin(&p, heads, list->count, cli->min_margin, err);
+    if (!status) {
+        const size_t total = list->count;
+        status = predict_list(cli, &p, list, err);
+        if (status) sav_predictions_keep(&p, cli, cli->out, total, err);
+    }
+    if (!status) sav_cli_tell_unseen(cli, p.view, p.labels, p.count);
+    if (!status) status = finish(cli, &p, err);
+    sav_predictions_free(&p);
+    sav_list_free(list);
+    return status;
+}
+
+static sav_status from_store(sav_cli *cli, const sav_classifier *heads, sav_error *err) {
+    sav_feature_set set;
+    sav_predictions p = {0};
+    sav_status status = sav_feature_set_open(&set, cli->store, err);
+    if (status) return status;
+    status = sav_predictions_begin(&p, heads, set.count, cli->min_margin, err);
+    if (!status) status = predict_store(cli, &p, &set, err);
+    if (!status) sav_cli_tell_unseen(cli, p.view, p.labels, p.count);
+    if (!status) status = finish(cli, &p, err);
+    sav_predictions_free(&p);
+    sav_feature_set_close(&set);
+    return status;
+}
+
+sav_status sav_cli_predict(sav_cli *cli, sav_error *err) {
+    sav_classifier *heads;
+    const bool list = cli->input || cli->image_count;
+    if (!cli->model == !cli->store)
+        return sav_cli_misuse(cli, err, "expected either --model DIR or --store DIR");
+    if (cli->store && list)
+        return sav_cli_misuse(cli, err, "--store has its own samples: expected no --input and no --image");
+    if (cli->model && !cli->input == !cli->image_count)
+        return sav_cli_misuse(cli, err, "expected either --input LIST or --image F… beside --model");
+    sav_status status = cli->out ? sav_cli_try_file(cli->out, err) : SAV_OK;
+    if (!status) status = sav_classifier_open(&heads, cli->sav, err);
+    if (status) return status;
+    const sav_classifier_view *v = sav_classifier_describe(heads);
+    /* features as in the fit */
+    if (!cli->dtype && v->dtype != SAV_F32) cli->dtype = sav_storage_name(v->dtype);
+    status = cli->store ? from_store(cli, heads, err) : from_list(cli, heads, err);
+    sav_classifier_free(heads);
+    return status;
+}

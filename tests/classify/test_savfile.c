@@ -1,0 +1,130 @@
+/* test_savfile.c: sav.safetensors written, read back and damaged. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../check.h"
+#include "base/os.h"
+#include "io/safetensors.h"
+#include "sav.h"
+
+static const float features[] = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
+static const char *const labels[] = {"caf\xC3\xA9", "a \"b\"\n", "caf\xC3\xA9", "a \"b\"\n"};
+static const size_t shape[4] = {4, 1, 2, 2};
+static char path[600];
+
+static void test_round_trip(sav_dtype dtype) {
+    const sav_origin origin = {"tiny", "abc123", "exact"};
+    const sav_fit_options options = {.heads = 2, .dtype = dtype};
+    sav_classifier *heads, *again;
+    sav_error err;
+    if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
+    if (CHECK_OK(sav_classifier_save(heads, path, &origin, &err), &err) &&
+        CHECK_OK(sav_classifier_open(&again, path, &err), &err)) {
+        const sav_classifier_view *a = sav_classifier_describe(heads), *b = sav_classifier_describe(again);
+        int32_t votes[2][2], head_votes[2][2];
+        sav_prediction p, q;
+        CHECK(b->layers == 1 && b->heads == 2 && b->head_size == 2 && b->classes == 2 && b->selected == 2 &&
+              b->dtype == dtype);
+        check_bits(b->activations, a->activations, 8, "activations");
+        check_bits(b->head_scores, a->head_scores, 2, "head_scores");
+        CHECK(memcmp(b->top_heads, a->top_heads, 4 * sizeof(int32_t)) == 0);
+        CHECK(b->class_counts[0] == 2 && b->class_counts[1] == 2);
+        CHECK_STR(b->class_names[0], labels[0]);
+        CHECK_STR(b->class_names[1], labels[1]);
+        CHECK_STR(b->origin.model, "tiny");
+        CHECK_STR(b->origin.model_sha256, "abc123");
+        CHECK_STR(b->origin.engine, "exact");
+        CHECK_OK(sav_predict(&p, votes[0], head_votes[0], heads, features + 4, &err), &err);
+        CHECK_OK(sav_predict(&q, votes[1], head_votes[1], again, features + 4, &err), &err);
+        CHECK(p.winner == q.winner && p.margin == q.margin &&
+              memcmp(votes[0], votes[1], sizeof votes[0]) == 0);
+        sav_classifier_free(again);
+    }
+    sav_classifier_free(heads);
+}
+
+/* What a file holds; each case changes one thing of a good one. */
+typedef struct content {
+    size_t C, K, d, L, H, pairs, counts;
+    sav_dtype scores;
+    int32_t top[4], count[2];
+    const char *labels, *dtype, *version;
+} content;
+
+static const content good = {
+    2, 2, 2, 1, 2, 2, 2, SAV_F32, {0, 1, 0, 0}, {2, 2}, "{\"0\":\"a\",\"1\":\"b\"}", "f32", "1"};
+
+static void check_content(const content *c, const char *part) {
+    static const float zeros[64] = {0};
+    static const char *const keys[] = {"int_to_str", "dtype", "format_version"};
+    const char *const values[] = {c->labels, c->dtype, c->version};
+    const sav_tensor tensors[] = {
+        {"activations", SAV_F32, 3, {c->C, c->K, c->d}, c->C * c->K * c->d, zeros},
+        {"top_heads", SAV_I32, 2, {c->pairs, 2}, c->pairs * 2, c->top},
+        {"head_scores", c->scores, 2, {c->L, c->H}, c->L * c->H, zeros},
+        {"class_counts", SAV_I32, 1, {c->counts}, c->counts, c->count},
+    };
+    sav_classifier *heads;
+    sav_error err = {0};
+    if (!CHECK_OK(sav_safetensors_write(path, tensors, 4, keys, values, 3, &err), &err)) return;
+    sav_status status = sav_classifier_open(&heads, path, &err);
+    if (!part) {
+        if (CHECK_OK(status, &err)) sav_classifier_free(heads);
+        return;
+    }
+    if (!status || !strstr(err.message, part)) printf("got \"%s\", want \"%s\"\n", err.message, part);
+    CHECK(status && strstr(err.message, part));
+    if (!status) sav_classifier_free(heads);
+}
+
+static void test_damage(void) {
+    content c = good;
+    check_content(&c, NULL);
+    c = good, c.dtype = NULL, c.version = NULL, check_content(&c, NULL);
+    c = good, c.labels = "{\"1\":\"b\",\"0\":\"a\"}", check_content(&c, NULL);
+    c = good, c.labels = NULL, check_content(&c, "no int_to_str");
+    c = good, c.labels = "[\"a\",\"b\"]", check_content(&c, "no JSON object");
+    c = good, c.labels = "{\"0\":\"a\"}", check_content(&c, "no string for class 1");
+    c = good, c.labels = "{\"0\":\"a\",\"1\":2}", check_content(&c, "no string for class 1");
+    c = good, c.labels = "{\"0\":\"a\",\"1\":\"a\"}", check_content(&c, "class 1 like class 0");
+    c = good, c.labels = "{\"0\":\"a\",\"1\":\"b\",\"2\":\"c\"}", check_content(&c, "3 labels for 2 classes");
+    c = good, c.labels = "{\"0\":", check_content(&c, "sav.safetensors:1:");
+    c = good, c.dtype = "f64", check_content(&c, "found dtype f64");
+    c = good, c.version = "2", check_content(&c, "format_version 2");
+    c = good, c.top[0] = 1, check_content(&c, "found layer 1, head 1");
+    c = good, c.top[3] = -1, check_content(&c, "found layer 0, head -1");
+    c = good, c.count[1] = 0, check_content(&c, "found 0 for class 1");
+    c = good, c.pairs = 1, check_content(&c, "shapes that do not fit");
+    c = good, c.counts = 1, check_content(&c, "shapes that do not fit");
+    c = good, c.K = 1, check_content(&c, "shapes that do not fit");
+    c = good, c.d = 0, check_content(&c, "no elements");
+    c = good, c.scores = SAV_I32, check_content(&c, "expected F32");
+}
+
+static void test_paths(void) {
+    const sav_fit_options options = {.heads = 2};
+    sav_error err;
+    sav_classifier *heads = (sav_classifier *)(void *)&err; /* a failure leaves NULL, whatever was there */
+    CHECK_FAILS(sav_classifier_open(&heads, "no/such.safetensors", &err), &err, SAV_BAD_INPUT,
+                "no/such.safetensors");
+    CHECK(heads == NULL);
+    if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
+    CHECK_FAILS(sav_classifier_save(heads, "no/such/folder/sav.safetensors", NULL, &err), &err, SAV_IO_ERROR,
+                "cannot write");
+    CHECK_FAILS(sav_classifier_save(heads, check_folder(), NULL, &err), &err, SAV_IO_ERROR, "found a folder");
+    CHECK_OK(sav_classifier_save(heads, path, NULL, &err), &err);
+    sav_classifier_free(heads);
+    if (!CHECK_OK(sav_classifier_open(&heads, path, &err), &err)) return;
+    CHECK(sav_classifier_describe(heads)->origin.model == NULL);
+    sav_classifier_free(heads);
+}
+
+int main(void) {
+    snprintf(path, sizeof path, "%s/sav.safetensors", check_folder());
+    test_round_trip(SAV_F32);
+    test_round_trip(SAV_BF16);
+    test_round_trip(SAV_F16);
+    test_damage();
+    test_paths();
+    return check_report("savfile");
+}
