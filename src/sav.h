@@ -9,8 +9,15 @@
  *     float *tap = malloc(sav_model_describe(model)->features * sizeof *tap);         // [L, H, d]
  *     if (sav_forward(session, &prompt, tap, 0, &err)) return report(&err);
  *
- * Letters: T tokens, D width, H query heads, G key/value heads, d head size, F feed-forward width, P patches,
- * L layers, V vocabulary, C classes, N examples, K selected heads.
+ * Dimension letters, the same in code, comments and shapes:
+ *
+ *     T  tokens of a prompt     H  query heads a layer        L  layers
+ *     D  width                  G  key/value heads a layer    V  vocabulary
+ *     F  feed-forward width     d  head size                  P  patches of a picture
+ *     N  examples               C  classes                    K  heads that vote
+ *
+ * A tower's letters carry v: Dv width, Hv heads, dv head size, Fv feed-forward width, Lv layers.
+ * A flat index over the L*H heads of a tap is l*H + h.
  *
  * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library
  * never exits, prints, reads the environment or keeps mutable globals. One thing is process state all the
@@ -190,7 +197,7 @@ sav_status sav_dump(sav_session *session, const sav_prompt *prompt, const sav_si
 /* ---- Sparse Attention Vectors: taps with labels -> heads; a tap -> votes ------------------------------- */
 
 typedef struct sav_fit_options {
-    size_t heads;    /* K, how many heads vote: 1 … L*H; 0 = 20 */
+    size_t K;        /* how many heads vote: 1 … L*H; 0 = 20 */
     sav_dtype dtype; /* what sums, means and cosines are rounded to: SAV_F32, SAV_BF16, SAV_F16 */
     /* share of each class, in (0, 1), that scores the heads while the rest makes the means; 0 = off */
     double validation;
@@ -207,7 +214,8 @@ typedef struct sav_origin {
 typedef struct sav_classifier sav_classifier;
 
 typedef struct sav_classifier_view {
-    size_t layers, heads, head_size, classes, selected; /* L, H, d, C, K */
+    size_t L, H, d; /* of the model: layers, heads a layer, head size */
+    size_t C, K;    /* classes, selected heads */
     sav_dtype dtype;
     const char *const *class_names; /* [C], in order of first appearance in the training list */
     const int32_t *class_counts;    /* [C] examples behind each mean */

@@ -66,10 +66,10 @@ static sav_status read_last_layer(set *out, const char *folder, sav_error *err) 
     sav_feature_set *f = &out->features;
     sav_status status = sav_feature_set_open(f, folder, err);
     if (status) return status;
-    out->vectors = sav_baseline_last_layer(f->features, f->count, f->layers, f->heads, f->head_size);
-    out->labels = sav_alloc(f->count, sizeof *out->labels);
+    out->vectors = sav_baseline_last_layer(f->features, f->N, f->L, f->H, f->d);
+    out->labels = sav_alloc(f->N, sizeof *out->labels);
     if (!out->labels) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its labels", folder);
-    memcpy(out->labels, f->labels, f->count * sizeof *out->labels);
+    memcpy(out->labels, f->labels, f->N * sizeof *out->labels);
     return SAV_OK;
 }
 
@@ -85,10 +85,10 @@ static void set_free(set *s) {
 /* ids [N] of the drawn examples, -1 of the others. */
 static sav_status draw(int32_t *ids, sav_labels *labels, const set *train, size_t shots, uint64_t seed,
                        sav_error *err) {
-    bool *keep = sav_alloc(train->vectors.count, sizeof *keep);
+    bool *keep = sav_alloc(train->vectors.N, sizeof *keep);
     if (!keep) return sav_fail(err, SAV_NO_MEMORY, "no memory for a draw");
-    sav_status status = sav_sample_shots(keep, NULL, train->labels, train->vectors.count, shots, seed, err);
-    for (size_t i = 0; i < train->vectors.count && !status; i++) {
+    sav_status status = sav_sample_shots(keep, NULL, train->labels, train->vectors.N, shots, seed, err);
+    for (size_t i = 0; i < train->vectors.N && !status; i++) {
         size_t id = 0;
         if (keep[i]) status = sav_labels_add(&id, labels, train->labels[i], err);
         ids[i] = keep[i] ? (int32_t)id : -1;
@@ -99,7 +99,7 @@ static sav_status draw(int32_t *ids, sav_labels *labels, const set *train, size_
 
 static sav_status score_draw(double *accuracy, const set *train, const set *test, size_t shots, uint64_t seed,
                              sav_error *err) {
-    const size_t N = train->vectors.count, M = test->vectors.count;
+    const size_t N = train->vectors.N, M = test->vectors.N;
     sav_labels labels = {0};
     int32_t *ids = sav_alloc(N, sizeof *ids), *predicted = sav_alloc(M, sizeof *predicted);
     size_t correct = 0;

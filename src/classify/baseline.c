@@ -11,8 +11,8 @@ sav_vectors sav_baseline_last_layer(const float *taps, size_t count, size_t laye
 
 static void add_means(double *means, size_t *counts, const sav_vectors *train, const int32_t *ids,
                       size_t classes) {
-    const size_t D = train->size;
-    for (size_t n = 0; n < train->count; n++) {
+    const size_t D = train->D;
+    for (size_t n = 0; n < train->N; n++) {
         if (ids[n] < 0) continue;
         double *mean = means + (size_t)ids[n] * D;
         const float *x = train->values + n * train->stride;
@@ -41,8 +41,8 @@ static int32_t nearest(const double *means, const double *norms, const float *x,
 
 sav_status sav_baseline_class_means(int32_t *predicted, const sav_vectors *train, const int32_t *ids,
                                     size_t classes, const sav_vectors *test, sav_error *err) {
-    const size_t D = train->size;
-    const ptrdiff_t count = (ptrdiff_t)test->count;
+    const size_t D = train->D;
+    const ptrdiff_t count = (ptrdiff_t)test->N;
     size_t values = 0;
     double *means = sav_mul(&values, classes, D) ? sav_alloc(values, sizeof *means) : NULL;
     double *norms = sav_alloc(classes, sizeof *norms);

@@ -11,8 +11,7 @@
 
 typedef struct sav_vectors {
     const float *values; /* vector i starts at values + i * stride */
-    size_t count;        /* N or M */
-    size_t size;         /* D */
+    size_t N, D;
     size_t stride;
 } sav_vectors;
 

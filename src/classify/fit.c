@@ -27,11 +27,11 @@ static bool product(size_t *out, const size_t *factors, size_t count) {
 
 sav_status sav_classifier_make(sav_classifier *heads, sav_error *err) {
     const sav_classifier_view *v = &heads->view;
-    const size_t shape[3] = {v->classes, v->selected, v->head_size};
+    const size_t shape[3] = {v->C, v->K, v->d};
     size_t all, values;
-    if (!sav_mul(&all, v->layers, v->heads) || !product(&values, shape, 3)) return fail_memory(err);
-    heads->class_counts = sav_alloc(v->classes, sizeof *heads->class_counts);
-    heads->top_heads = sav_alloc(v->selected, 2 * sizeof *heads->top_heads);
+    if (!sav_mul(&all, v->L, v->H) || !product(&values, shape, 3)) return fail_memory(err);
+    heads->class_counts = sav_alloc(v->C, sizeof *heads->class_counts);
+    heads->top_heads = sav_alloc(v->K, 2 * sizeof *heads->top_heads);
     heads->head_scores = sav_alloc(all, sizeof *heads->head_scores);
     heads->activations = sav_alloc(values, sizeof *heads->activations);
     heads->units = sav_alloc(values, sizeof *heads->units);
@@ -43,7 +43,7 @@ sav_status sav_classifier_make(sav_classifier *heads, sav_error *err) {
 
 void sav_classifier_finish(sav_classifier *heads) {
     sav_classifier_view *v = &heads->view;
-    const sav_fit_setup stage = {0, v->selected, v->head_size, v->classes, v->dtype, 1};
+    const sav_fit_setup stage = {0, v->K, v->d, v->C, v->dtype, 1};
     sav_stage_units(heads->units, heads->activations, &stage);
     v->class_names = (const char *const *)heads->labels.names;
     v->class_counts = heads->class_counts;
@@ -109,7 +109,7 @@ static sav_status check_options(const sav_fit_options *options, const size_t sha
     if (!(options->validation >= 0 && options->validation < 1))
         return sav_fail(err, SAV_BAD_INPUT, "found a validation share of %g; expected one between 0 and 1",
                         options->validation);
-    *selected = options->heads ? options->heads : 20;
+    *selected = options->K ? options->K : 20;
     if (*selected > shape[1] * shape[2]) {
         sav_fail(err, SAV_BAD_INPUT, "found --heads %zu; this model has %zu heads (%zu layers of %zu)",
                  *selected, shape[1] * shape[2], shape[1], shape[2]);
@@ -163,36 +163,36 @@ static sav_status split(work *w, size_t count, size_t classes, const sav_fit_opt
 }
 
 static sav_status make_work(work *w, const sav_fit_setup *stage, size_t selected, sav_error *err) {
-    const size_t shape[3] = {stage->classes, stage->heads, stage->size};
+    const size_t shape[3] = {stage->C, stage->LH, stage->d};
     size_t values;
     if (!product(&values, shape, 3)) return fail_memory(err);
-    w->fit_ids = sav_alloc(stage->examples, sizeof *w->fit_ids);
-    w->score_ids = sav_alloc(stage->examples, sizeof *w->score_ids);
-    w->hits = sav_alloc(stage->heads, sizeof *w->hits);
+    w->fit_ids = sav_alloc(stage->N, sizeof *w->fit_ids);
+    w->score_ids = sav_alloc(stage->N, sizeof *w->score_ids);
+    w->hits = sav_alloc(stage->LH, sizeof *w->hits);
     w->top = sav_alloc(selected, sizeof *w->top);
     w->means = sav_alloc(values, sizeof *w->means);
     w->units = sav_alloc(values, sizeof *w->units);
-    w->draw = sav_alloc(stage->examples, 3 * sizeof *w->draw);
+    w->draw = sav_alloc(stage->N, 3 * sizeof *w->draw);
     if (!w->fit_ids || !w->score_ids || !w->hits || !w->top || !w->means || !w->units || !w->draw)
         return fail_memory(err);
-    memcpy(w->fit_ids, w->ids, stage->examples * sizeof *w->ids);
-    memcpy(w->score_ids, w->ids, stage->examples * sizeof *w->ids);
+    memcpy(w->fit_ids, w->ids, stage->N * sizeof *w->ids);
+    memcpy(w->score_ids, w->ids, stage->N * sizeof *w->ids);
     return SAV_OK;
 }
 
 /* Scores of all heads, and the means of the selected ones. */
 static void collect(sav_classifier *heads, const work *w, const sav_fit_setup *stage) {
     sav_classifier_view *v = &heads->view;
-    const size_t d = stage->size;
-    for (size_t n = 0; n < stage->examples; n++) v->scored += w->score_ids[n] >= 0;
-    for (size_t f = 0; f < stage->heads; f++)
+    const size_t d = stage->d;
+    for (size_t n = 0; n < stage->N; n++) v->scored += w->score_ids[n] >= 0;
+    for (size_t f = 0; f < stage->LH; f++)
         heads->head_scores[f] = sav_round_f32((double)w->hits[f] / (double)v->scored);
-    for (size_t r = 0; r < v->selected; r++) {
+    for (size_t r = 0; r < v->K; r++) {
         const size_t f = (size_t)w->top[r];
-        heads->top_heads[2 * r] = (int32_t)(f / v->heads);
-        heads->top_heads[2 * r + 1] = (int32_t)(f % v->heads);
-        for (size_t c = 0; c < v->classes; c++)
-            memcpy(heads->activations + (c * v->selected + r) * d, w->means + (c * stage->heads + f) * d,
+        heads->top_heads[2 * r] = (int32_t)(f / v->H);
+        heads->top_heads[2 * r + 1] = (int32_t)(f % v->H);
+        for (size_t c = 0; c < v->C; c++)
+            memcpy(heads->activations + (c * v->K + r) * d, w->means + (c * stage->LH + f) * d,
                    d * sizeof(float));
     }
 }
@@ -217,23 +217,19 @@ sav_status sav_fit(sav_classifier **out, const float *features, const char *cons
         goto done;
     }
     if ((status = number_labels(w.ids, &heads->labels, labels, shape[0], err))) goto done;
-    stage.classes = heads->labels.count;
-    heads->view = (sav_classifier_view){.layers = shape[1],
-                                        .heads = shape[2],
-                                        .head_size = shape[3],
-                                        .classes = stage.classes,
-                                        .selected = selected,
-                                        .dtype = options->dtype};
+    stage.C = heads->labels.count;
+    heads->view = (sav_classifier_view){
+        .L = shape[1], .H = shape[2], .d = shape[3], .C = stage.C, .K = selected, .dtype = options->dtype};
     if ((status = sav_classifier_make(heads, err)) || (status = make_work(&w, &stage, selected, err)))
         goto done;
-    if (options->validation > 0 && (status = split(&w, shape[0], stage.classes, options, err))) goto done;
+    if (options->validation > 0 && (status = split(&w, shape[0], stage.C, options, err))) goto done;
 
     sav_stage_sums(w.means, heads->class_counts, features, w.fit_ids, &stage);
     sav_stage_means(w.means, w.means, heads->class_counts, &stage);
     sav_stage_units(w.units, w.means, &stage);
     if ((status = sav_stage_hits(w.hits, NULL, &report, features, w.score_ids, w.units, &stage, err)))
         goto done;
-    if ((status = sav_stage_select(w.top, &cut, w.hits, stage.heads, selected, err))) goto done;
+    if ((status = sav_stage_select(w.top, &cut, w.hits, stage.LH, selected, err))) goto done;
     collect(heads, &w, &stage);
     heads->view.cut_count = cut.count;
     heads->view.cut_next = cut.next;
@@ -255,8 +251,8 @@ done:
 sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_classifier *heads,
                        const float *tap, sav_error *err) {
     const sav_classifier_view *v = &heads->view;
-    const size_t d = v->head_size, C = v->classes;
-    const sav_fit_setup stage = {1, v->selected, d, C, v->dtype, 1};
+    const size_t d = v->d, C = v->C;
+    const sav_fit_setup stage = {1, v->K, d, C, v->dtype, 1};
     sav_status status = SAV_OK;
     float *unit = sav_alloc(d, sizeof *unit), *cosines = sav_alloc(C, sizeof *cosines);
     double *sum = sav_alloc(C, sizeof *sum);
@@ -265,15 +261,15 @@ sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes,
         goto done;
     }
     *out = (sav_prediction){0, 0, 0, 0};
-    for (size_t r = 0; r < v->selected; r++) {
-        const size_t f = (size_t)v->top_heads[2 * r] * v->heads + (size_t)v->top_heads[2 * r + 1];
+    for (size_t r = 0; r < v->K; r++) {
+        const size_t f = (size_t)v->top_heads[2 * r] * v->H + (size_t)v->top_heads[2 * r + 1];
         sav_stage_cosines(cosines, tap + f * d, heads->units + r * d * C, unit, sum, &stage);
         const sav_vote vote = sav_stage_vote(cosines, &stage);
         head_votes[r] = vote.choice;
         out->near_ties += vote.near_tie;
         out->nan_cosines += vote.nan;
     }
-    sav_stage_winner(&out->winner, &out->margin, votes, head_votes, v->selected, C);
+    sav_stage_winner(&out->winner, &out->margin, votes, head_votes, v->K, C);
 done:
     sav_free(sum);
     sav_free(cosines);

@@ -30,7 +30,7 @@ sav_status sav_classifier_save(const sav_classifier *heads, const char *path, co
     static const char *const keys[] = {"int_to_str", "model", "model_sha256",
                                        "engine",     "dtype", "format_version"};
     const sav_classifier_view *v = &heads->view;
-    const size_t C = v->classes, K = v->selected, d = v->head_size, L = v->layers, H = v->heads;
+    const size_t C = v->C, K = v->K, d = v->d, L = v->L, H = v->H;
     const sav_tensor tensors[] = {
         {"activations", SAV_F32, 3, {C, K, d}, C * K * d, v->activations},
         {"top_heads", SAV_I32, 2, {K, 2}, K * 2, v->top_heads},
@@ -96,21 +96,21 @@ static sav_status read_arrays(sav_classifier *heads, const parts *p, const char 
         heads->activations[i] = sav_tensor_float(p->activations, i);
     for (size_t i = 0; i < p->head_scores->count; i++)
         heads->head_scores[i] = sav_tensor_float(p->head_scores, i);
-    for (size_t c = 0; c < v->classes; c++) {
+    for (size_t c = 0; c < v->C; c++) {
         heads->class_counts[c] = (int32_t)sav_tensor_integer(p->class_counts, c);
         if (heads->class_counts[c] < 1)
             return sav_fail(err, SAV_BAD_INPUT,
                             "%s, tensor class_counts: found %d for class %zu; expected at least 1", path,
                             (int)heads->class_counts[c], c);
     }
-    for (size_t r = 0; r < v->selected; r++) {
+    for (size_t r = 0; r < v->K; r++) {
         const int64_t layer = sav_tensor_integer(p->top_heads, 2 * r),
                       head = sav_tensor_integer(p->top_heads, 2 * r + 1);
-        if (layer < 0 || head < 0 || (uint64_t)layer >= v->layers || (uint64_t)head >= v->heads)
+        if (layer < 0 || head < 0 || (uint64_t)layer >= v->L || (uint64_t)head >= v->H)
             return sav_fail(
                 err, SAV_BAD_INPUT,
                 "%s, tensor top_heads: found layer %lld, head %lld; expected %zu layers of %zu heads", path,
-                (long long)layer, (long long)head, v->layers, v->heads);
+                (long long)layer, (long long)head, v->L, v->H);
         heads->top_heads[2 * r] = (int32_t)layer;
         heads->top_heads[2 * r + 1] = (int32_t)head;
     }
@@ -120,7 +120,7 @@ static sav_status read_arrays(sav_classifier *heads, const parts *p, const char 
 /* {"0": label, "1": label, …} in any order: each id once. */
 static sav_status read_labels(sav_classifier *heads, const sav_json *object, const char *path,
                               sav_error *err) {
-    const size_t classes = heads->view.classes;
+    const size_t classes = heads->view.C;
     for (size_t c = 0, id; c < classes; c++) {
         char key[24];
         snprintf(key, sizeof key, "%zu", c);
@@ -171,11 +171,11 @@ static sav_status read_file(sav_classifier *heads, const sav_safetensors *file, 
     sav_status status = find_parts(&p, file, err);
     if (status) return status;
     sav_classifier_view *v = &heads->view;
-    *v = (sav_classifier_view){.layers = p.head_scores->shape[0],
-                               .heads = p.head_scores->shape[1],
-                               .head_size = p.activations->shape[2],
-                               .classes = p.activations->shape[0],
-                               .selected = p.activations->shape[1],
+    *v = (sav_classifier_view){.L = p.head_scores->shape[0],
+                               .H = p.head_scores->shape[1],
+                               .d = p.activations->shape[2],
+                               .C = p.activations->shape[0],
+                               .K = p.activations->shape[1],
                                .dtype = SAV_F32};
     status = sav_classifier_make(heads, err);
     if (!status) status = read_arrays(heads, &p, sav_safetensors_path(file), err);

@@ -29,16 +29,16 @@ static inline float load(float x, sav_dtype dtype) {
  * in bf16 another order gives other means (test_stage.c: bf16 order). */
 void sav_stage_sums(float *sums, int32_t *counts, const float *features, const int32_t *ids,
                     const sav_fit_setup *stage) {
-    const size_t d = stage->size, width = stage->heads * d;
-    const ptrdiff_t heads = (ptrdiff_t)stage->heads;
-    for (size_t c = 0; counts && c < stage->classes; c++) counts[c] = 0;
-    for (size_t n = 0; counts && n < stage->examples; n++)
+    const size_t d = stage->d, width = stage->LH * d;
+    const ptrdiff_t heads = (ptrdiff_t)stage->LH;
+    for (size_t c = 0; counts && c < stage->C; c++) counts[c] = 0;
+    for (size_t n = 0; counts && n < stage->N; n++)
         if (ids[n] >= 0) counts[ids[n]]++;
     /* -0 + x = x, and no x is -0: see load */
-    for (size_t i = 0; i < stage->classes * width; i++) sums[i] = -0.0f;
+    for (size_t i = 0; i < stage->C * width; i++) sums[i] = -0.0f;
 #pragma omp parallel for schedule(static) num_threads(team(stage->threads))
     for (ptrdiff_t f = 0; f < heads; f++) {
-        for (size_t n = 0; n < stage->examples; n++) {
+        for (size_t n = 0; n < stage->N; n++) {
             if (ids[n] < 0) continue;
             float *sum = sums + (size_t)ids[n] * width + (size_t)f * d;
             const float *x = features + n * width + (size_t)f * d;
@@ -49,8 +49,8 @@ void sav_stage_sums(float *sums, int32_t *counts, const float *features, const i
 }
 
 void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_fit_setup *stage) {
-    const size_t width = stage->heads * stage->size;
-    for (size_t c = 0; c < stage->classes; c++)
+    const size_t width = stage->LH * stage->d;
+    for (size_t c = 0; c < stage->C; c++)
         for (size_t i = c * width; i < (c + 1) * width; i++)
             means[i] = sav_round((double)sums[i] / (double)counts[c], stage->dtype);
 }
@@ -65,12 +65,12 @@ static double clamped_norm(double square_sum, sav_dtype dtype) {
 }
 
 void sav_stage_units(float *units, const float *means, const sav_fit_setup *stage) {
-    const size_t d = stage->size, C = stage->classes;
-    const ptrdiff_t heads = (ptrdiff_t)stage->heads;
+    const size_t d = stage->d, C = stage->C;
+    const ptrdiff_t heads = (ptrdiff_t)stage->LH;
 #pragma omp parallel for schedule(static) num_threads(team(stage->threads))
     for (ptrdiff_t f = 0; f < heads; f++) {
         for (size_t c = 0; c < C; c++) {
-            const float *mean = means + (c * stage->heads + (size_t)f) * d;
+            const float *mean = means + (c * stage->LH + (size_t)f) * d;
             float *unit = units + (size_t)f * d * C + c;
             double square_sum = 0;
             for (size_t k = 0; k < d; k++) square_sum += (double)mean[k] * (double)mean[k];
@@ -94,7 +94,7 @@ static inline void add_products(double *sum, const float *units, const float *un
  * dot product over the product of norms has other bits (test_stage.c: cosine vector). */
 void sav_stage_cosines(float *cosines, const float *x, const float *units, float *unit, double *sum,
                        const sav_fit_setup *stage) {
-    const size_t d = stage->size, C = stage->classes;
+    const size_t d = stage->d, C = stage->C;
     const sav_dtype dtype = stage->dtype;
     double square_sum = 0;
     for (size_t k = 0; k < d; k++) {
@@ -119,7 +119,7 @@ double sav_stage_tolerance(sav_dtype dtype) {
 sav_vote sav_stage_vote(const float *cosines, const sav_fit_setup *stage) {
     sav_vote vote = {0, false, false};
     double best = (double)cosines[0], second = -HUGE_VAL;
-    for (size_t c = 0; c < stage->classes; c++) {
+    for (size_t c = 0; c < stage->C; c++) {
         const double x = (double)cosines[c];
         if (isnan(x)) return (sav_vote){(int32_t)c, false, true};
         if (c == 0) continue;
@@ -146,13 +146,13 @@ typedef struct lane { /* one of the pieces that heads are dealt out to, with its
 
 static int32_t hits_of_head(lane *own, float *cosines, const float *features, const int32_t *ids,
                             const float *units, size_t f, const sav_fit_setup *stage) {
-    const size_t d = stage->size, C = stage->classes;
+    const size_t d = stage->d, C = stage->C;
     int32_t hits = 0;
-    for (size_t n = 0; n < stage->examples; n++) {
+    for (size_t n = 0; n < stage->N; n++) {
         if (ids[n] < 0) continue;
-        float *cosine = cosines ? cosines + (n * stage->heads + f) * C : own->cosines;
-        sav_stage_cosines(cosine, features + (n * stage->heads + f) * d, units + f * d * C, own->unit,
-                          own->sum, stage);
+        float *cosine = cosines ? cosines + (n * stage->LH + f) * C : own->cosines;
+        sav_stage_cosines(cosine, features + (n * stage->LH + f) * d, units + f * d * C, own->unit, own->sum,
+                          stage);
         const sav_vote vote = sav_stage_vote(cosine, stage);
         hits += vote.choice == ids[n];
         own->report.near_ties += vote.near_tie;
@@ -166,17 +166,16 @@ sav_status sav_stage_hits(int32_t *hits, float *cosines, sav_stage_report *repor
                           sav_error *err) {
     enum { LANES = 64 };
     lane lanes[LANES] = {{NULL, NULL, NULL, {0, 0}}};
-    const size_t heads = stage->heads;
+    const size_t heads = stage->LH;
     const ptrdiff_t count = heads < LANES ? (ptrdiff_t)heads : LANES;
     sav_status status = SAV_OK;
     *report = (sav_stage_report){0, 0};
     for (ptrdiff_t i = 0; i < count && !status; i++) {
-        lanes[i].unit = sav_alloc(stage->size, sizeof(float));
-        lanes[i].cosines = sav_alloc(stage->classes, sizeof(float));
-        lanes[i].sum = sav_alloc(stage->classes, sizeof(double));
+        lanes[i].unit = sav_alloc(stage->d, sizeof(float));
+        lanes[i].cosines = sav_alloc(stage->C, sizeof(float));
+        lanes[i].sum = sav_alloc(stage->C, sizeof(double));
         if (!lanes[i].unit || !lanes[i].cosines || !lanes[i].sum)
-            status =
-                sav_fail(err, SAV_NO_MEMORY, "no memory to score heads over %zu classes", stage->classes);
+            status = sav_fail(err, SAV_NO_MEMORY, "no memory to score heads over %zu classes", stage->C);
     }
     if (status) goto done;
 #pragma omp parallel for schedule(dynamic) num_threads(team(stage->threads))

@@ -14,10 +14,9 @@
 #include "base/base.h"
 
 typedef struct sav_fit_setup {
-    size_t examples; /* N */
-    size_t heads;    /* L*H, flat: f = l*H + h */
-    size_t size;     /* d */
-    size_t classes;  /* C */
+    size_t N;
+    size_t LH; /* L*H heads, flat: l*H + h */
+    size_t d, C;
     sav_dtype dtype; /* R */
     int threads;     /* 0 = OpenMP's default */
 } sav_fit_setup;

@@ -148,14 +148,14 @@ static sav_status keep_info(sav_store *store, const sav_store_info *info, sav_er
     for (size_t i = 0; i < 5; i++)
         if (strings[i] && (store->strings[i] = sav_strdup(strings[i])) == NULL)
             return fail_memory(store->json_path, err);
-    store->info = (sav_store_info){info->layers,      info->heads,       info->head_size,
+    store->info = (sav_store_info){info->L,           info->H,           info->d,
                                    store->strings[0], store->strings[1], store->strings[2],
                                    store->strings[3], store->strings[4]};
-    if (!info->layers || !info->heads || !info->head_size || !sav_mul(&values, info->layers, info->heads) ||
-        !sav_mul(&values, values, info->head_size) || !sav_mul(&store->row_bytes, values, sizeof(float)))
+    if (!info->L || !info->H || !info->d || !sav_mul(&values, info->L, info->H) ||
+        !sav_mul(&values, values, info->d) || !sav_mul(&store->row_bytes, values, sizeof(float)))
         return sav_fail(err, SAV_BAD_INPUT,
                         "%s: found features [%zu, %zu, %zu]; expected [layers, heads, size]",
-                        store->json_path, info->layers, info->heads, info->head_size);
+                        store->json_path, info->L, info->H, info->d);
     return SAV_OK;
 }
 
@@ -164,8 +164,7 @@ static sav_status write_info(const sav_store *store, sav_error *err) {
     const char *strings[5];
     sav_text text = {0};
     info_strings(strings, info);
-    sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->layers, info->heads,
-                    info->head_size);
+    sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->L, info->H, info->d);
     for (size_t i = 0; i < 5; i++) {
         sav_text_printf(&text, ",\"%s\":", string_keys[i]);
         if (strings[i])
@@ -194,9 +193,9 @@ static sav_status read_info(sav_store *store, sav_error *err) {
     if (!status) status = sav_json_size(&format, root, "format", 0, path, err);
     if (!status && format != 1)
         status = sav_fail(err, SAV_UNSUPPORTED, "%s: found store format %zu; expected 1", path, format);
-    if (!status) status = sav_json_size(&info.layers, root, "L", 0, path, err);
-    if (!status) status = sav_json_size(&info.heads, root, "H", 0, path, err);
-    if (!status) status = sav_json_size(&info.head_size, root, "d", 0, path, err);
+    if (!status) status = sav_json_size(&info.L, root, "L", 0, path, err);
+    if (!status) status = sav_json_size(&info.H, root, "H", 0, path, err);
+    if (!status) status = sav_json_size(&info.d, root, "d", 0, path, err);
     for (size_t i = 0; i < 5 && !status; i++)
         status = sav_json_string(strings[i], root, string_keys[i], NULL, path, err);
     if (!status) status = keep_info(store, &info, err);
@@ -211,11 +210,9 @@ static sav_status check_same(const sav_store *store, const sav_store_info *wante
     const char *here[5], *now[5];
     info_strings(here, info);
     info_strings(now, wanted);
-    if (info->layers != wanted->layers || info->heads != wanted->heads ||
-        info->head_size != wanted->head_size) {
+    if (info->L != wanted->L || info->H != wanted->H || info->d != wanted->d) {
         sav_fail(err, SAV_BAD_INPUT, "%s: holds features [%zu, %zu, %zu]; this model gives [%zu, %zu, %zu]",
-                 store->json_path, info->layers, info->heads, info->head_size, wanted->layers, wanted->heads,
-                 wanted->head_size);
+                 store->json_path, info->L, info->H, info->d, wanted->L, wanted->H, wanted->d);
         sav_hint(err, "choose another --store");
         return SAV_BAD_INPUT;
     }

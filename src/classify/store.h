@@ -17,7 +17,7 @@
 
 /* Strings may be NULL (written as null). */
 typedef struct sav_store_info {
-    size_t layers, heads, head_size; /* L, H, d */
+    size_t L, H, d;
     const char *family, *model, *model_sha256, *engine, *dtype;
 } sav_store_info;
 

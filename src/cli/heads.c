@@ -18,7 +18,7 @@ sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error
 /* A mean of one example is that example: its own head score says nothing. */
 static void tell_lonely(sav_cli *cli, const sav_classifier_view *heads) {
     size_t lonely = 0, first = 0;
-    for (size_t c = heads->classes; c-- > 0;)
+    for (size_t c = heads->C; c-- > 0;)
         if (heads->class_counts[c] == 1) {
             lonely++;
             first = c;
@@ -39,7 +39,7 @@ static void tell_lonely(sav_cli *cli, const sav_classifier_view *heads) {
 sav_status sav_cli_fit_heads(sav_classifier **out, sav_cli *cli, const float *features,
                              const char *const *labels, const size_t shape[4], sav_dtype dtype,
                              sav_error *err) {
-    const sav_fit_options options = {.heads = cli->heads,
+    const sav_fit_options options = {.K = cli->heads,
                                      .dtype = dtype,
                                      .validation = cli->validation,
                                      .seed = cli->seed,
@@ -52,7 +52,7 @@ sav_status sav_cli_fit_heads(sav_classifier **out, sav_cli *cli, const float *fe
 
 size_t sav_cli_depth(const sav_classifier_view *heads) {
     size_t depth = 0;
-    for (size_t k = 0; k < heads->selected; k++)
+    for (size_t k = 0; k < heads->K; k++)
         if ((size_t)heads->top_heads[2 * k] + 1 > depth) depth = (size_t)heads->top_heads[2 * k] + 1;
     return depth;
 }
@@ -62,11 +62,11 @@ void sav_cli_put_heads(sav_text *out, const sav_classifier_view *heads) {
     sav_text_printf(out,
                     "%zu of %zu heads vote on %zu classes (layer.head and the share of examples it puts into "
                     "their class):\n",
-                    heads->selected, heads->layers * heads->heads, heads->classes);
-    for (size_t k = 0; k < heads->selected; k++) {
+                    heads->K, heads->L * heads->H, heads->C);
+    for (size_t k = 0; k < heads->K; k++) {
         const size_t l = (size_t)heads->top_heads[2 * k], h = (size_t)heads->top_heads[2 * k + 1];
-        sav_text_printf(out, "  %2zu.%-2zu %.3f%s", l, h, (double)heads->head_scores[l * heads->heads + h],
-                        k % COLUMNS == COLUMNS - 1 || k + 1 == heads->selected ? "\n" : "   ");
+        sav_text_printf(out, "  %2zu.%-2zu %.3f%s", l, h, (double)heads->head_scores[l * heads->H + h],
+                        k % COLUMNS == COLUMNS - 1 || k + 1 == heads->K ? "\n" : "   ");
     }
     if (heads->cut_tied > heads->cut_taken)
         sav_text_printf(
@@ -81,8 +81,7 @@ void sav_cli_tell_unseen(sav_cli *cli, const sav_classifier_view *heads, const c
     const char *first = NULL;
     for (size_t i = 0; i < count; i++) {
         bool known = labels[i] == NULL;
-        for (size_t c = 0; c < heads->classes && !known; c++)
-            known = strcmp(labels[i], heads->class_names[c]) == 0;
+        for (size_t c = 0; c < heads->C && !known; c++) known = strcmp(labels[i], heads->class_names[c]) == 0;
         if (!known && unseen++ == 0) first = labels[i];
     }
     if (unseen)

@@ -11,8 +11,8 @@ sav_status sav_predictions_begin(sav_predictions *p, const sav_classifier *heads
                                  size_t min_margin, sav_error *err) {
     *p = (sav_predictions){
         .heads = heads, .view = sav_classifier_describe(heads), .room = room, .min_margin = min_margin};
-    p->votes = sav_alloc(p->view->classes, sizeof *p->votes);
-    p->head_votes = sav_alloc(p->view->selected, sizeof *p->head_votes);
+    p->votes = sav_alloc(p->view->C, sizeof *p->votes);
+    p->head_votes = sav_alloc(p->view->K, sizeof *p->head_votes);
     p->labels = sav_alloc(room, sizeof *p->labels);
     p->answers = sav_alloc(room, sizeof *p->answers);
     if (p->votes && p->head_votes && p->labels && p->answers) return SAV_OK;
@@ -95,8 +95,8 @@ void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const ch
 sav_status sav_cli_score(sav_cli_scores *out, const sav_predictions *p, const char *more, sav_error *err) {
     sav_score score;
     *out = (sav_cli_scores){0};
-    sav_status status = sav_score_accuracy(&score, p->labels, p->answers, p->count, p->view->class_names,
-                                           p->view->classes, err);
+    sav_status status =
+        sav_score_accuracy(&score, p->labels, p->answers, p->count, p->view->class_names, p->view->C, err);
     if (status) return status;
     const sav_metrics metrics = {&score, p->view, p->near_ties, p->nan_cosines, p->tied_votes, more};
     sav_metrics_put(&out->json, &metrics);

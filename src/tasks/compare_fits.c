@@ -33,8 +33,8 @@ static double relative(const distance *sum) {
 /* ---- two classifiers ----------------------------------------------------------------------------------- */
 
 static bool same_classes(const sav_classifier_view *a, const sav_classifier_view *b) {
-    if (a->classes != b->classes) return false;
-    for (size_t c = 0; c < a->classes; c++)
+    if (a->C != b->C) return false;
+    for (size_t c = 0; c < a->C; c++)
         if (strcmp(a->class_names[c], b->class_names[c]) != 0 || a->class_counts[c] != b->class_counts[c])
             return false;
     return true;
@@ -43,23 +43,23 @@ static bool same_classes(const sav_classifier_view *a, const sav_classifier_view
 /* Rank of a head among those that vote; `selected` when it does not. */
 static size_t rank_of(const sav_classifier_view *v, int32_t layer, int32_t head) {
     size_t k = 0;
-    while (k < v->selected && (v->top_heads[2 * k] != layer || v->top_heads[2 * k + 1] != head)) k++;
+    while (k < v->K && (v->top_heads[2 * k] != layer || v->top_heads[2 * k + 1] != head)) k++;
     return k;
 }
 
 static void compare_selected(sav_classifier_difference *out, const sav_classifier_view *a,
                              const sav_classifier_view *b) {
     distance means = {0};
-    const size_t d = a->head_size;
-    out->same_order = a->selected == b->selected;
-    for (size_t k = 0; k < a->selected; k++) {
+    const size_t d = a->d;
+    out->same_order = a->K == b->K;
+    for (size_t k = 0; k < a->K; k++) {
         const size_t other = rank_of(b, a->top_heads[2 * k], a->top_heads[2 * k + 1]);
         if (other != k) out->same_order = false;
-        if (other == b->selected) continue;
+        if (other == b->K) continue;
         out->common++;
-        for (size_t c = 0; out->same_classes && d == b->head_size && c < a->classes; c++)
-            add_distance(&means, a->activations + (c * a->selected + k) * d,
-                         b->activations + (c * b->selected + other) * d, d);
+        for (size_t c = 0; out->same_classes && d == b->d && c < a->C; c++)
+            add_distance(&means, a->activations + (c * a->K + k) * d, b->activations + (c * b->K + other) * d,
+                         d);
     }
     out->means = means.count;
     out->means_differ = means.differ;
@@ -70,12 +70,12 @@ void sav_compare_heads(sav_classifier_difference *out, const sav_classifier *hea
                        const sav_classifier *heads_b) {
     const sav_classifier_view *a = sav_classifier_describe(heads_a), *b = sav_classifier_describe(heads_b);
     *out = (sav_classifier_difference){
-        .same_classes = same_classes(a, b), .selected_a = a->selected, .selected_b = b->selected};
+        .same_classes = same_classes(a, b), .selected_a = a->K, .selected_b = b->K};
     compare_selected(out, a, b);
-    const bool same_model = a->layers == b->layers && a->heads == b->heads && a->head_size == b->head_size;
+    const bool same_model = a->L == b->L && a->H == b->H && a->d == b->d;
     if (same_model) {
         distance scores = {0};
-        add_distance(&scores, a->head_scores, b->head_scores, a->layers * a->heads);
+        add_distance(&scores, a->head_scores, b->head_scores, a->L * a->H);
         out->scores = scores.count;
         out->scores_differ = scores.differ;
     }
@@ -90,7 +90,7 @@ static bool same_text(const char *a, const char *b) {
 }
 
 static void compare_rows(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b) {
-    const size_t row = a->layers * a->heads * a->head_size, rows = a->count < b->count ? a->count : b->count;
+    const size_t row = a->L * a->H * a->d, rows = a->N < b->N ? a->N : b->N;
     distance all = {0};
     bool same_labels = true;
     for (size_t i = 0; i < rows; i++) {
@@ -102,12 +102,12 @@ static void compare_rows(sav_stores_difference *out, const sav_feature_set *a, c
         same_labels = same_labels && same_text(a->labels[i], b->labels[i]);
     }
     out->rel_l2 = relative(&all);
-    out->equal = same_labels && a->count == b->count && !out->rows_differ;
+    out->equal = same_labels && a->N == b->N && !out->rows_differ;
 }
 
 static sav_status fit(sav_classifier **out, const sav_feature_set *set, size_t heads, sav_error *err) {
-    const size_t shape[4] = {set->count, set->layers, set->heads, set->head_size};
-    const sav_fit_options options = {.heads = heads, .dtype = set->dtype};
+    const size_t shape[4] = {set->N, set->L, set->H, set->d};
+    const sav_fit_options options = {.K = heads, .dtype = set->dtype};
     return sav_fit(out, set->features, set->labels, shape, &options, err);
 }
 
@@ -116,8 +116,8 @@ static sav_status compare_votes(sav_stores_difference *out, const sav_feature_se
                                 const sav_feature_set *b, const sav_classifier *heads_a,
                                 const sav_classifier *heads_b, sav_error *err) {
     const sav_classifier_view *va = sav_classifier_describe(heads_a), *vb = sav_classifier_describe(heads_b);
-    const size_t row = a->layers * a->heads * a->head_size, rows = a->count < b->count ? a->count : b->count;
-    const size_t K = va->selected, C = va->classes > vb->classes ? va->classes : vb->classes;
+    const size_t row = a->L * a->H * a->d, rows = a->N < b->N ? a->N : b->N;
+    const size_t K = va->K, C = va->C > vb->C ? va->C : vb->C;
     int32_t *votes = sav_alloc(C + 2 * K, sizeof *votes);
     sav_status status = votes ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu votes", K);
     int32_t *votes_a = votes + C, *votes_b = votes + C + K;
@@ -139,7 +139,7 @@ static sav_status compare_votes(sav_stores_difference *out, const sav_feature_se
 }
 
 static bool any_label(const sav_feature_set *set) {
-    for (size_t i = 0; i < set->count; i++)
+    for (size_t i = 0; i < set->N; i++)
         if (set->labels[i]) return true;
     return false;
 }
@@ -147,14 +147,13 @@ static bool any_label(const sav_feature_set *set) {
 static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b,
                                size_t heads, sav_error *err) {
     sav_classifier *heads_a = NULL, *heads_b = NULL;
-    const size_t most = a->layers * a->heads;
-    if (a->layers != b->layers || a->heads != b->heads || a->head_size != b->head_size)
+    const size_t most = a->L * a->H;
+    if (a->L != b->L || a->H != b->H || a->d != b->d)
         return sav_fail(
             err, SAV_BAD_INPUT,
             "%s and %s: found %zu layers of %zu heads of size %zu and %zu of %zu of %zu; expected one shape",
-            sav_store_folder(a->store), sav_store_folder(b->store), a->layers, a->heads, a->head_size,
-            b->layers, b->heads, b->head_size);
-    *out = (sav_stores_difference){.rows_a = a->count, .rows_b = b->count};
+            sav_store_folder(a->store), sav_store_folder(b->store), a->L, a->H, a->d, b->L, b->H, b->d);
+    *out = (sav_stores_difference){.rows_a = a->N, .rows_b = b->N};
     compare_rows(out, a, b);
     if (!any_label(a) || !any_label(b)) return SAV_OK;
     out->fitted = true;

@@ -326,8 +326,7 @@ typedef struct filling {
 static sav_status is_stored(answer *out, const float **tap, void *context, const sav_sample *sample,
                             const sav_prompt *prompt, sav_error *err) {
     filling *f = context;
-    const size_t i = (size_t)(sample - f->samples),
-                 row_floats = f->info.layers * f->info.heads * f->info.head_size;
+    const size_t i = (size_t)(sample - f->samples), row_floats = f->info.L * f->info.H * f->info.d;
     size_t row;
     sav_status status = sav_store_key(f->keys[i], prompt, &f->info, f->pixel_options, err);
     if (status) return status;
@@ -419,9 +418,9 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
                             const char *pixel_options, const sav_encoder *encoder, sav_error *err) {
     const sav_model_info *model = sav_model_describe(encoder->model);
     const sav_session_info *session = sav_session_describe(encoder->session);
-    filling f = {.info = {.layers = model->L,
-                          .heads = model->H,
-                          .head_size = model->d,
+    filling f = {.info = {.L = model->L,
+                          .H = model->H,
+                          .d = model->d,
                           .family = model->family,
                           .model = model->folder,
                           .model_sha256 = model->sha256,
@@ -455,20 +454,20 @@ sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_er
     sav_status status = sav_store_open(&out->store, folder, err);
     if (status) return status;
     const sav_store_info *info = sav_store_describe(out->store);
-    out->count = sav_store_count(out->store);
-    out->layers = info->layers, out->heads = info->heads, out->head_size = info->head_size;
+    out->N = sav_store_count(out->store);
+    out->L = info->L, out->H = info->H, out->d = info->d;
     if (!sav_storage_find(&out->dtype, info->dtype)) out->dtype = SAV_F32;
     out->features = sav_store_features(out->store);
     out->origin = (sav_origin){info->model, info->model_sha256, info->engine};
-    out->labels = sav_alloc(out->count, sizeof *out->labels);
-    out->question_ids = sav_alloc(out->count, sizeof *out->question_ids);
+    out->labels = sav_alloc(out->N, sizeof *out->labels);
+    out->question_ids = sav_alloc(out->N, sizeof *out->question_ids);
     if (!out->labels || !out->question_ids)
-        status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its %zu rows", folder, out->count);
-    else if (out->count == 0)
+        status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its %zu rows", folder, out->N);
+    else if (out->N == 0)
         status = sav_fail(err, SAV_BAD_INPUT, "%s: found no rows; expected what savs encode writes", folder);
     else
         status = sav_store_check(out->store, err); /* a damaged row would change the heads without a word */
-    for (size_t i = 0; i < out->count && !status; i++) {
+    for (size_t i = 0; i < out->N && !status; i++) {
         out->labels[i] = sav_store_at(out->store, i)->label;
         out->question_ids[i] = sav_store_at(out->store, i)->question_id;
     }

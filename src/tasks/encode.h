@@ -52,9 +52,9 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
 /* ---- a store's features for fit and predict ------------------------------------------------------------ */
 
 typedef struct sav_feature_set {
-    size_t count, layers, heads, head_size; /* N, L, H, d */
-    sav_dtype dtype;                        /* what the stage rounds to */
-    const float *features;                  /* [N, L, H, d] */
+    size_t N, L, H, d;
+    sav_dtype dtype;       /* what the stage rounds to */
+    const float *features; /* [N, L, H, d] */
     /* [N], NULL: none. The array is the set's, the strings are the store's */
     const char **labels;
     const char **question_ids; /* [N] JSON texts */

@@ -32,11 +32,11 @@ static bool is_first_vote(const int32_t *head_votes, size_t r) {
 static void put_votes(sav_text *out, const sav_result *result, const sav_classifier_view *heads) {
     const char *comma = "";
     int32_t most = 0;
-    for (size_t c = 0; c < heads->classes; c++)
+    for (size_t c = 0; c < heads->C; c++)
         if (result->votes[c] > most) most = result->votes[c];
     sav_text_string(out, "{");
     for (int32_t votes = most; votes; votes--) {
-        for (size_t r = 0; r < heads->selected; r++) {
+        for (size_t r = 0; r < heads->K; r++) {
             const int32_t c = result->head_votes[r];
             if (result->votes[c] != votes || !is_first_vote(result->head_votes, r)) continue;
             sav_text_string(out, comma);
@@ -61,7 +61,7 @@ void sav_result_put(sav_text *out, const sav_result *result, const sav_classifie
     sav_text_printf(out, ",\"margin\":%zu", result->margin);
     put_key(out, "votes"), put_votes(out, result, heads);
     put_key(out, "head_votes");
-    for (size_t r = 0; r < heads->selected; r++) {
+    for (size_t r = 0; r < heads->K; r++) {
         sav_text_string(out, r ? "," : "[");
         put_string(out, heads->class_names[result->head_votes[r]]);
     }
@@ -158,8 +158,8 @@ void sav_metrics_put(sav_text *out, const sav_metrics *metrics) {
     put_number(out, "balanced_accuracy", score->balanced_accuracy);
     put_number(out, "macro_f1", score->macro_f1);
     put_classes(out, score);
-    put_count(out, "n_classes", metrics->heads->classes);
-    put_count(out, "n_heads", metrics->heads->selected);
+    put_count(out, "n_classes", metrics->heads->C);
+    put_count(out, "n_heads", metrics->heads->K);
     put_near_ties(out, metrics);
     if (metrics->more) sav_text_printf(out, ",%s", metrics->more);
     sav_text_string(out, "}\n");

@@ -12,7 +12,7 @@ int main(void) {
     sav_error err;
     const sav_vectors from = sav_baseline_last_layer(train, 3, 2, 1, 2),
                       to = sav_baseline_last_layer(test, 4, 2, 1, 2);
-    CHECK(from.values == train + 2 && from.size == 2 && from.stride == 4 && from.count == 3);
+    CHECK(from.values == train + 2 && from.D == 2 && from.stride == 4 && from.N == 3);
     CHECK_OK(sav_baseline_class_means(got, &from, ids, 2, &to, &err), &err);
     CHECK(got[0] == 0 && got[1] == 1);
     /* equal cosines: the lower id; a zero vector has cosine 0 with every class */

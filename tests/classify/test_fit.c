@@ -31,10 +31,10 @@ static void test_fit(void) {
     sav_classifier *heads;
     sav_error err;
     make_features(x);
-    sav_fit_options options = {.heads = 3};
+    sav_fit_options options = {.K = 3};
     if (!CHECK_OK(sav_fit(&heads, x, labels, shape, &options, &err), &err)) return;
     const sav_classifier_view *v = sav_classifier_describe(heads);
-    CHECK(v->layers == L && v->heads == H && v->head_size == D && v->classes == 3 && v->selected == 3);
+    CHECK(v->L == L && v->H == H && v->d == D && v->C == 3 && v->K == 3);
     CHECK_STR(v->class_names[0], "dog"); /* first appearance, not the alphabet; "ant" comes late */
     CHECK_STR(v->class_names[1], "cat");
     CHECK_STR(v->class_names[2], "ant");
@@ -66,11 +66,11 @@ static void test_sizes(void) {
     sav_error err;
     make_features(x);
     for (size_t k = 1; k <= HEADS; k++) {
-        const sav_fit_options options = {.heads = k};
+        const sav_fit_options options = {.K = k};
         int32_t votes[3], head_votes[HEADS];
         sav_prediction p;
         if (!CHECK_OK(sav_fit(&heads, x, labels, shape, &options, &err), &err)) return;
-        CHECK_SIZE(sav_classifier_describe(heads)->selected, k);
+        CHECK_SIZE(sav_classifier_describe(heads)->K, k);
         CHECK_OK(sav_predict(&p, votes, head_votes, heads, x, &err), &err);
         CHECK(p.winner == 0);
         if (k == HEADS) CHECK(sav_classifier_describe(heads)->cut_next == -1);
@@ -83,7 +83,7 @@ static void test_equal_means(void) {
     static const float x[] = {1, 2, 1, 2, 1, 2};
     static const char *const two[] = {"z", "a", "a"};
     const size_t small[4] = {3, 1, 1, 2};
-    const sav_fit_options options = {.heads = 1};
+    const sav_fit_options options = {.K = 1};
     sav_classifier *heads;
     sav_error err;
     int32_t votes[2], head_vote;
@@ -102,7 +102,7 @@ static void test_nan(void) {
     const size_t small[4] = {2, 1, 1, 2};
     sav_classifier *heads;
     sav_error err;
-    sav_fit_options options = {.heads = 1, .dtype = SAV_F32};
+    sav_fit_options options = {.K = 1, .dtype = SAV_F32};
     if (CHECK_OK(sav_fit(&heads, x, two, small, &options, &err), &err)) {
         CHECK_SIZE(sav_classifier_describe(heads)->nan_cosines, 0);
         sav_classifier_free(heads);
@@ -123,7 +123,7 @@ static void test_validation(void) {
     sav_classifier *heads;
     sav_error err;
     make_features(x);
-    sav_fit_options options = {.heads = 2, .validation = 0.25};
+    sav_fit_options options = {.K = 2, .validation = 0.25};
     if (!CHECK_OK(sav_fit(&heads, x, labels, shape, &options, &err), &err)) return;
     const sav_classifier_view *v = sav_classifier_describe(heads);
     CHECK(v->class_counts[0] == 2 && v->class_counts[1] == 2 && v->class_counts[2] == 1 && v->scored == 2);
@@ -153,12 +153,12 @@ static void test_errors(void) {
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, NULL, &err), &err, SAV_BAD_INPUT,
                 "--heads 20; this model has 6 heads");
     CHECK(heads == NULL);
-    sav_fit_options options = {.heads = 7};
+    sav_fit_options options = {.K = 7};
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT,
                 "6 heads (2 layers of 3)");
-    options = (sav_fit_options){.heads = 1, .dtype = SAV_I64};
+    options = (sav_fit_options){.K = 1, .dtype = SAV_I64};
     CHECK_FAILS(sav_fit(&heads, x, labels, shape, &options, &err), &err, SAV_BAD_INPUT, "f32, bf16 or f16");
-    options = (sav_fit_options){.heads = 1};
+    options = (sav_fit_options){.K = 1};
     static const char *const none[N] = {NULL};
     CHECK_FAILS(sav_fit(&heads, x, none, shape, &options, &err), &err, SAV_BAD_INPUT, "no labelled examples");
     const size_t empty[4] = {0, L, H, D}, huge[4] = {SIZE_MAX / 2, 4, 4, 4};

@@ -206,7 +206,7 @@ static void check_predictions(const golden *g, const sav_classifier *heads) {
 /* The same by the public calls, labels as strings. */
 static void check_public(const golden *g) {
     const size_t shape[4] = {g->N, g->L, g->H, g->d};
-    const sav_fit_options options = {.heads = g->K, .dtype = g->dtype};
+    const sav_fit_options options = {.K = g->K, .dtype = g->dtype};
     float *x = floats_of(g, "sav.features");
     int32_t *ids = integers_of(g, "sav.label_ids"), *held = integers_of(g, "sav.validation");
     const char **labels = sav_alloc(g->N, sizeof *labels);
@@ -219,7 +219,7 @@ static void check_public(const golden *g) {
     }
     if (!split && CHECK_OK(sav_fit(&heads, x, labels, shape, &options, &err), &err)) {
         const sav_classifier_view *v = sav_classifier_describe(heads);
-        CHECK_SIZE(v->classes, g->C);
+        CHECK_SIZE(v->C, g->C);
         for (size_t c = 0; c < g->C; c++) CHECK_STR(v->class_names[c], g->labels[c]);
         check_integers(g, "sav.top_heads", v->top_heads);
         check_floats(g, "sav.head_scores", v->head_scores);

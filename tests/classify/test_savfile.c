@@ -14,7 +14,7 @@ static char path[600];
 
 static void test_round_trip(sav_dtype dtype) {
     const sav_origin origin = {"tiny", "abc123", "exact"};
-    const sav_fit_options options = {.heads = 2, .dtype = dtype};
+    const sav_fit_options options = {.K = 2, .dtype = dtype};
     sav_classifier *heads, *again;
     sav_error err;
     if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
@@ -23,8 +23,7 @@ static void test_round_trip(sav_dtype dtype) {
         const sav_classifier_view *a = sav_classifier_describe(heads), *b = sav_classifier_describe(again);
         int32_t votes[2][2], head_votes[2][2];
         sav_prediction p, q;
-        CHECK(b->layers == 1 && b->heads == 2 && b->head_size == 2 && b->classes == 2 && b->selected == 2 &&
-              b->dtype == dtype);
+        CHECK(b->L == 1 && b->H == 2 && b->d == 2 && b->C == 2 && b->K == 2 && b->dtype == dtype);
         check_bits(b->activations, a->activations, 8, "activations");
         check_bits(b->head_scores, a->head_scores, 2, "head_scores");
         CHECK(memcmp(b->top_heads, a->top_heads, 4 * sizeof(int32_t)) == 0);
@@ -102,7 +101,7 @@ static void test_damage(void) {
 }
 
 static void test_paths(void) {
-    const sav_fit_options options = {.heads = 2};
+    const sav_fit_options options = {.K = 2};
     sav_error err;
     sav_classifier *heads = (sav_classifier *)(void *)&err; /* a failure leaves NULL, whatever was there */
     CHECK_FAILS(sav_classifier_open(&heads, "no/such.safetensors", &err), &err, SAV_BAD_INPUT,

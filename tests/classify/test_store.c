@@ -102,7 +102,7 @@ static void test_read(void) {
     if (!make_store() || !CHECK_OK(sav_store_open(&store, folder, &err), &err)) return;
     CHECK_SIZE(sav_store_count(store), 3);
     const sav_store_info *got = sav_store_describe(store);
-    CHECK(got->layers == 1 && got->heads == 2 && got->head_size == 3);
+    CHECK(got->L == 1 && got->H == 2 && got->d == 3);
     CHECK_STR(got->model_sha256, "digest");
     CHECK_STR(sav_store_at(store, 0)->label, "caf\xC3\xA9");
     CHECK_STR(sav_store_at(store, 1)->question_id, "\"x\"");
@@ -245,7 +245,7 @@ static void test_mixed(void) {
     sav_error err;
     if (!make_store()) return;
     sav_store_info other = info;
-    other.heads = 4;
+    other.H = 4;
     CHECK_FAILS(sav_store_append_to(&store, folder, &other, &err), &err, SAV_BAD_INPUT,
                 "holds features [1, 2, 3]");
     other = info, other.engine = "blas";

@@ -141,7 +141,7 @@ static sav_status tokenize_merges(sav_error *err) {
 static sav_status fit(sav_error *err) {
     static const char *const labels[] = {"a", "b", "a", "b"};
     static const size_t shape[4] = {4, 2, 2, 3};
-    const sav_fit_options options = {.heads = 3, .threads = 1};
+    const sav_fit_options options = {.K = 3, .threads = 1};
     char path[700];
     float features[4 * 2 * 2 * 3];
     sav_classifier *heads, *read = NULL;

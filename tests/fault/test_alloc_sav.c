@@ -17,7 +17,7 @@ static const size_t shape[4] = {4, 1, 2, 2};
 static char sav_path[600], store_path[600], list_folder[600];
 
 static sav_status fit(sav_error *err) {
-    const sav_fit_options options = {.heads = 2, .validation = 0.25, .threads = 1};
+    const sav_fit_options options = {.K = 2, .validation = 0.25, .threads = 1};
     sav_classifier *heads;
     int32_t votes[2], head_votes[2];
     sav_prediction prediction;
@@ -88,7 +88,7 @@ static sav_status score(sav_error *err) {
     static const char *const guess[] = {"a", "a", NULL, "c"};
     sav_score out;
     sav_text text = {0};
-    const sav_classifier_view heads = {.classes = 2};
+    const sav_classifier_view heads = {.C = 2};
     sav_status status = sav_score_accuracy(&out, labels, guess, 4, labels, 2, err);
     if (status) return status;
     const sav_metrics metrics = {&out, &heads, 0, 0, 0, NULL};

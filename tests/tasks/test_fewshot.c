@@ -57,8 +57,8 @@ static sav_classifier *fit_store(const char *folder, size_t selected) {
     sav_error err;
     if (!CHECK_OK(sav_store_open(&store, folder, &err), &err)) return NULL;
     const sav_store_info *info = sav_store_describe(store);
-    const size_t shape[4] = {sav_store_count(store), info->layers, info->heads, info->head_size};
-    const sav_fit_options options = {.heads = selected};
+    const size_t shape[4] = {sav_store_count(store), info->L, info->H, info->d};
+    const sav_fit_options options = {.K = selected};
     for (size_t i = 0; i < shape[0] && i < 64; i++) labels[i] = sav_store_at(store, i)->label;
     CHECK_OK(sav_fit(&heads, sav_store_features(store), labels, shape, &options, &err), &err);
     sav_store_close(store);

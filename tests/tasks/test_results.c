@@ -5,11 +5,11 @@
 #include "tasks/results.h"
 
 static const char *const names[] = {"cat", "d\"og", "\xE7\x8C\xAB"};
-static const sav_classifier_view heads = {.layers = 2,
-                                          .heads = 3,
-                                          .head_size = 4,
-                                          .classes = 3,
-                                          .selected = 5,
+static const sav_classifier_view heads = {.L = 2,
+                                          .H = 3,
+                                          .d = 4,
+                                          .C = 3,
+                                          .K = 5,
                                           .class_names = names,
                                           .scored = 9,
                                           .cut_count = 7,

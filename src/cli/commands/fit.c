@@ -8,10 +8,10 @@
 /* Of each class only --shots examples; the others lose their label, which leaves them out of the fit. */
 static sav_status draw_shots(sav_cli *cli, sav_feature_set *set, sav_error *err) {
     size_t few = 0;
-    bool *keep = sav_alloc(set->count, sizeof *keep);
+    bool *keep = sav_alloc(set->N, sizeof *keep);
     if (!keep) return sav_fail(err, SAV_NO_MEMORY, "no memory for the draw of --shots");
-    sav_status status = sav_sample_shots(keep, &few, set->labels, set->count, cli->shots, cli->seed, err);
-    for (size_t i = 0; i < set->count && !status; i++)
+    sav_status status = sav_sample_shots(keep, &few, set->labels, set->N, cli->shots, cli->seed, err);
+    for (size_t i = 0; i < set->N && !status; i++)
         if (!keep[i]) set->labels[i] = NULL;
     if (!status && few)
         sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
@@ -24,16 +24,16 @@ static void put_json(sav_text *out, const sav_classifier_view *v, const char *pa
     sav_text_string(out, "{\"sav\":");
     sav_json_put_string(out, path, strlen(path));
     sav_text_string(out, ",\"classes\":{");
-    for (size_t c = 0; c < v->classes; c++) {
+    for (size_t c = 0; c < v->C; c++) {
         sav_text_string(out, c ? "," : "");
         sav_json_put_string(out, v->class_names[c], strlen(v->class_names[c]));
         sav_text_printf(out, ":%d", (int)v->class_counts[c]);
     }
     sav_text_string(out, "},\"heads\":[");
-    for (size_t k = 0; k < v->selected; k++) {
+    for (size_t k = 0; k < v->K; k++) {
         const int32_t l = v->top_heads[2 * k], h = v->top_heads[2 * k + 1];
         sav_text_printf(out, "%s{\"layer\":%d,\"head\":%d,\"score\":", k ? "," : "", (int)l, (int)h);
-        sav_json_put_double(out, (double)v->head_scores[(size_t)l * v->heads + (size_t)h]);
+        sav_json_put_double(out, (double)v->head_scores[(size_t)l * v->H + (size_t)h]);
         sav_text_string(out, "}");
     }
     sav_text_printf(out, "],\"n_head_scoring\":%zu,\"cut\":{\"count\":%d,\"next\":", v->scored,
@@ -49,7 +49,7 @@ static void put_json(sav_text *out, const sav_classifier_view *v, const char *pa
 static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
     sav_classifier *heads = NULL;
     sav_text out = {0};
-    const size_t shape[4] = {set->count, set->layers, set->heads, set->head_size};
+    const size_t shape[4] = {set->N, set->L, set->H, set->d};
     sav_status status = cli->shots ? draw_shots(cli, set, err) : SAV_OK;
     if (!status) status = sav_cli_fit_heads(&heads, cli, set->features, set->labels, shape, set->dtype, err);
     if (!status) status = sav_classifier_save(heads, cli->out, &set->origin, err);

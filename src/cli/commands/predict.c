@@ -9,10 +9,10 @@
 
 static sav_status check_shape(const sav_cli *cli, const sav_classifier_view *v, size_t L, size_t H, size_t d,
                               const char *what, sav_error *err) {
-    if (v->layers == L && v->heads == H && v->head_size == d) return SAV_OK;
+    if (v->L == L && v->H == H && v->d == d) return SAV_OK;
     return sav_fail(err, SAV_BAD_INPUT,
                     "%s: fitted on %zu layers of %zu heads of size %zu; %s has %zu of %zu of %zu", cli->sav,
-                    v->layers, v->heads, v->head_size, what, L, H, d);
+                    v->L, v->H, v->d, what, L, H, d);
 }
 
 static void tell_other_model(sav_cli *cli, const sav_classifier_view *v, const char *sha256,
@@ -47,10 +47,10 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
 
 static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feature_set *set,
                                 sav_error *err) {
-    const size_t row = set->layers * set->heads * set->head_size;
-    sav_status status = check_shape(cli, p->view, set->layers, set->heads, set->head_size, cli->store, err);
+    const size_t row = set->L * set->H * set->d;
+    sav_status status = check_shape(cli, p->view, set->L, set->H, set->d, cli->store, err);
     if (!status) tell_other_model(cli, p->view, set->origin.model_sha256, cli->store);
-    for (size_t i = 0; i < set->count && !status; i++) {
+    for (size_t i = 0; i < set->N && !status; i++) {
         const sav_result who = {.index = i, .question_id = set->question_ids[i], .label = set->labels[i]};
         status = sav_predictions_add(p, who, set->features + i * row, err);
     }
@@ -64,9 +64,9 @@ static void put_words(sav_text *out, const sav_predictions *p) {
     const sav_classifier_view *v = p->view;
     const char *comma = " (";
     sav_text_printf(out, "%s: %d of %zu votes", p->answers[0] ? p->answers[0] : "no answer",
-                    (int)p->votes[p->winner], v->selected);
-    for (int32_t votes = (int32_t)v->selected; votes > 0; votes--)
-        for (size_t c = 0; c < v->classes; c++)
+                    (int)p->votes[p->winner], v->K);
+    for (int32_t votes = (int32_t)v->K; votes > 0; votes--)
+        for (size_t c = 0; c < v->C; c++)
             if (p->votes[c] == votes && c != p->winner) {
                 sav_text_printf(out, "%s%s %d", comma, v->class_names[c], (int)votes);
                 comma = ", ";
@@ -150,7 +150,7 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *heads, sav_erro
     sav_predictions p = {0};
     sav_status status = sav_feature_set_open(&set, cli->store, err);
     if (status) return status;
-    status = sav_predictions_begin(&p, heads, set.count, cli->min_margin, err);
+    status = sav_predictions_begin(&p, heads, set.N, cli->min_margin, err);
     if (!status) status = predict_store(cli, &p, &set, err);
     if (!status) sav_cli_tell_unseen(cli, p.view, p.labels, p.count);
     if (!status) status = finish(cli, &p, err);
