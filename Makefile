@@ -61,7 +61,7 @@ CFLAGS  += $(UNALIGNED_MOVES)
 UNALIGNED_MOVES := $(shell echo | $(CC) $(UNALIGNED) -c -x c - -o /dev/null 2>/dev/null && echo $(UNALIGNED))
 endif
 
-# The rooms of the library, in the order in which they may use each other (tools/check_includes).
+# The rooms of the library, in the order in which they may use each other (tools/checks/includes).
 ROOMS    = base io image text kernels kernels/exact kernels/int8 kernels/panel nn vision llm models forward classify lists tasks \
            instruments
 LIB_SRC := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
@@ -148,10 +148,10 @@ test: all tests
 	@BUILD=$(BUILD) sh tests/run $(TESTS) $(FUZZERS) $(SH_TESTS)
 
 ## demo         three few-shot tasks with the small models in data/; one to two minutes
-demo: all $(BUILD)/tools/baselines $(BUILD)/tools/untrained
+demo: all $(BUILD)/tools/tiny/baselines $(BUILD)/tools/tiny/untrained
 	@BUILD=$(BUILD) sh tools/demo
 
-$(BUILD)/tools/baselines $(BUILD)/tools/untrained: $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libsavs.a
+$(BUILD)/tools/tiny/baselines $(BUILD)/tools/tiny/untrained: $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libsavs.a
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## asan         the tests under AddressSanitizer and UBSan
@@ -186,22 +186,22 @@ CPU_NAME = $(shell sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | 
 exhaustive: $(BUILD)/exhaustive
 	$(BUILD)/exhaustive --resume --progress $(BUILD)/exhaustive.progress --cpu "$(CPU_NAME)"
 
-$(BUILD)/exhaustive: $(BUILD)/tools/exhaustive.o $(BUILD)/src/kernels/elementary.o
+$(BUILD)/exhaustive: $(BUILD)/tools/golden/exhaustive.o $(BUILD)/src/kernels/elementary.o
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
 
 ## bench        matmul, decoder layers and a tower at 7B width as shares of the multiply-add peak measured in the same run; over ten minutes
-bench: all $(BUILD)/tools/bench_matmul
-	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_matmul
-	@BUILD=$(BUILD) sh tools/bench_table
+bench: all $(BUILD)/tools/bench/bench_matmul
+	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench/bench_matmul
+	@BUILD=$(BUILD) sh tools/bench/bench_table
 
-$(BUILD)/tools/bench_matmul: $(BUILD)/tools/bench_matmul.o $(BUILD)/libsavs.a
+$(BUILD)/tools/bench/bench_matmul: $(BUILD)/tools/bench/bench_matmul.o $(BUILD)/libsavs.a
 	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 ## bench-batch  MODEL=DIR PICTURES='F…': four questions a picture, shared and apart, in alternating pairs
-bench-batch: $(BUILD)/tools/bench_batch
-	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench_batch $(MODEL) $(PICTURES)
+bench-batch: $(BUILD)/tools/bench/bench_batch
+	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench/bench_batch $(MODEL) $(PICTURES)
 
-$(BUILD)/tools/bench_batch: $(BUILD)/tools/bench_batch.o $(BUILD)/libsavs.a
+$(BUILD)/tools/bench/bench_batch: $(BUILD)/tools/bench/bench_batch.o $(BUILD)/libsavs.a
 	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # For make dist-check: pictures as PPM.
@@ -228,14 +228,14 @@ golden:
 	$(PYTHON) -m tools.oracle.sav_golden
 	$(PYTHON) -m tools.oracle.fewshot
 	$(PYTHON) -m tools.oracle.self_test
-	for f in $(sort $(wildcard tools/*_golden.py)); do $(PYTHON) $$f || exit 1; done
-	$(PYTHON) tools/golden_manifest.py
+	for f in $(sort $(wildcard tools/golden/*_golden.py)); do $(PYTHON) $$f || exit 1; done
+	$(PYTHON) tools/golden/golden_manifest.py
 	@git status --short golden
 
 ## parity       three families at true width, few layers (3.2 GB of random weights in build/): our taps against the committed
 ##              ones; PARITY=--exact adds the exact engine, PARITY='--only qwen2-vl-2b' takes one
 parity: all
-	$(PYTHON) -m tools.parity $(PARITY)
+	$(PYTHON) -m tools.golden.parity $(PARITY)
 
 ## clean        removes what was built
 clean:

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* G(w, h): rgb [h, w, 3] of noise that any program can make again (tools/image_golden.py has the same
+/* G(w, h): rgb [h, w, 3] of noise that any program can make again (tools/golden/image_golden.py has the same
  * lines). */
 void picture_fill(unsigned char *rgb, size_t h, size_t w);
 /* the same in fresh memory, for sav_free; ends the test on no memory */

@@ -15,8 +15,8 @@
  *
  * Sources: Tang, "Table-driven implementation of the exponential function", TOMS 15 (1989); Dekker (1971) for
  * sums and products with their errors; Cody and Waite for the argument reductions; CORE-MATH (Zimmermann and
- * others) for the aim and for testing on every input. Tables: tools/elementary_coefficients.py. The NumPy
- * twin is tools/oracle/elementary.py: whoever changes the order of one operation here changes it there.
+ * others) for the aim and for testing on every input. Tables: tools/golden/elementary_coefficients.py. The
+ * NumPy twin is tools/oracle/elementary.py: whoever changes the order of one operation here changes it there.
  */
 #include "kernels/elementary.h"
 

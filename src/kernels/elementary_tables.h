@@ -1,4 +1,4 @@
-/* elementary_tables.h: numbers of elementary.c. Written by tools/elementary_coefficients.py, which says what each is;
+/* elementary_tables.h: numbers of elementary.c. Written by tools/golden/elementary_coefficients.py, which says what each is;
  * change that file, not this one. */
 #ifndef SAV_ELEMENTARY_TABLES_H
 #define SAV_ELEMENTARY_TABLES_H

@@ -1,6 +1,6 @@
 /* The Qwen-VL families' sizes and patches: where a slip would show, 2,366 sizes by both forms of the
  * reference's rule, alpha on white for every colour and alpha, patch order by its formula. Sizes come from
- * golden/qwen_vl/ (tools/patches_golden.py). */
+ * golden/qwen_vl/ (tools/golden/patches_golden.py). */
 #include <stdio.h>
 #include <string.h>
 

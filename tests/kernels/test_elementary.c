@@ -112,8 +112,8 @@ static void test_pow(void) {
 }
 
 #if LDBL_MANT_DIG >= 64
-/* True where the long double y is far enough from a rounding tie of float32 to decide (tools/exhaustive.c
- * decides the rest). */
+/* True where the long double y is far enough from a rounding tie of float32 to decide
+ * (tools/golden/exhaustive.c decides the rest). */
 static bool decides(long double y) {
     float near = (float)y;
     if (!(fabsf(near) >= FLT_MIN && fabsf(near) < FLT_MAX)) {

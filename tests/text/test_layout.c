@@ -1,6 +1,6 @@
 /* test_layout.c: chat layouts against Jinja's rendering of the templates they stand for
- * (golden/text/chat.json, written by tools/text_golden.py), pictures inside a question, and which layout a
- * folder gets.
+ * (golden/text/chat.json, written by tools/golden/text_golden.py), pictures inside a question, and which
+ * layout a folder gets.
  */
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-"""Numbers of elementary.py. Written by tools/elementary_coefficients.py, which says what each is; change that file,
+"""Numbers of elementary.py. Written by tools/golden/elementary_coefficients.py, which says what each is; change that file,
 not this one. The same hexadecimal text stands in src/kernels/elementary_tables.h."""
 import numpy as np
 

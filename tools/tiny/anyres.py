@@ -3,7 +3,7 @@
     RGB picture -> base tile + grid tiles [n, 56, 56, 3] uint8 -> (tower, projector) -> [n, 16, D] -> tokens in order
 
 A short restatement of the Hugging Face image processor (transformers 4.51.3, slow) and of `pack_image_features`, so that
-training can batch pictures of one size. `python tools/train_tiny.py --self-test` compares both with the library.
+training can batch pictures of one size. `python tools/tiny/train_tiny.py --self-test` compares both with the library.
 """
 
 import math

@@ -5,7 +5,7 @@
 
 The weights lie in Hugging Face's own modules (transformers 4.51.3). The tower's forward is written out here, because theirs
 joins all pictures into one sequence with one mask, which costs a training the square of the batch; no permutation is needed
-where a mask says which patches share a window. `python tools/train_tiny.py --family ... --self-test` compares both.
+where a mask says which patches share a window. `python tools/tiny/train_tiny.py --family ... --self-test` compares both.
 """
 
 import os

@@ -1,7 +1,7 @@
 /* bench_matmul.c: the matmul of each engine against this core's own multiply-add peak, measured in the same
  * run.
  *
- *   build/tools/bench_matmul [T N K [rounds]]  default 256 3584 3584,
+ *   build/tools/bench/bench_matmul [T N K [rounds]]  default 256 3584 3584,
  *       a 7B model's square projection; one thread
  *
  * A share is the median over the rounds of (matmul's rate / peak measured right before it), so that a busy

@@ -1,7 +1,7 @@
 """Parity at true width: one forward of each family with a picture, our build against committed goldens.
 
-    python -m tools.parity [--only NAME] [--exact]     makes the checkpoint in build/parity/, runs build/savs, compares
-    python -m tools.parity --write [--only NAME]       writes golden/parity/ (the oracle; a long run)
+    python -m tools.golden.parity [--only NAME] [--exact]     makes the checkpoint in build/parity/, runs build/savs, compares
+    python -m tools.golden.parity --write [--only NAME]       writes golden/parity/ (the oracle; a long run)
 
 The checkpoints are tools/make_checkpoint.py's: the released structure and widths, with the first layers of decoder and tower
 (CASES). Every float32 engine's tap must lie within 1.5 × PyTorch-f32's own distance from f64 + 2^-24. --exact also runs the
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 import make_checkpoint  # noqa: E402
 
 HOME = "golden/parity"

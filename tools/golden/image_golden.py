@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes golden/image/: what Pillow 11.3.0 and the slow LLaVA-OneVision processor make of pictures.
 
-    python tools/image_golden.py [--out golden/image]
+    python tools/golden/image_golden.py [--out golden/image]
 
 decode.safetensors  the bytes of small PNG, JPEG and PPM files, sound and damaged, one U8 tensor a file
 decode.json         a record a file: size, CRC32 of convert("RGB"), of the alpha where Pillow opens it as RGBA, EXIF
@@ -445,7 +445,7 @@ def rows(cases):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    args.add_argument("--out", type=Path, default=Path(__file__).resolve().parent.parent / "golden" / "image")
+    args.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[2] / "golden" / "image")
     out = args.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     files, records = {}, []

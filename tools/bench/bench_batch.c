@@ -1,7 +1,7 @@
 /* bench_batch.c: what a batch is worth: four questions a picture, with what they share computed once, side by
  * side with none.
  *
- *   build/tools/bench_batch MODEL PICTURE… [--rounds N] [--memory BYTES] [--engine E]
+ *   build/tools/bench/bench_batch MODEL PICTURE… [--rounds N] [--memory BYTES] [--engine E]
  *
  * Alternating pairs in one process, CPU seconds, the median of their ratios; then the rows, the largest
  * difference, the resident peak.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes golden/elementary/{exp,erf,tanh,sin,cos,pow}.safetensors: the bits that src/kernels/elementary.c must give.
 
-    python tools/elementary_golden.py
+    python tools/golden/elementary_golden.py
 
 The first five files hold
     x, y             F64 [n]  inputs of every size and kind, and the NumPy twin's bits (tools/oracle/elementary.py)
@@ -19,7 +19,7 @@ import mpmath
 import numpy as np
 from safetensors.numpy import save_file
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools" / "oracle"))
 import elementary  # noqa: E402
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes golden/text/: what Hugging Face `tokenizers` and Jinja give for texts that are easy to get wrong.
 
-    python tools/text_golden.py
+    python tools/golden/text_golden.py
 
     qwen2.json    the full Qwen2 vocabulary with Qwen2.5-VL's added tokens: texts, ids, decoded texts; ids drawn at random,
                   decoded with and without special tokens
@@ -15,13 +15,17 @@ Everything random is drawn from fixed seeds: two runs write the same bytes.
 
 import json
 import random
+import sys
 from pathlib import Path
 
 import jinja2
-from qwen2_tokenizer import FAMILIES, TEMPLATES, build, vocab_and_merges
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-OUT = Path(__file__).resolve().parent.parent / "golden" / "text"
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from qwen2_tokenizer import FAMILIES, TEMPLATES, build, vocab_and_merges  # noqa: E402
+
+OUT = ROOT / "golden" / "text"
 
 # Written by hand: one line a text, grouped by what they try.
 TEXTS = {

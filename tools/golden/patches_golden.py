@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes what the Qwen-VL families do before any arithmetic: sizes of pictures, order of patches in windows.
 
-    python tools/patches_golden.py [--out golden/qwen_vl]
+    python tools/golden/patches_golden.py [--out golden/qwen_vl]
 
 sizes.safetensors  `sizes` I32 [N, 8], a row a picture: height, width, min_pixels, max_pixels; then height and width by
                    qwen_vl_utils 0.0.11 (tools/oracle/qwen_vl.py) and by smart_resize of transformers 4.51.3. 0 0: it
@@ -22,7 +22,7 @@ from transformers.models.qwen2_5_vl.configuration_qwen2_5_vl import Qwen2_5_VLVi
 from transformers.models.qwen2_5_vl.modeling_qwen2_5_vl import Qwen2_5_VisionTransformerPretrainedModel
 from transformers.models.qwen2_vl.image_processing_qwen2_vl import smart_resize as processor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tools.oracle.qwen_vl import smart_resize as utils  # noqa: E402
 
 PUBLISHED, CLASS = (3136, 12845056), (3136, 1003520)

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes the tables of the elementary functions, once for C and once for NumPy.
 
-    python tools/elementary_coefficients.py            writes src/kernels/elementary_tables.h
+    python tools/golden/elementary_coefficients.py            writes src/kernels/elementary_tables.h
                                                        and tools/oracle/elementary_tables.py
-    python tools/elementary_coefficients.py --check    writes nothing; exit 1 if a file differs
+    python tools/golden/elementary_coefficients.py --check    writes nothing; exit 1 if a file differs
 
 Needs mpmath. Every number is computed with 400 bits and rounded once to double; both files hold the same hexadecimal
 text, so that C and NumPy cannot start from different bits. Method: P. T. P. Tang's table-driven functions (1989), and
@@ -23,7 +23,7 @@ import mpmath
 from mpmath import mp, mpf
 
 mp.prec = 400
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 C_FILE = ROOT / "src" / "kernels" / "elementary_tables.h"
 PY_FILE = ROOT / "tools" / "oracle" / "elementary_tables.py"
 TERMS = 10  # coefficients of q
@@ -121,7 +121,7 @@ def wrap(items, indent, width):
 
 
 def c_text(constants, arrays):
-    out = ["/* elementary_tables.h: numbers of elementary.c. Written by tools/elementary_coefficients.py, which says what each is;",
+    out = ["/* elementary_tables.h: numbers of elementary.c. Written by tools/golden/elementary_coefficients.py, which says what each is;",
            " * change that file, not this one. */", "#ifndef SAV_ELEMENTARY_TABLES_H", "#define SAV_ELEMENTARY_TABLES_H", ""]
     for name, value in constants.items():
         out.append("#define %-17s %s" % (name, hexes(value)))
@@ -140,7 +140,7 @@ def c_text(constants, arrays):
 
 
 def py_text(constants, arrays):
-    out = ['"""Numbers of elementary.py. Written by tools/elementary_coefficients.py, which says what each is; change that file,',
+    out = ['"""Numbers of elementary.py. Written by tools/golden/elementary_coefficients.py, which says what each is; change that file,',
            'not this one. The same hexadecimal text stands in src/kernels/elementary_tables.h."""', "import numpy as np", "",
            "_h = float.fromhex", ""]
     for name, value in constants.items():

@@ -1,4 +1,4 @@
-"""llama.cpp for tools/bench: one Qwen2 decoder layer at the width of a 7B model, by llama-cpp-python.
+"""llama.cpp for tools/bench/bench: one Qwen2 decoder layer at the width of a 7B model, by llama-cpp-python.
 
     layer-F32.gguf -> llama.cpp's own quantiser -> layer-F16.gguf, BF16, Q8_0, Q4_K -> a forward of T rows, logits at each
 

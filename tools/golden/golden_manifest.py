@@ -1,7 +1,7 @@
 """golden/manifest.json: what every committed golden is, and where it came from.
 
-    python tools/golden_manifest.py             writes it
-    python tools/golden_manifest.py --check     compares every file's SHA-256 with it (needs no package beside Python)
+    python tools/golden/golden_manifest.py             writes it
+    python tools/golden/golden_manifest.py --check     compares every file's SHA-256 with it (needs no package beside Python)
 
 Libraries, CPU and the decisions that touch bits stand on top; then a row a file: path, bytes, SHA-256, the command that
 wrote it, and for dumps the engine and dtype. golden/f32_errors.json holds, stage by stage, PyTorch-f32's own distance from
@@ -19,8 +19,8 @@ PACKAGES = ["torch", "transformers", "tokenizers", "safetensors", "pillow", "num
 COMMANDS = [
     ("models/qwen2-vl", "python -m tools.oracle.qwen_vl"),
     ("models/qwen2.5-vl", "python -m tools.oracle.qwen_vl"),
-    ("qwen_vl/sizes.safetensors", "python tools/patches_golden.py"),
-    ("qwen_vl/windows.json", "python tools/patches_golden.py"),
+    ("qwen_vl/sizes.safetensors", "python tools/golden/patches_golden.py"),
+    ("qwen_vl/windows.json", "python tools/golden/patches_golden.py"),
     ("qwen_vl/", "python -m tools.oracle.qwen_vl"),
     ("models/", "python -m tools.oracle.generate"),
     ("qwen2/", "python -m tools.oracle.generate"),
@@ -30,12 +30,12 @@ COMMANDS = [
     ("f32_errors.json", "python -m tools.oracle.generate"),
     ("sav/", "python -m tools.oracle.sav_golden"),
     ("fewshot/", "python -m tools.oracle.fewshot"),
-    ("parity/", "python -m tools.parity --write"),
+    ("parity/", "python -m tools.golden.parity --write"),
     ("inv_freq/", "python -m tools.oracle.constants"),
     ("elementary/exhaustive.json", "make exhaustive"),
-    ("elementary/", "python tools/elementary_golden.py"),
-    ("image/", "python tools/image_golden.py"),
-    ("text/", "python tools/text_golden.py"),
+    ("elementary/", "python tools/golden/elementary_golden.py"),
+    ("image/", "python tools/golden/image_golden.py"),
+    ("text/", "python tools/golden/text_golden.py"),
     ("portability.txt", "make portability"),
 ]
 HAND = {"STAGES.md", "README.md", "manifest.json"}

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Trains one of the demo's tiny models on pictures it draws itself, and writes it as a Hugging Face folder.
 
-    python tools/train_tiny.py --out data/tiny-llava-onevision
-    python tools/train_tiny.py --untrained data       the two folders the demo compares with
-    python tools/train_tiny.py --self-test            our batched forward against the library's
-    python tools/train_tiny.py --family qwen2-vl --out data/tiny-qwen2-vl            and qwen2.5-vl; same options
+    python tools/tiny/train_tiny.py --out data/tiny-llava-onevision
+    python tools/tiny/train_tiny.py --untrained data       the two folders the demo compares with
+    python tools/tiny/train_tiny.py --self-test            our batched forward against the library's
+    python tools/tiny/train_tiny.py --family qwen2-vl --out data/tiny-qwen2-vl            and qwen2.5-vl; same options
 
 The stages (pictures, tokenizer, tower, decoder in two rounds, export) leave their results in --work and are skipped when they are there.
 Two processes of one thread each, about 40 minutes of processor time a process (data/README.md); for a Qwen-VL family about 30.
@@ -20,7 +20,7 @@ import tempfile
 import time
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 import numpy as np
 import torch
