@@ -1,5 +1,5 @@
-/* classifier.h: what a fitted classifier is inside: the view that users see, what it points to, and the units that
- * vote. */
+/* classifier.h: what a fitted classifier is inside: the view that users see, what it points to, and the
+ * units that vote. */
 #ifndef SAV_CLASSIFIER_H
 #define SAV_CLASSIFIER_H
 

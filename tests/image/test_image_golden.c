@@ -1,5 +1,5 @@
-/* golden/image/ (written by tools/golden/image_golden.py): every small file decodes to Pillow's bytes or fails
- * where it fails; resized noise and LLaVA-OneVision's tiles and token counts are the reference's. */
+/* golden/image/ (written by tools/golden/image_golden.py): every small file decodes to Pillow's bytes
+ * or fails where it fails; resized noise and LLaVA-OneVision's tiles and token counts are the reference's. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

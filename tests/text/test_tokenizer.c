@@ -1,6 +1,6 @@
 /* test_tokenizer.c: encoding and decoding against Hugging Face `tokenizers` 0.21.4: golden/text/ (written by
- * tools/golden/text_golden.py) with the full Qwen2 vocabulary in its three spellings, small tokenizers for the
- * flags of added tokens, and a table of single cases.
+ * tools/golden/text_golden.py) with the full Qwen2 vocabulary in its three spellings, small tokenizers
+ * for the flags of added tokens, and a table of single cases.
  */
 #include <stdio.h>
 #include <string.h>
