@@ -65,22 +65,6 @@ void sav_error_prefix(sav_error *err, const char *format, ...) {
     copy_escaped(err->message, sizeof err->message, raw);
 }
 
-/* ---- storage types ------------------------------------------------------------------------------------- */
-
-const char *sav_storage_name(sav_dtype dtype) {
-    return dtype == SAV_BF16 ? "bf16" : dtype == SAV_F16 ? "f16" : "f32";
-}
-
-bool sav_storage_find(sav_dtype *out, const char *name) {
-    static const sav_dtype all[] = {SAV_F32, SAV_BF16, SAV_F16};
-    for (size_t i = 0; name && i < sizeof all / sizeof *all; i++)
-        if (strcmp(name, sav_storage_name(all[i])) == 0) {
-            *out = all[i];
-            return true;
-        }
-    return false;
-}
-
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
 char *sav_strndup(const char *text, size_t length) {
@@ -106,6 +90,32 @@ bool sav_add(size_t *out, size_t a, size_t b) {
     return true;
 }
 
+bool sav_grow(void *array, size_t *room, size_t want, size_t size) {
+    enum { FIRST = 16 };
+    if (want <= *room) return true;
+    const size_t twice = *room > SIZE_MAX / 2 ? want : sav_max(2 * *room, FIRST), more = sav_max(twice, want);
+    void *old, *grown;
+    memcpy(&old, array, sizeof old);
+    grown = sav_realloc(old, more, size);
+    if (!grown) return false;
+    memcpy(array, &grown, sizeof grown);
+    *room = more;
+    return true;
+}
+
+char *sav_path_join(const char *folder, const char *name) {
+    const size_t front = strlen(folder), behind = strlen(name),
+                 slash = front && folder[front - 1] == '/' ? 0 : 1;
+    char *path = sav_alloc(front + slash + behind + 1, 1);
+    if (!path) return NULL;
+    memcpy(path, folder, front);
+    if (slash) path[front] = '/';
+    memcpy(path + front + slash, name, behind);
+    return path;
+}
+
+/* ---- the arena ----------------------------------------------------------------------------------------- */
+
 enum { ARENA_ALIGN = 64 };
 
 void *sav_arena_take(sav_arena *arena, size_t count, size_t size) {
@@ -118,6 +128,24 @@ void *sav_arena_take(sav_arena *arena, size_t count, size_t size) {
     void *piece = arena->base && end <= arena->size ? arena->base + arena->used : NULL;
     arena->used = end;
     return piece;
+}
+
+void *sav_arena_rows(sav_arena *arena, size_t rows, size_t cols, size_t size) {
+    size_t count;
+    if (sav_mul(&count, rows, cols)) return sav_arena_take(arena, count, size);
+    arena->overflow = true;
+    return NULL;
+}
+
+float *sav_arena_floats(sav_arena *arena, size_t rows, size_t cols) {
+    return sav_arena_rows(arena, rows, cols, sizeof(float));
+}
+
+float *sav_arena_floats3(sav_arena *arena, size_t n, size_t rows, size_t cols) {
+    size_t all;
+    if (sav_mul(&all, n, rows)) return sav_arena_floats(arena, all, cols);
+    arena->overflow = true;
+    return NULL;
 }
 
 sav_status sav_arena_make(sav_arena *arena, sav_error *err) {
@@ -149,17 +177,11 @@ void sav_arena_free(sav_arena *arena) {
 /* ---- growing text -------------------------------------------------------------------------------------- */
 
 static bool text_room(sav_text *text, size_t more) {
-    size_t want;
+    size_t want = 0; /* the text, what comes, a NUL */
     if (text->failed) return false;
-    if (!sav_add(&want, text->length, more) || !sav_add(&want, want, 1)) return !(text->failed = true);
-    if (want <= text->capacity) return true;
-    size_t capacity = text->capacity ? text->capacity : 64;
-    while (capacity < want) capacity = capacity > SIZE_MAX / 2 ? want : capacity * 2;
-    char *bytes = sav_realloc(text->bytes, capacity, 1);
-    if (!bytes) return !(text->failed = true);
-    text->bytes = bytes;
-    text->capacity = capacity;
-    return true;
+    text->failed = !sav_add(&want, text->length, more) || !sav_add(&want, want, 1) ||
+                   !sav_grow(&text->bytes, &text->capacity, want, 1);
+    return !text->failed;
 }
 
 void sav_text_bytes(sav_text *text, const void *bytes, size_t length) {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/dtype.h"
 #include "sav.h"
 
 #if defined( \
@@ -38,13 +39,6 @@ void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 /* More than any machine wants; a number from a user above it is an error. */
 enum { SAV_MAX_THREADS = 256 };
 
-/* ---- storage types ------------------------------------------------------------------------------------- */
-
-/* F32, BF16, F16 by the names that options and files use: "f32", "bf16", "f16". find: false, *out untouched,
- * for NULL and other names. */
-const char *sav_storage_name(sav_dtype dtype);
-bool sav_storage_find(sav_dtype *out, const char *name);
-
 /* ---- memory -------------------------------------------------------------------------------------------- */
 
 /* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by
@@ -56,12 +50,24 @@ void sav_free(void *p);
 char *sav_strdup(const char *text); /* NULL for NULL or no memory */
 char *sav_strndup(const char *text, size_t length);
 
+/* Room for `want` elements of `size` bytes in the array whose address is given (&list->items); *room is how
+ * many it has room for, 0 with a NULL array at first. Twice as many each time, at least 16. What is new is not
+ * zeroed. False when memory is short, with everything as it was. */
+bool sav_grow(void *array, size_t *room, size_t want, size_t size);
+
+/* folder/name, without a second '/' behind a folder that ends with one. By sav_free; NULL: no memory. */
+char *sav_path_join(const char *folder, const char *name);
+
 /* Sizes from files are multiplied and added only through these: false on overflow, *out untouched. */
 bool sav_mul(size_t *out, size_t a, size_t b);
 bool sav_add(size_t *out, size_t a, size_t b);
 
 static inline size_t sav_min(size_t a, size_t b) {
     return a < b ? a : b;
+}
+
+static inline size_t sav_max(size_t a, size_t b) {
+    return a > b ? a : b;
 }
 
 static inline size_t sav_round_up(size_t n, size_t unit) { /* to a multiple of unit */
@@ -78,7 +84,12 @@ typedef struct sav_arena {
     bool overflow;       /* a size did not fit size_t */
 } sav_arena;
 
+/* A piece for count elements of size bytes; for a matrix; for floats [rows, cols] or [n, rows, cols]. The
+ * products are checked inside: one that does not fit sets `overflow`, and sav_arena_make says so. */
 void *sav_arena_take(sav_arena *arena, size_t count, size_t size);
+void *sav_arena_rows(sav_arena *arena, size_t rows, size_t cols, size_t size);
+float *sav_arena_floats(sav_arena *arena, size_t rows, size_t cols);
+float *sav_arena_floats3(sav_arena *arena, size_t n, size_t rows, size_t cols);
 /* turns a measuring arena of `used` bytes into a real one */
 sav_status sav_arena_make(sav_arena *arena, sav_error *err);
 void sav_arena_free(sav_arena *arena);

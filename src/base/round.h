@@ -1,4 +1,4 @@
-/* round.h: one rounding from double to a storage type, and back from stored bits.
+/* round.h: one rounding from double to a storage type.
  *
  * An operation of the numeric contract computes in double and rounds its result once:  double -> R -> float
  * (exact). R is f32, bf16 or f16; a value of R travels in a float, which holds every number of all three.
@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "sav.h"
+#include "base/dtype.h"
 
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD != 0
 #error "savs needs float and double arithmetic without excess precision (FLT_EVAL_METHOD 0): SSE2, not x87"
@@ -58,54 +58,6 @@ static inline float sav_round_f16(double x) {
 /* The same with the type as a value; types that are no R round as f32. */
 static inline float sav_round(double x, sav_dtype type) {
     return type == SAV_BF16 ? sav_round_bf16(x) : type == SAV_F16 ? sav_round_f16(x) : sav_round_f32(x);
-}
-
-/* ---- stored bits --------------------------------------------------------------------------------------- */
-
-static inline float sav_widen_bf16(uint16_t stored) {
-    const uint32_t bits = (uint32_t)stored << 16;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static inline float sav_widen_f16(uint16_t stored) {
-    const uint32_t sign = (uint32_t)(stored & 0x8000u) << 16;
-    const uint32_t exponent = (stored >> 10) & 31u, fraction = stored & 0x3ffu;
-    uint32_t bits;
-    if (exponent == 0) { /* zero and subnormals: fraction * 2^-24, exact in float */
-        const float magnitude = (float)fraction * 0x1p-24f;
-        memcpy(&bits, &magnitude, sizeof bits);
-    } else if (exponent == 31) {
-        bits = UINT32_C(0x7f800000) | fraction << 13;
-    } else {
-        bits = (exponent + 112) << 23 | fraction << 13;
-    }
-    bits |= sign;
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-/* The stored bits of a value that is already on the grid (the result of sav_round_*). */
-static inline uint16_t sav_narrow_bf16(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    if (x != x) /* a NaN whose fraction lies in the lower half must not become infinity */
-        bits |= UINT32_C(0x400000);
-    return (uint16_t)(bits >> 16);
-}
-
-static inline uint16_t sav_narrow_f16(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000u);
-    const uint32_t exponent = bits >> 23 & 255u, fraction = bits >> 13 & 0x3ffu;
-    if (x != x) return (uint16_t)(sign | 0x7e00u | fraction);
-    if (exponent == 255) return (uint16_t)(sign | 0x7c00u);
-    if (exponent < 113) /* below 2^-14 */
-        return (uint16_t)(sign | (uint32_t)(fabsf(x) * 0x1p+24f));
-    return (uint16_t)(sign | (exponent - 112) << 10 | fraction);
 }
 
 #endif

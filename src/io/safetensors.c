@@ -6,25 +6,10 @@
  */
 #include "io/safetensors.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/round.h"
 #include "io/json.h"
-
-static const struct {
-    const char *name;
-    size_t size;
-} DTYPES[SAV_DTYPES] = {{"F32", 4}, {"BF16", 2}, {"F16", 2}, {"F64", 8}, {"I64", 8}, {"I32", 4}, {"U8", 1}};
-
-size_t sav_dtype_size(sav_dtype dtype) {
-    return DTYPES[dtype].size;
-}
-
-const char *sav_dtype_name(sav_dtype dtype) {
-    return DTYPES[dtype].name;
-}
 
 struct sav_safetensors {
     sav_map map; /* size 0 when the bytes are the caller's */
@@ -70,7 +55,7 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
     size_t bytes, room = file->size - file->header;
     t->name = node->key;
     if (strlen(node->key) != node->key_length) return bad(file, node, err, "its name holds a NUL");
-    while (t->dtype < SAV_DTYPES && !sav_json_is(dtype, DTYPES[t->dtype].name)) t->dtype++;
+    while (t->dtype < SAV_DTYPES && !sav_json_is(dtype, sav_dtype_name(t->dtype))) t->dtype++;
     if (t->dtype == SAV_DTYPES) {
         return sav_fail(err, SAV_UNSUPPORTED,
                         "%s: tensor %.200s: found dtype %.20s; expected F32, BF16, F16, F64, I64, I32 or U8",
@@ -84,7 +69,7 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
         return bad(file, node, err, "expected data_offsets of two whole numbers");
     if (begin < 0 || end < begin || (uint64_t)end > room)
         return bad(file, node, err, "its data_offsets lie outside the file (truncated?)");
-    if (!sav_mul(&bytes, t->count, DTYPES[t->dtype].size) || bytes != (uint64_t)(end - begin))
+    if (!sav_mul(&bytes, t->count, sav_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
         return bad(file, node, err, "its data_offsets do not fit its shape and dtype");
     t->data = file->bytes + file->header + (size_t)begin;
     return SAV_OK;
@@ -110,7 +95,7 @@ static sav_status check_layout(const sav_safetensors *file, sav_error *err) {
             return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s %s", file->path, t->name,
                             (const unsigned char *)t->data < at ? "overlaps the one before it"
                                                                 : "leaves a hole in front of it");
-        at += t->count * DTYPES[t->dtype].size;
+        at += t->count * sav_dtype_size(t->dtype);
     }
     if (at != file->bytes + file->size)
         return sav_fail(err, SAV_BAD_INPUT, "%s: found %zu bytes behind the last tensor; expected none",
@@ -225,19 +210,7 @@ const unsigned char *sav_safetensors_header(const sav_safetensors *file, size_t 
 /* ---- elements ------------------------------------------------------------------------------------------ */
 
 float sav_tensor_float(const sav_tensor *tensor, size_t i) {
-    uint16_t half;
-    float v;
-    switch (tensor->dtype) {
-    case SAV_F32:
-        memcpy(&v, (const char *)tensor->data + 4 * i, 4);
-        return v;
-    case SAV_BF16:
-    case SAV_F16:
-        memcpy(&half, (const char *)tensor->data + 2 * i, 2);
-        return tensor->dtype == SAV_BF16 ? sav_widen_bf16(half) : sav_widen_f16(half);
-    default:
-        return (float)NAN;
-    }
+    return sav_widen_one(tensor->data, i, tensor->dtype);
 }
 
 int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i) {
@@ -275,10 +248,10 @@ static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, c
     if (*comma) sav_text_string(out, "}");
     for (size_t i = 0; i < count; i++) {
         const sav_tensor *t = &tensors[i];
-        size_t bytes = t->count * DTYPES[t->dtype].size;
+        size_t bytes = t->count * sav_dtype_size(t->dtype);
         sav_text_string(out, comma);
         sav_json_put_string(out, t->name, strlen(t->name));
-        sav_text_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", DTYPES[t->dtype].name);
+        sav_text_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", sav_dtype_name(t->dtype));
         for (int r = 0; r < t->rank; r++) sav_text_printf(out, "%s%zu", r ? "," : "", t->shape[r]);
         sav_text_printf(out, "],\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
         offset += bytes;
@@ -315,7 +288,8 @@ sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, si
     sav_status status = sav_safetensors_start(&file, path, tensors, count, keys, values, metadata, 8, err);
     if (status) return status;
     for (size_t i = 0; i < count && !status; i++)
-        status = sav_os_write(file, tensors[i].data, tensors[i].count * DTYPES[tensors[i].dtype].size, err);
+        status =
+            sav_os_write(file, tensors[i].data, tensors[i].count * sav_dtype_size(tensors[i].dtype), err);
     if (!status) return sav_os_commit(file, err);
     sav_os_abandon(file);
     return status;

@@ -24,9 +24,6 @@ typedef struct sav_tensor {
     const void *data; /* [count] of dtype */
 } sav_tensor;
 
-size_t sav_dtype_size(sav_dtype dtype);
-const char *sav_dtype_name(sav_dtype dtype); /* "F32", … */
-
 typedef struct sav_safetensors sav_safetensors;
 
 sav_status sav_safetensors_open(sav_safetensors **out, const char *path, sav_error *err);

@@ -1,0 +1,106 @@
+/* test_base.c: storage types, growing arrays, joined paths, the arena's checked sizes. */
+#include <math.h>
+#include <string.h>
+
+#include "../check.h"
+#include "base/round.h"
+
+static void test_names(void) {
+    static const char *const names[] = {"F32", "BF16", "F16", "F64", "I64", "I32", "U8"};
+    static const size_t sizes[] = {4, 2, 2, 8, 8, 4, 1};
+    for (int i = 0; i < SAV_DTYPES; i++) {
+        CHECK_STR(sav_dtype_name((sav_dtype)i), names[i]);
+        CHECK_SIZE(sav_dtype_size((sav_dtype)i), sizes[i]);
+    }
+    for (int i = 0; i < SAV_DTYPES; i++) CHECK(sav_is_storage((sav_dtype)i) == (i <= SAV_F16));
+    sav_dtype dtype = SAV_U8;
+    CHECK(!sav_storage_find(&dtype, "u8") && !sav_storage_find(&dtype, "BF16"));
+    CHECK(!sav_storage_find(&dtype, NULL) && dtype == SAV_U8);
+    for (sav_dtype type = SAV_F32; type <= SAV_F16; type++)
+        CHECK(sav_storage_find(&dtype, sav_storage_name(type)) && dtype == type);
+}
+
+/* Every stored number of a half type comes back from a row that begins at an odd address. */
+static void test_rows(sav_dtype dtype) {
+    enum { ALL = 65536 };
+    static unsigned char bytes[2 * ALL + 1], back[2 * ALL + 1];
+    static float wide[ALL];
+    size_t wrong = 0, first;
+    for (uint32_t i = 0; i < ALL; i++) memcpy(bytes + 1 + 2 * i, &(uint16_t){(uint16_t)i}, 2);
+    sav_widen(wide, bytes + 1, ALL, dtype);
+    for (uint32_t i = 0; i < ALL; i++) {
+        const float one = dtype == SAV_BF16 ? sav_widen_bf16((uint16_t)i) : sav_widen_f16((uint16_t)i);
+        const float at = sav_widen_one(bytes + 1, i, dtype);
+        wrong += check_differ(&one, wide + i, 1, &first) + check_differ(&at, wide + i, 1, &first);
+    }
+    CHECK_SIZE(wrong, 0);
+    sav_narrow(back + 1, wide, ALL, dtype);
+    for (uint32_t i = 0; i < ALL; i++)
+        if (!isnan(wide[i]) && memcmp(back + 1 + 2 * i, bytes + 1 + 2 * i, 2) != 0) wrong++;
+    CHECK_SIZE(wrong, 0);
+}
+
+static void test_values(void) {
+    const float values[] = {1 + 0x1.8p-8f, NAN, -0.0f, 1e30f};
+    uint16_t half[4];
+    float back[4];
+    sav_narrow(half, values, 4, SAV_BF16);
+    sav_widen(back, half, 4, SAV_BF16);
+    CHECK(back[0] == 1 + 0x1p-7f && isnan(back[1]) && signbit(back[2])); /* rounded, not cut */
+    sav_narrow(half, values, 4, SAV_F16);
+    CHECK(isinf(sav_widen_one(half, 3, SAV_F16)) && isnan(sav_widen_one(half, 1, SAV_F16)));
+    sav_narrow(back, values, 4, SAV_F32);
+    CHECK(memcmp(back, values, sizeof back) == 0);
+    CHECK(isnan(sav_widen_one(values, 0, SAV_I32)));
+}
+
+static void test_grow(void) {
+    int64_t *list = NULL;
+    size_t room = 0;
+    bool ok = true;
+    for (size_t i = 0; i < 1000 && ok; i++) {
+        ok = sav_grow(&list, &room, i + 1, sizeof *list);
+        if (ok) list[i] = (int64_t)i;
+    }
+    CHECK(ok && room == 1024 && list[0] == 0 && list[999] == 999);
+    int64_t *before = list;
+    CHECK(!sav_grow(&list, &room, SIZE_MAX / 2, sizeof *list) && list == before && room == 1024);
+    CHECK(sav_grow(&list, &room, 5000, sizeof *list) && room == 5000);
+    sav_free(list);
+}
+
+static void check_join(const char *folder, const char *name, const char *want) {
+    char *path = sav_path_join(folder, name);
+    CHECK_STR(path, want);
+    sav_free(path);
+}
+
+static void test_arena(void) {
+    sav_arena arena = {0};
+    sav_error err;
+    for (int pass = 0; pass < 2; pass++) {
+        float *a = sav_arena_floats(&arena, 3, 5), *b = sav_arena_floats3(&arena, 2, 3, 5);
+        CHECK_SIZE(arena.used, 64 + 128);
+        if (pass) CHECK(a && b == a + 16);
+        if (!pass && !CHECK_OK(sav_arena_make(&arena, &err), &err)) return;
+    }
+    sav_arena_free(&arena);
+    sav_arena wide[3] = {{0}};
+    CHECK(!sav_arena_floats(&wide[0], SIZE_MAX / 2, 3) && wide[0].overflow);
+    CHECK(!sav_arena_floats3(&wide[1], SIZE_MAX / 2, 3, 0) && wide[1].overflow);
+    CHECK(!sav_arena_rows(&wide[2], SIZE_MAX / 2, 2, 2) && wide[2].overflow);
+    CHECK_FAILS(sav_arena_make(&wide[2], &err), &err, SAV_NO_MEMORY, "do not fit");
+}
+
+int main(void) {
+    test_names();
+    test_rows(SAV_BF16);
+    test_rows(SAV_F16);
+    test_values();
+    test_grow();
+    check_join("a", "b", "a/b");
+    check_join("a/", "b", "a/b");
+    check_join("/", "b", "/b");
+    test_arena();
+    return check_report("base");
+}
