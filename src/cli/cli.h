@@ -16,17 +16,41 @@
 
 typedef struct sav_cli sav_cli;
 
+/* ---- a command ----------------------------------------------------------------------------------------- */
+
+/* The options by name: SAV_OPTION_MODEL, … */
+typedef enum sav_option {
+#define OPTION(id, name, kind, field, value, help) SAV_OPTION_##id,
+#include "cli/options.inc"
+#undef OPTION
+    SAV_OPTION_COUNT
+} sav_option;
+
+typedef enum sav_option_use { SAV_OPTION_ABSENT, SAV_OPTION_TAKEN, SAV_OPTION_REQUIRED } sav_option_use;
+
+/* What a command does with its options, as members of its row: {NEEDS(STORE), TAKES(HEADS)}. A misspelt name
+ * does not compile. --json, --quiet and --help are everywhere. */
+#define TAKES(id) [SAV_OPTION_##id] = SAV_OPTION_TAKEN
+#define NEEDS(id) [SAV_OPTION_##id] = SAV_OPTION_REQUIRED
+/* How a forward is computed and a picture read; how a list is read. */
+#define TAKES_FORWARD_OPTIONS                                                              \
+    TAKES(ENGINE), TAKES(DTYPE), TAKES(ISA), TAKES(THREADS), TAKES(MEMORY), TAKES(PILLOW), \
+        TAKES(MIN_PIXELS), TAKES(MAX_PIXELS), TAKES(EXIF_ROTATE)
+#define TAKES_LIST_OPTIONS TAKES(DATA), TAKES(IMAGE_ROOT), TAKES(QUESTION), TAKES(SKIP_BAD)
+
+/* One a file of commands/; the table of all is commands.inc. */
 typedef struct sav_command {
-    const char *name;     /* "fit", "show tokens" */
-    const char *usage;    /* what follows the name */
-    const char *summary;  /* one line */
-    const char *example;  /* one line */
-    const char *options;  /* names of its options, a space between */
-    const char *required; /* of them, those that must be given */
-    size_t operands;      /* how many words without an option it wants */
-    int trouble;          /* exit code of a failure */
-    sav_status (*run)(sav_cli *cli, sav_error *err);
+    const char *name;                                /* "fit"; of a member of a group "show tokens" */
+    const char *usage;                               /* what follows the name */
+    const char *summary;                             /* one line */
+    const char *example;                             /* one line */
+    unsigned char options[SAV_OPTION_COUNT];         /* sav_option_use of each */
+    size_t operands;                                 /* how many words without an option it wants */
+    int failure;                                     /* exit code of a failure; 0: the usual 1 */
+    sav_status (*run)(sav_cli *cli, sav_error *err); /* NULL: a group, whose members have rows of their own */
 } sav_command;
+
+/* ---- a command line ------------------------------------------------------------------------------------ */
 
 /* Options as the user gave them: NULL, 0 and false where not given, unless a comment says otherwise. */
 struct sav_cli {
@@ -128,22 +152,5 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
 /* What --skip-bad left out since `from`. */
 void sav_cli_tell_left_out(sav_cli *cli, const sav_list *list, size_t from);
 sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err);
-
-/* ---- commands ---- */
-
-sav_status sav_cli_run(sav_cli *cli, sav_error *err);
-sav_status sav_cli_encode(sav_cli *cli, sav_error *err);
-sav_status sav_cli_fit(sav_cli *cli, sav_error *err);
-sav_status sav_cli_predict(sav_cli *cli, sav_error *err);
-sav_status sav_cli_dump(sav_cli *cli, sav_error *err);
-sav_status sav_cli_bench(sav_cli *cli, sav_error *err);
-sav_status sav_cli_info(sav_cli *cli, sav_error *err);
-sav_status sav_cli_show_samples(sav_cli *cli, sav_error *err);
-sav_status sav_cli_show_tokens(sav_cli *cli, sav_error *err);
-sav_status sav_cli_show_pixels(sav_cli *cli, sav_error *err);
-sav_status sav_cli_quantize(sav_cli *cli, sav_error *err);
-sav_status sav_cli_diff(sav_cli *cli, sav_error *err);
-sav_status sav_cli_diff_heads(sav_cli *cli, sav_error *err);
-sav_status sav_cli_diff_stores(sav_cli *cli, sav_error *err);
 
 #endif

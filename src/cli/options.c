@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/nearest.h"
 #include "lists/formats.h"
 #include "tasks/engines.h"
 
@@ -37,130 +38,25 @@ typedef struct option {
     const char *help;
 } option;
 
-#define AT(field) offsetof(sav_cli, field)
-
-static const option OPTIONS[] = {
-    {"model", TEXT, AT(model), "DIR", "a Hugging Face model folder, as downloaded"},
-    {"engine", ENGINE, AT(engine), "NAME",
-     "how numbers are computed; the first is the default, int8 for its folders"},
-    {"dtype", CHOICE, AT(dtype), "f32|bf16|f16", "storage type of the exact engine"},
-    {"isa", ISA, AT(isa), "NAME", "force a kernel variant"},
-    {"threads", COUNT, AT(threads), "N", "default: the cores this process may use"},
-    {"memory", SIZE, AT(memory), "SIZE",
-     "most memory to use, 800M or 4G; weights are streamed when they exceed it"},
-    {"pillow", CHOICE, AT(pillow), "11|13", "order of the two resize passes, as that Pillow does it"},
-    {"min-pixels", COUNT, AT(min_pixels), "N", "least pixels of a resized picture (Qwen-VL families)"},
-    {"max-pixels", COUNT, AT(max_pixels), "N", "most pixels of a resized picture (Qwen-VL families)"},
-    {"train", TEXT, AT(train), "LIST", "labelled examples"},
-    {"test", TEXT, AT(test), "LIST", "what to classify"},
-    {"input", TEXT, AT(input), "LIST", "JSON Lines, a JSON array, - or a folder of class folders"},
-    {"data", FORMAT, AT(data), "NAME", "the list's format; default: general"},
-    {"image-root", TEXT, AT(image_root), "DIR", "where the list's picture paths start"},
-    {"question", TEXT, AT(question), "TEXT", "asked of every picture (--image, folder lists)"},
-    {"shots", COUNT, AT(shots), "K", "use K examples of each class"},
-    {"seed", SEED, AT(seed), "S", "of every draw; default 0"},
-    {"skip-bad", FLAG, AT(skip_bad), NULL, "leave out bad lines and unreadable pictures, and list them"},
-    {"exif-rotate", FLAG, AT(exif_rotate), NULL, "turn pictures as their EXIF orientation says"},
-    {"heads", COUNT, AT(heads), "K", "how many heads vote; default 20"},
-    {"validation", SHARE, AT(validation), "FRACTION",
-     "score heads on this share of each class, means from the rest"},
-    {"min-margin", NUMBER, AT(min_margin), "M", "predict null below this margin of votes"},
-    {"image", FILES, AT(images), "F…", "pictures of one question"},
-    {"store", TEXT, AT(store), "DIR", "a feature store"},
-    {"sav", TEXT, AT(sav), "FILE", "a fitted sav.safetensors"},
-    {"out", TEXT, AT(out), "PATH", "where results go"},
-    {"vision", CHOICE, AT(vision), "bf16|int8", "bf16: the vision tower stays as it is; default int8"},
-    {"group", CHOICE, AT(group), "32|64|128",
-     "weights that share a scale; default 128, fewer are closer and slower"},
-    {"messages", TEXT, AT(messages), "F", "Hugging Face chat JSON"},
-    {"prompt", TEXT, AT(prompt), "F", "a literal prompt, placeholders included"},
-    {"text", TEXT, AT(text), "F", "a file's bytes alone, no chat layout"},
-    {"stages", TEXT, AT(stages), "GLOB[,GLOB]", "only stages whose names match"},
-    {"truth", TEXT, AT(truth), "F64", "adds both files' distances from this one"},
-    {"max-rel-l2", LIMIT, AT(max_rel_l2), "X", "equal means: every stage within X"},
-    {"tokens", COUNT, AT(tokens), "N", "of text in the prompt; default 256"},
-    {"image-size", TEXT, AT(image_size), "HxW",
-     "a picture of noise, height x width, stands in front of the text"},
-    {"rounds", COUNT, AT(rounds), "N",
-     "forwards to take the median of, behind one to warm up; at most 64; default 3"},
-    {"verify", FLAG, AT(verify), NULL, "read every byte, digest whole files, test the kernels"},
-    {"json", FLAG, AT(json), NULL, "one JSON document on standard output"},
-    {"quiet", FLAG, AT(quiet), NULL, "no progress, no messages"},
-    {"help", FLAG, AT(help), NULL, "this text"},
+static const option OPTIONS[SAV_OPTION_COUNT] = {
+#define OPTION(id, name, kind, field, value, help) {name, kind, offsetof(sav_cli, field), value, help},
+#include "cli/options.inc"
+#undef OPTION
 };
 
-enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
-
-/* ---- names --------------------------------------------------------------------------------------------- */
-
-/* Is word one of names (separated by `between`)? */
-static bool listed(const char *names, const char *word, size_t length, char between) {
-    for (const char *at = names; *at;) {
-        const char *end = strchr(at, between);
-        size_t n = end ? (size_t)(end - at) : strlen(at);
-        if (n == length && memcmp(at, word, n) == 0) return true;
-        at += n + (end ? 1 : 0);
-    }
-    return false;
-}
-
-static bool offered(const sav_command *command, const char *name) {
-    static const char everywhere[] = "json quiet help";
-    return listed(command->options, name, strlen(name), ' ') || listed(everywhere, name, strlen(name), ' ');
-}
-
-/* Letters inserted, deleted, changed or swapped with their neighbour on the way from a to b (restricted
- * Damerau distance). */
-static size_t distance(const char *a, size_t n, const char *b, size_t m) {
-    enum { MOST = 31 };
-    size_t rows[3][MOST + 1];
-    if (n > MOST || m > MOST) return MOST;
-    for (size_t j = 0; j <= m; j++) rows[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        size_t *row = rows[i % 3], *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-        row[0] = i;
-        for (size_t j = 1; j <= m; j++) {
-            size_t best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            if (last[j] + 1 < best) best = last[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            row[j] = best;
-        }
-    }
-    return rows[n % 3][m];
-}
-
-const char *sav_options_nearest(char *out, size_t size, const char *word, const char *names) {
-    const size_t length = strlen(word);
-    size_t best = length / 3 + 2; /* further away than this is another word */
-    const char *found = NULL;
-    for (const char *at = names; *at;) {
-        size_t n = strcspn(at, " ");
-        size_t far = distance(word, length, at, n);
-        if (far < best && n < size) {
-            best = far;
-            memcpy(out, at, n);
-            out[n] = '\0';
-            found = out;
-        }
-        at += n + strspn(at + n, " ");
-    }
-    return found;
+static bool is_taken(const sav_command *command, size_t id) {
+    return command->options[id] || id == SAV_OPTION_JSON || id == SAV_OPTION_QUIET || id == SAV_OPTION_HELP;
 }
 
 static sav_status unknown(sav_cli *cli, const char *word, size_t length, sav_error *err) {
-    char name[64], room[64];
-    snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), word);
-    sav_text names = {0};
-    sav_text_printf(&names, "%s json quiet help", cli->command->options);
-    const char *near = names.failed ? NULL : sav_options_nearest(room, sizeof room, name, names.bytes);
-    if (near)
-        sav_cli_misuse(cli, err, "unknown option --%s; did you mean --%s?", name, near);
-    else
-        sav_cli_misuse(cli, err, "unknown option --%s", name);
-    sav_text_free(&names);
-    return SAV_BAD_INPUT;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)sav_min(length, 60), word);
+    sav_nearest near = sav_nearest_to(name);
+    for (size_t i = 0; i < SAV_OPTION_COUNT; i++)
+        if (is_taken(cli->command, i)) sav_nearest_offer(&near, OPTIONS[i].name);
+    if (near.found)
+        return sav_cli_misuse(cli, err, "unknown option --%s; did you mean --%s?", name, near.found);
+    return sav_cli_misuse(cli, err, "unknown option --%s", name);
 }
 
 /* ---- values -------------------------------------------------------------------------------------------- */
@@ -168,6 +64,17 @@ static sav_status unknown(sav_cli *cli, const char *word, size_t length, sav_err
 static sav_status bad_value(sav_cli *cli, const option *o, const char *value, const char *expected,
                             sav_error *err) {
     return sav_cli_misuse(cli, err, "--%s %.80s: expected %s", o->name, value, expected);
+}
+
+/* Is word one of names (separated by |)? */
+static bool is_among(const char *names, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = names; *at;) {
+        const size_t n = strcspn(at, "|");
+        if (n == length && memcmp(at, word, n) == 0) return true;
+        at += n + (at[n] == '|');
+    }
+    return false;
 }
 
 static bool read_whole(uint64_t *out, const char *text, uint64_t least, uint64_t most) {
@@ -221,7 +128,7 @@ static sav_status set_kernels(sav_cli *cli, const option *o, const char *value, 
     sav_text names = {0};
     sav_status status = SAV_OK;
     sav_engines_names(&names, o->kind == ISA);
-    if (names.failed || !listed(names.bytes, value, strlen(value), '|'))
+    if (names.failed || !is_among(names.bytes, value))
         status = bad_value(cli, o, value, names.failed ? "its names" : names.bytes, err);
     sav_text_free(&names);
     if (!status) *place = value;
@@ -240,7 +147,7 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
     case ISA:
         return set_kernels(cli, o, value, place, err);
     case CHOICE:
-        if (!listed(o->value, value, strlen(value), '|')) return bad_value(cli, o, value, o->value, err);
+        if (!is_among(o->value, value)) return bad_value(cli, o, value, o->value, err);
         *(const char **)place = value;
         return SAV_OK;
     case COUNT:
@@ -275,23 +182,45 @@ static sav_status set_value(sav_cli *cli, const option *o, const char *value, sa
 
 /* ---- argv ---------------------------------------------------------------------------------------------- */
 
+typedef struct words {
+    char **items; /* [count], of argv */
+    int count, at;
+} words;
+
 static bool is_option(const char *word) {
     return word[0] == '-' && word[1] == '-' && word[2] != '\0';
 }
 
-/* One option, whose word is words[*at]; *at moves to the last word it used. */
-static sav_status read_option(sav_cli *cli, int *at, int count, char **words, uint64_t *given,
-                              sav_error *err) {
-    const char *name = words[*at] + 2, *equals = strchr(name, '=');
+/* The next word, when it is there and no option: a value. */
+static const char *next_value(words *w) {
+    if (w->at + 1 >= w->count || is_option(w->items[w->at + 1])) return NULL;
+    w->at++;
+    return w->items[w->at];
+}
+
+static const option *find_option(const sav_command *command, const char *name, size_t length) {
+    for (size_t i = 0; i < SAV_OPTION_COUNT; i++)
+        if (is_taken(command, i) && strlen(OPTIONS[i].name) == length &&
+            memcmp(OPTIONS[i].name, name, length) == 0)
+            return &OPTIONS[i];
+    return NULL;
+}
+
+static void add_images(sav_cli *cli, const char *first, words *more) {
+    for (const char *image = first; image; image = more ? next_value(more) : NULL) {
+        cli->images[cli->image_count] = image;
+        cli->image_count++;
+    }
+}
+
+/* One option, whose word is the current one, and its values. */
+static sav_status read_option(sav_cli *cli, words *w, bool *given, sav_error *err) {
+    const char *name = w->items[w->at] + 2, *equals = strchr(name, '=');
     const size_t length = equals ? (size_t)(equals - name) : strlen(name);
-    size_t i = 0;
-    while (i < OPTION_COUNT &&
-           (strlen(OPTIONS[i].name) != length || memcmp(OPTIONS[i].name, name, length) != 0))
-        i++;
-    if (i == OPTION_COUNT || !offered(cli->command, OPTIONS[i].name)) return unknown(cli, name, length, err);
-    const option *o = &OPTIONS[i];
-    const bool again = *given >> i & 1;
-    *given |= UINT64_C(1) << i;
+    const option *o = find_option(cli->command, name, length);
+    if (!o) return unknown(cli, name, length, err);
+    const bool again = given[o - OPTIONS];
+    given[o - OPTIONS] = true;
     if (again && o->kind != FLAG && o->kind != FILES)
         return sav_cli_misuse(cli, err, "--%s is given twice", o->name);
     if (o->kind == FLAG) {
@@ -299,51 +228,57 @@ static sav_status read_option(sav_cli *cli, int *at, int count, char **words, ui
         *(bool *)((char *)cli + o->at) = true;
         return SAV_OK;
     }
-    const char *value = equals                                          ? equals + 1
-                        : *at + 1 < count && !is_option(words[*at + 1]) ? words[++*at]
-                                                                        : "";
-    if (!*value) return sav_cli_misuse(cli, err, "--%s needs a value: --%s %s", o->name, o->name, o->value);
+    const char *value = equals ? equals + 1 : next_value(w);
+    if (!value || !*value)
+        return sav_cli_misuse(cli, err, "--%s needs a value: --%s %s", o->name, o->name, o->value);
     if (o->kind != FILES) return set_value(cli, o, value, err);
-    cli->images[cli->image_count++] = value;
-    while (!equals && *at + 1 < count && !is_option(words[*at + 1]))
-        cli->images[cli->image_count++] = words[++*at];
+    add_images(cli, value, equals ? NULL : w);
     return SAV_OK;
 }
 
 /* Every required option has to be there; the first that is not is named. */
-static sav_status check_required(sav_cli *cli, uint64_t given, sav_error *err) {
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const option *o = &OPTIONS[i];
-        if (!(given >> i & 1) && listed(cli->command->required, o->name, strlen(o->name), ' '))
-            return sav_cli_misuse(cli, err, "--%s %s is missing: %s", o->name, o->value, o->help);
-    }
-    if (cli->operand_count > cli->command->operands)
+static sav_status check_required(sav_cli *cli, const bool *given, sav_error *err) {
+    const sav_command *command = cli->command;
+    for (size_t i = 0; i < SAV_OPTION_COUNT; i++)
+        if (command->options[i] == SAV_OPTION_REQUIRED && !given[i])
+            return sav_cli_misuse(cli, err, "--%s %s is missing: %s", OPTIONS[i].name, OPTIONS[i].value,
+                                  OPTIONS[i].help);
+    if (cli->operand_count > command->operands)
         return sav_cli_misuse(cli, err, "found \"%.80s\"; expected an option or nothing",
-                              cli->operands[cli->command->operands]);
-    if (cli->operand_count < cli->command->operands)
+                              cli->operands[command->operands]);
+    if (cli->operand_count < command->operands)
         return sav_cli_misuse(cli, err, "found %zu files; expected %zu", cli->operand_count,
-                              cli->command->operands);
+                              command->operands);
     return SAV_OK;
 }
 
-sav_status sav_options_read(sav_cli *cli, int count, char **words, sav_error *err) {
+static void add_operand(sav_cli *cli, const char *word) {
+    cli->operands[cli->operand_count] = word;
+    cli->operand_count++;
+}
+
+sav_status sav_options_read(sav_cli *cli, int count, char **items, sav_error *err) {
+    bool given[SAV_OPTION_COUNT] = {false};
+    words w = {.items = items, .count = count};
     cli->max_rel_l2 = -1;
     cli->images = sav_alloc((size_t)count + 1, sizeof *cli->images);
     cli->operands = sav_alloc((size_t)count + 1, sizeof *cli->operands);
     if (!cli->images || !cli->operands) return sav_fail(err, SAV_NO_MEMORY, "no memory for the command line");
-    uint64_t given = 0;
-    for (int i = 0; i < count; i++) {
-        if (strcmp(words[i], "--") == 0) {
-            while (++i < count) cli->operands[cli->operand_count++] = words[i];
-        } else if (is_option(words[i])) {
-            sav_status status = read_option(cli, &i, count, words, &given, err);
-            if (status) return status;
-            if (cli->help) return SAV_OK;
-        } else if (words[i][0] == '-' && words[i][1]) {
-            return sav_cli_misuse(cli, err, "unknown option %.60s; options begin with --", words[i]);
+    for (; w.at < count; w.at++) {
+        const char *word = items[w.at];
+        sav_status status = SAV_OK;
+        if (strcmp(word, "--") == 0) {
+            while (++w.at < count) add_operand(cli, items[w.at]);
+        } else if (strcmp(word, "-h") == 0) {
+            cli->help = true;
+        } else if (is_option(word)) {
+            status = read_option(cli, &w, given, err);
+        } else if (word[0] == '-' && word[1]) {
+            status = sav_cli_misuse(cli, err, "unknown option %.60s; options begin with --", word);
         } else {
-            cli->operands[cli->operand_count++] = words[i];
+            add_operand(cli, word);
         }
+        if (status || cli->help) return status;
     }
     return check_required(cli, given, err);
 }
@@ -355,9 +290,9 @@ void sav_options_free(sav_cli *cli) {
 
 void sav_options_describe(sav_text *out, const sav_command *command) {
     enum { WIDE = 28 }; /* where the explanations stand */
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
+    for (size_t i = 0; i < SAV_OPTION_COUNT; i++) {
         const option *o = &OPTIONS[i];
-        if (!offered(command, o->name)) continue;
+        if (!is_taken(command, i)) continue;
         const size_t start = out->length;
         sav_text_printf(out, "  --%s%s", o->name, o->value ? " " : "");
         if (o->kind == ENGINE || o->kind == ISA)

@@ -12,8 +12,4 @@ void sav_options_free(sav_cli *cli);
 /* The command's options, one a line. */
 void sav_options_describe(sav_text *out, const sav_command *command);
 
-/* The nearest of names (a space between) to a mistyped word, or NULL when none is near; room for the answer
- * in out[size]. */
-const char *sav_options_nearest(char *out, size_t size, const char *word, const char *names);
-
 #endif

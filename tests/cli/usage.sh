@@ -17,6 +17,18 @@ says 'savs' --help
 for command in run encode fit predict dump diff; do says "savs $command" $command --help; done
 says 'savs show samples' show samples --help
 
+# The other ways to ask for it, a group's help, and every command's example in its own help
+for ask in -h help; do says 'usage: savs COMMAND' $ask; done
+says 'example: savs fit' help fit
+says 'example: savs fit' fit -h
+says 'example: savs show tokens' help show tokens
+for ask in --help -h; do says 'tokens|pixels|samples' show $ask; done
+says 'tokens|pixels|samples' help show
+expect 2 'predict' help predcit
+"$savs" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p' >"$scratch/commands"
+check 'the help lists the commands' grep -qx fit "$scratch/commands"
+while read -r command; do says "example: savs $command" "$command" --help; done <"$scratch/commands"
+
 # A near miss gets a suggestion
 expect 2 'dump' dumb
 expect 2 'predict' predcit --model x

@@ -159,7 +159,7 @@ static sav_status measure(report *r, const sav_model *model, sav_session *sessio
     return status;
 }
 
-sav_status sav_cli_bench(sav_cli *cli, sav_error *err) {
+static sav_status bench_command(sav_cli *cli, sav_error *err) {
     sav_model *model;
     sav_session *session;
     report r = {.cli = cli};
@@ -174,3 +174,13 @@ sav_status sav_cli_bench(sav_cli *cli, sav_error *err) {
     sav_cli_close_session(model, session);
     return status;
 }
+
+const sav_command sav_command_bench = {
+    .name = "bench",
+    .usage = "--model DIR [--tokens N] [--image-size HxW] [options]",
+    .summary = "where a forward's time goes: seconds, Gflop/s, share of the measured peak, stage by stage",
+    .example = "savs bench --model llava --tokens 64 --image-size 480x640 --threads 1",
+    .options = {NEEDS(MODEL), TAKES(ENGINE), TAKES(ISA), TAKES(THREADS), TAKES(TOKENS), TAKES(IMAGE_SIZE),
+                TAKES(ROUNDS), TAKES(MIN_PIXELS), TAKES(MAX_PIXELS)},
+    .run = bench_command,
+};

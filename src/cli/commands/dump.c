@@ -55,7 +55,7 @@ static sav_status dump(sav_cli *cli, const sav_chat *chat, sav_dump_file *file, 
     return status;
 }
 
-sav_status sav_cli_dump(sav_cli *cli, sav_error *err) {
+static sav_status dump_command(sav_cli *cli, sav_error *err) {
     sav_chat *chat;
     char *literal;
     sav_dump_file *file = NULL;
@@ -69,3 +69,13 @@ sav_status sav_cli_dump(sav_cli *cli, sav_error *err) {
     sav_free(literal);
     return status;
 }
+
+const sav_command sav_command_dump = {
+    .name = "dump",
+    .usage = "--model DIR --messages F --out F [options]",
+    .summary = "every stage of one forward, under the names of PyTorch's modules",
+    .example = "savs dump --model llava --messages chat.json --out mine.safetensors --engine exact",
+    .options = {NEEDS(MODEL), NEEDS(MESSAGES), NEEDS(OUT), TAKES_FORWARD_OPTIONS, TAKES(PROMPT),
+                TAKES(STAGES)},
+    .run = dump_command,
+};

@@ -35,7 +35,7 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
     return status;
 }
 
-sav_status sav_cli_encode(sav_cli *cli, sav_error *err) {
+static sav_status encode_command(sav_cli *cli, sav_error *err) {
     sav_list *list;
     sav_text out = {0};
     sav_encode_report report = {0};
@@ -58,3 +58,12 @@ sav_status sav_cli_encode(sav_cli *cli, sav_error *err) {
     sav_list_free(list);
     return status;
 }
+
+const sav_command sav_command_encode = {
+    .name = "encode",
+    .usage = "--model DIR --input LIST --store DIR [options]",
+    .summary = "one forward a sample, appended to a feature store; resumes",
+    .example = "savs encode --model llava --input train.jsonl --store train.store",
+    .options = {NEEDS(MODEL), NEEDS(INPUT), NEEDS(STORE), TAKES_FORWARD_OPTIONS, TAKES_LIST_OPTIONS},
+    .run = encode_command,
+};

@@ -65,7 +65,7 @@ static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
     return status;
 }
 
-sav_status sav_cli_fit(sav_cli *cli, sav_error *err) {
+static sav_status fit_command(sav_cli *cli, sav_error *err) {
     sav_feature_set set;
     sav_status status = sav_cli_try_file(cli->out, err);
     if (!status) status = sav_feature_set_open(&set, cli->store, err);
@@ -74,3 +74,13 @@ sav_status sav_cli_fit(sav_cli *cli, sav_error *err) {
     sav_feature_set_close(&set);
     return status;
 }
+
+const sav_command sav_command_fit = {
+    .name = "fit",
+    .usage = "--store DIR --out FILE [options]",
+    .summary = "class means, head scores, selection from a store; no model needed",
+    .example = "savs fit --store train.store --out sav.safetensors",
+    .options = {NEEDS(STORE), NEEDS(OUT), TAKES(HEADS), TAKES(VALIDATION), TAKES(SHOTS), TAKES(SEED),
+                TAKES(THREADS)},
+    .run = fit_command,
+};

@@ -162,7 +162,7 @@ static void put_json(sav_text *out, const report *r, bool sound) {
     sav_text_string(out, "}\n");
 }
 
-sav_status sav_cli_info(sav_cli *cli, sav_error *err) {
+static sav_status info_command(sav_cli *cli, sav_error *err) {
     sav_model *model;
     sav_session *session;
     sav_text out = {0};
@@ -194,3 +194,13 @@ sav_status sav_cli_info(sav_cli *cli, sav_error *err) {
     sav_cli_close_session(model, session);
     return status;
 }
+
+const sav_command sav_command_info = {
+    .name = "info",
+    .usage = "--model DIR [--verify] [options]",
+    .summary = "family, sizes, tensors, memory; --verify reads every byte",
+    .example = "savs info --model llava --verify",
+    .options = {NEEDS(MODEL), TAKES(ENGINE), TAKES(DTYPE), TAKES(ISA), TAKES(THREADS), TAKES(MEMORY),
+                TAKES(MIN_PIXELS), TAKES(MAX_PIXELS), TAKES(VERIFY)},
+    .run = info_command,
+};

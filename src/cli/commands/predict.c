@@ -159,7 +159,7 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *heads, sav_erro
     return status;
 }
 
-sav_status sav_cli_predict(sav_cli *cli, sav_error *err) {
+static sav_status predict_command(sav_cli *cli, sav_error *err) {
     sav_classifier *heads;
     const bool list = cli->input || cli->image_count;
     if (!cli->model == !cli->store)
@@ -178,3 +178,14 @@ sav_status sav_cli_predict(sav_cli *cli, sav_error *err) {
     sav_classifier_free(heads);
     return status;
 }
+
+const sav_command sav_command_predict = {
+    .name = "predict",
+    .usage = "--sav FILE (--model DIR (--input LIST | --image F… [--question T]) | --store DIR) [options]",
+    .summary = "vote; with a model it runs only as deep as the deepest selected head",
+    .example =
+        "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
+    .options = {NEEDS(SAV), TAKES_FORWARD_OPTIONS, TAKES_LIST_OPTIONS, TAKES(MODEL), TAKES(INPUT),
+                TAKES(IMAGE), TAKES(STORE), TAKES(OUT), TAKES(MIN_MARGIN)},
+    .run = predict_command,
+};

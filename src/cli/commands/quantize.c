@@ -51,7 +51,7 @@ static void put(sav_text *out, const sav_quantize_report *r, const telling *t) {
     if (t->kept.bytes) sav_text_string(out, t->kept.bytes);
 }
 
-sav_status sav_cli_quantize(sav_cli *cli, sav_error *err) {
+static sav_status quantize_command(sav_cli *cli, sav_error *err) {
     telling t = {.cli = cli};
     const sav_quantize_hooks hooks = {&t, take, check};
     const sav_quantize_options options = {.group = cli->group ? (size_t)atoi(cli->group) : 0,
@@ -71,3 +71,12 @@ sav_status sav_cli_quantize(sav_cli *cli, sav_error *err) {
     sav_text_free(&t.kept);
     return status;
 }
+
+const sav_command sav_command_quantize = {
+    .name = "quantize",
+    .usage = "--model DIR --out DIR [options]",
+    .summary = "int8 weights: a model folder a bit over half its size, for the int8 engine",
+    .example = "savs quantize --model llava --out llava-int8",
+    .options = {NEEDS(MODEL), NEEDS(OUT), TAKES(VISION), TAKES(GROUP), TAKES(THREADS)},
+    .run = quantize_command,
+};

@@ -171,7 +171,7 @@ static sav_status finish(job *j, sav_error *err) {
     return status;
 }
 
-sav_status sav_cli_run(sav_cli *cli, sav_error *err) {
+static sav_status run_command(sav_cli *cli, sav_error *err) {
     job j = {.cli = cli};
     sav_status status = prepare_results(&j, err);
     if (!status) status = read_lists(&j, err);
@@ -192,3 +192,14 @@ sav_status sav_cli_run(sav_cli *cli, sav_error *err) {
     sav_free(j.metrics);
     return status;
 }
+
+const sav_command sav_command_run = {
+    .name = "run",
+    .usage = "--model DIR --train LIST --test LIST --out DIR [options]",
+    .summary = "encode, select heads, classify, score: the main job",
+    .example = "savs run --model llava --train train.jsonl --test test.jsonl --out out/",
+    .options = {NEEDS(MODEL), NEEDS(TRAIN), NEEDS(TEST), NEEDS(OUT), TAKES_FORWARD_OPTIONS,
+                TAKES_LIST_OPTIONS, TAKES(HEADS), TAKES(VALIDATION), TAKES(SHOTS), TAKES(SEED),
+                TAKES(MIN_MARGIN)},
+    .run = run_command,
+};

@@ -1,0 +1,28 @@
+/* show_samples.c: `savs show samples`: what the program understands of a list. */
+#include "cli/cli.h"
+
+static sav_status show_samples_command(sav_cli *cli, sav_error *err) {
+    sav_list *list;
+    sav_text out = {0};
+    sav_status status = sav_cli_read_list(&list, cli, cli->input, false, err);
+    if (status) return status;
+    if (cli->json) sav_text_string(&out, "[");
+    for (size_t i = 0; i < list->count; i++) {
+        if (cli->json && i) sav_text_string(&out, ",");
+        sav_sample_put(&out, &list->samples[i]);
+    }
+    if (cli->json) sav_text_string(&out, "]\n");
+    status = sav_console_print(&out, err);
+    sav_text_free(&out);
+    sav_list_free(list);
+    return status;
+}
+
+const sav_command sav_command_show_samples = {
+    .name = "show samples",
+    .usage = "--input LIST [options]",
+    .summary = "what a list says, one JSON line a sample",
+    .example = "savs show samples --input test.jsonl",
+    .options = {NEEDS(INPUT), TAKES_LIST_OPTIONS},
+    .run = show_samples_command,
+};

@@ -1,0 +1,97 @@
+/* show_tokens.c: `savs show tokens`: a text, a chat or a literal prompt -> token ids with their pieces. */
+#include <string.h>
+
+#include "base/os.h"
+#include "cli/cli.h"
+#include "instruments/inspect.h"
+#include "io/json.h"
+
+enum { TEXT_LIMIT = 1 << 28 }; /* bytes of a --text file */
+
+static void put_pieces_json(sav_text *out, const sav_token_list *list) {
+    sav_text_string(out, "{\"ids\":[");
+    for (size_t i = 0; i < list->count; i++)
+        sav_text_printf(out, "%s%u", i ? "," : "", (unsigned)list->tokens[i].id);
+    sav_text_string(out, "],\"pieces\":[");
+    for (size_t i = 0; i < list->count; i++) {
+        const sav_token *t = &list->tokens[i];
+        if (i) sav_text_string(out, ",");
+        if (t->piece)
+            sav_json_put_string(out, t->piece, t->length);
+        else
+            sav_text_string(out, "null");
+    }
+    sav_text_string(out, "]}\n");
+}
+
+static void put_pieces(sav_text *out, const sav_token_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        const sav_token *t = &list->tokens[i];
+        sav_text_printf(out, "%6u  ", (unsigned)t->id);
+        if (t->piece) /* quotes show blanks; control characters are escaped */
+            sav_json_put_string(out, t->piece, t->length);
+        else
+            sav_text_string(out, "(no such token)");
+        sav_text_string(out, "\n");
+    }
+}
+
+/* --text: the folder's tokenizer alone. --messages, --prompt: as the model lays them out. */
+static sav_status read_tokens(sav_token_list *list, sav_model **model, sav_cli *cli, sav_error *err) {
+    char *bytes = NULL;
+    size_t length;
+    sav_chat *chat = NULL;
+    sav_status status;
+    if (cli->text) {
+        status = sav_os_read_file(&bytes, &length, cli->text, TEXT_LIMIT, err);
+        if (!status) status = sav_inspect_text(list, cli->model, cli->text, bytes, length, err);
+        sav_free(bytes);
+        return status;
+    }
+    status = sav_model_open(model, cli->model, err);
+    if (!status && cli->messages) {
+        status = sav_cli_read_prompt(&chat, &bytes, cli->messages, NULL, err);
+        if (!status) status = sav_inspect_prompt(list, *model, &chat->prompt, err);
+    } else if (!status) {
+        sav_prompt prompt = {0};
+        status = sav_os_read_file(&bytes, &length, cli->prompt, TEXT_LIMIT, err);
+        if (!status && strlen(bytes) != length)
+            status = sav_fail(err, SAV_BAD_INPUT, "%s: found a NUL byte; expected text", cli->prompt);
+        prompt.literal = bytes;
+        if (!status) status = sav_inspect_prompt(list, *model, &prompt, err);
+    }
+    sav_chat_free(chat);
+    sav_free(bytes);
+    return status;
+}
+
+static sav_status show_tokens_command(sav_cli *cli, sav_error *err) {
+    sav_token_list list = {0};
+    sav_model *model = NULL;
+    sav_text out = {0};
+    if (!cli->text + !cli->messages + !cli->prompt != 2)
+        return sav_cli_misuse(cli, err, "expected one of --text F, --messages F, --prompt F");
+    sav_status status = read_tokens(&list, &model, cli, err);
+    if (!status) {
+        if (model && sav_model_describe(model)->layout_note)
+            sav_console_warn(cli->console, "%s", sav_model_describe(model)->layout_note);
+        if (cli->json)
+            put_pieces_json(&out, &list);
+        else
+            put_pieces(&out, &list);
+        status = sav_console_print(&out, err);
+    }
+    sav_text_free(&out);
+    sav_token_list_free(&list);
+    sav_model_close(model);
+    return status;
+}
+
+const sav_command sav_command_show_tokens = {
+    .name = "show tokens",
+    .usage = "--model DIR (--text F | --messages F | --prompt F) [options]",
+    .summary = "ids with their pieces",
+    .example = "savs show tokens --model llava --text question.txt",
+    .options = {NEEDS(MODEL), TAKES(TEXT), TAKES(MESSAGES), TAKES(PROMPT)},
+    .run = show_tokens_command,
+};
