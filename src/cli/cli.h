@@ -12,7 +12,7 @@
 #include "cli/console.h"
 #include "lists/list.h"
 #include "tasks/encode.h"
-#include "tasks/results.h"
+#include "tasks/predictions.h"
 
 typedef struct sav_cli sav_cli;
 
@@ -97,7 +97,7 @@ sav_status sav_cli_try_file(const char *path, sav_error *err);
 sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt,
                                sav_error *err);
 
-/* ---- heads.c, predictions.c ---- */
+/* ---- heads.c, loop.c ---- */
 
 /* Fits with the options given, tells what a user should know of the examples and of the choice. */
 sav_status sav_cli_fit_heads(sav_classifier **out, sav_cli *cli, const float *features,
@@ -108,44 +108,13 @@ sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error
 void sav_cli_put_heads(sav_text *out, const sav_classifier_view *heads); /* a table for people */
 /* layers up to the deepest head that votes */
 size_t sav_cli_depth(const sav_classifier_view *heads);
-/* labels [count], of a test: those that no training example has are told. */
-void sav_cli_tell_unseen(sav_cli *cli, const sav_classifier_view *heads, const char *const *labels,
-                         size_t count);
+/* Labels of test samples that no training example has. */
+void sav_cli_tell_unseen(sav_cli *cli, const sav_predictions *p);
 
-/* Predictions as they come: lines of predictions.jsonl, and what the scores need. */
-typedef struct sav_predictions {
-    const sav_classifier *heads;
-    const sav_classifier_view *view;
-    size_t min_margin;
-    int32_t *votes, *head_votes;    /* [C], [K] of the latest one */
-    size_t margin, winner;          /* of the latest one */
-    sav_text lines;                 /* predictions.jsonl */
-    const char **labels, **answers; /* [room], the caller's and the heads' strings */
-    size_t count, room;
-    size_t near_ties, nan_cosines, tied_votes;
-} sav_predictions;
-
-sav_status sav_predictions_begin(sav_predictions *p, const sav_classifier *heads, size_t room,
-                                 size_t min_margin, sav_error *err);
-/* who: index, question_id, group, split, label; the rest is filled in here. */
-sav_status sav_predictions_add(sav_predictions *p, sav_result who, const float *tap, sav_error *err);
-/* Adds a sample of a list: the `take` of sav_encode_each. */
-sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap,
-                                sav_error *err);
-/* The lines as one JSON array. */
-void sav_predictions_put_array(sav_text *out, const sav_predictions *p);
 /* After a failure among `total` samples: what is finished goes to the file, or without one (NULL) to standard
  * output; the hint of err says where it is and how to go on. Nothing happens when nothing is finished. */
-void sav_predictions_keep(const sav_predictions *p, const sav_cli *cli, const char *path, size_t total,
-                          sav_error *err);
-void sav_predictions_free(sav_predictions *p);
-
-/* metrics.json and the sentence about it. more: further members of the JSON object, or NULL. */
-typedef struct sav_cli_scores {
-    sav_text json, words;
-} sav_cli_scores;
-sav_status sav_cli_score(sav_cli_scores *out, const sav_predictions *p, const char *more, sav_error *err);
-void sav_cli_scores_free(sav_cli_scores *scores);
+void sav_cli_keep_predictions(const sav_cli *cli, const sav_predictions *p, const char *path, size_t total,
+                              sav_error *err);
 
 /* The loop's settings for these options: skip_bad, stop at a signal, progress under `what`. */
 sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what);

@@ -75,18 +75,18 @@ void sav_cli_put_heads(sav_text *out, const sav_classifier_view *heads) {
             heads->cut_tied, heads->cut_taken);
 }
 
-void sav_cli_tell_unseen(sav_cli *cli, const sav_classifier_view *heads, const char *const *labels,
-                         size_t count) {
+void sav_cli_tell_unseen(sav_cli *cli, const sav_predictions *p) {
     size_t unseen = 0;
     const char *first = NULL;
-    for (size_t i = 0; i < count; i++) {
-        bool known = labels[i] == NULL;
-        for (size_t c = 0; c < heads->C && !known; c++) known = strcmp(labels[i], heads->class_names[c]) == 0;
-        if (!known && unseen++ == 0) first = labels[i];
+    for (size_t i = 0; i < p->count; i++) {
+        const char *label = p->answers[i].label;
+        bool known = label == NULL;
+        for (size_t c = 0; c < p->view->C && !known; c++) known = strcmp(label, p->view->class_names[c]) == 0;
+        if (!known && unseen++ == 0) first = label;
     }
     if (unseen)
         sav_console_warn(cli->console,
                          "%zu of %zu test samples have a label that no training example has, \"%s\" the "
                          "first: they count as wrong",
-                         unseen, count, first);
+                         unseen, p->count, first);
 }

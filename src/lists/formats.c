@@ -184,13 +184,17 @@ static sav_status read_general(sav_sample *out, const sav_json *record, const sa
 }
 
 static const sav_format formats[] = {
-    {"general", read_general},
+    {"general", read_general, "accuracy"},
 };
 
 const sav_format *sav_format_find(const char *name) {
     for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
         if (strcmp(formats[i].name, name) == 0) return &formats[i];
     return NULL;
+}
+
+const sav_format *sav_format_at(size_t i) {
+    return i < sizeof formats / sizeof formats[0] ? &formats[i] : NULL;
 }
 
 void sav_format_names(sav_text *out) {

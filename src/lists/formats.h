@@ -18,9 +18,11 @@ typedef struct sav_format {
     /* Fills the sample's strings; what it set before a failure is freed by the caller. */
     sav_status (*read)(sav_sample *out, const sav_json *record, const sav_record_place *place,
                        sav_error *err);
+    const char *protocol; /* how its predictions are scored: a name in the table of tasks/protocols.c */
 } sav_format;
 
 const sav_format *sav_format_find(const char *name); /* NULL when unknown */
+const sav_format *sav_format_at(size_t i);           /* NULL behind the last */
 void sav_format_names(sav_text *out);                /* "general, …" */
 
 /* Appends a picture's path, given as the list has it. */

@@ -344,6 +344,7 @@ static sav_status start(reader *in, const char *name, const char *folder, const 
         in->list = NULL;
         return fail_memory(err, name);
     }
+    in->list->protocol = in->format->protocol;
     in->place = (sav_record_place){in->list->name, folder, in->options->image_root};
     return SAV_OK;
 }

@@ -49,6 +49,8 @@ typedef struct sav_list {
     char *name;          /* as it stands in messages */
     sav_sample *samples; /* [count], in the order of the list */
     size_t count, room;
+    /* the format's: how predictions are scored (tasks/protocols.h); NULL: in a list that no format made */
+    const char *protocol;
     sav_notes bad;      /* records left out by skip_bad */
     sav_notes warnings; /* duplicate keys, labels that differ only in case or white space, … */
 } sav_list;

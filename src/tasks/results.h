@@ -1,5 +1,5 @@
 /* results.h: what goes into predictions.jsonl, metrics.json and `show samples`: one JSON object a call
- * (CLI.md "Output").
+ * (docs/CLI.md).
  *
  * Everything is compact JSON in the bytes of Python's json.dumps(…, ensure_ascii=False, separators=(",",
  * ":")). The texts' `failed` flag tells of missing memory.
@@ -8,14 +8,11 @@
 #define SAV_RESULTS_H
 
 #include "lists/list.h"
-#include "tasks/score.h"
+#include "tasks/protocols.h"
 
 /* One prediction: of a list's sample or of a store's row. */
 typedef struct sav_result {
-    size_t index;
-    const char *question_id, *group; /* JSON texts; NULL = null */
-    const char *split, *label;       /* NULL = null */
-    const char *prediction;          /* NULL = no answer: below --min-margin */
+    sav_answer answer;
     size_t margin;
     const int32_t *votes;      /* [C] */
     const int32_t *head_votes; /* [K] in rank order */
@@ -24,20 +21,20 @@ typedef struct sav_result {
 /* {"index":0,"question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat","correct":true,
  * "margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones
  * in order of first vote. */
-void sav_result_put(sav_text *out, const sav_result *result, const sav_classifier_view *heads);
+void sav_result_put(sav_text *out, const sav_result *result, const sav_classifier_view *view);
 
 /* {"index":0,"images":["R/a.jpg"],"prompt":"…","label":"Yes","question_id":1,"group":0} and a newline. */
 void sav_sample_put(sav_text *out, const sav_sample *sample);
 
 typedef struct sav_metrics {
-    const sav_score *score;
-    const sav_classifier_view *heads;
+    const sav_scores *scores;
+    const sav_classifier_view *view;
     size_t near_ties, nan_cosines; /* sums over the predictions */
     size_t tied_votes;             /* predictions of margin 0 */
     const char *more;              /* further members, `"timings":{…},"versions":{…}`, or NULL */
 } sav_metrics;
 
-/* metrics.json: accuracy, accuracy_interval, n_test, n_scored, …, near-tie fields, then `more`. */
+/* metrics.json: the protocol's members, how clear the choice of heads and the votes were, then `more`. */
 void sav_metrics_put(sav_text *out, const sav_metrics *metrics);
 
 #endif

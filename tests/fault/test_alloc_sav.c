@@ -9,7 +9,7 @@
 #include "fault.h"
 #include "lists/messages.h"
 #include "lists/sample.h"
-#include "tasks/results.h"
+#include "tasks/predictions.h"
 
 static const float features[] = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
 static const char *const labels[] = {"a", "b", "a", "b"};
@@ -85,17 +85,23 @@ static sav_status read_folder(sav_error *err) {
 }
 
 static sav_status score(sav_error *err) {
-    static const char *const guess[] = {"a", "a", NULL, "c"};
-    sav_score out;
-    sav_text text = {0};
-    const sav_classifier_view heads = {.C = 2};
-    sav_status status = sav_score_accuracy(&out, labels, guess, 4, labels, 2, err);
+    const sav_prediction_options options = {.most = 2};
+    const sav_answer labelled = {.index = 0, .label = "a"}, other = {.index = 1, .label = "never seen"};
+    sav_text json = {0}, words = {0};
+    sav_classifier *classifier;
+    sav_predictions p;
+    sav_status status = sav_classifier_open(&classifier, sav_path, err);
     if (status) return status;
-    const sav_metrics metrics = {&out, &heads, 0, 0, 0, NULL};
-    sav_metrics_put(&text, &metrics);
-    if (text.failed) status = sav_fail(err, SAV_NO_MEMORY, "no memory for the metrics");
-    sav_text_free(&text);
-    sav_score_free(&out);
+    status = sav_predictions_begin(&p, classifier, &options, err);
+    if (!status) {
+        status = sav_predictions_add(&p, labelled, features, err);
+        if (!status) status = sav_predictions_add(&p, other, features, err);
+        if (!status) status = sav_predictions_score(&json, &words, &p, "\"more\":1", err);
+        sav_predictions_free(&p);
+    }
+    sav_text_free(&json);
+    sav_text_free(&words);
+    sav_classifier_free(classifier);
     return status;
 }
 

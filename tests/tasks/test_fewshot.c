@@ -74,9 +74,11 @@ static void predict_all(sav_text *out, const sav_classifier *heads, const sav_li
         sav_prediction p;
         sav_error err;
         if (!CHECK_OK(sav_predict(&p, votes, head_votes, heads, taps + i * width, &err), &err)) return;
-        const sav_result result = {s->index, s->question_id, s->group,
-                                   s->split, s->label,       v->class_names[p.winner],
-                                   p.margin, votes,          head_votes};
+        const sav_result result = {
+            {s->index, s->question_id, s->group, s->split, s->label, v->class_names[p.winner]},
+            p.margin,
+            votes,
+            head_votes};
         sav_result_put(out, &result, v);
     }
 }

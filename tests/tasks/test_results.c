@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "tasks/accuracy.h"
 #include "tasks/results.h"
 
 static const char *const names[] = {"cat", "d\"og", "\xE7\x8C\xAB"};
@@ -27,25 +28,25 @@ static void check_line(sav_text *text, const char *want) {
 static void test_predictions(void) {
     static const int32_t votes[] = {2, 1, 2}, head_votes[] = {2, 0, 0, 1, 2};
     sav_text out = {0};
-    sav_result r = {0, "0", NULL, NULL, "cat", "\xE7\x8C\xAB", 0, votes, head_votes};
+    sav_result r = {{0, "0", NULL, NULL, "cat", "\xE7\x8C\xAB"}, 0, votes, head_votes};
     sav_result_put(&out, &r, &heads);
     check_line(&out, "{\"index\":0,\"question_id\":0,\"group\":null,\"split\":null,\"label\":\"cat\","
                      "\"prediction\":\"\xE7\x8C\xAB\","
                      "\"correct\":false,\"margin\":0,\"votes\":{\"\xE7\x8C\xAB\":2,\"cat\":2,\"d\\\"og\":1},"
                      "\"head_votes\":[\"\xE7\x8C\xAB\",\"cat\",\"cat\",\"d\\\"og\",\"\xE7\x8C\xAB\"]}\n");
     static const int32_t all[] = {0, 5, 0}, same[] = {1, 1, 1, 1, 1};
-    r = (sav_result){12, "\"x\"", "3", "add_att", "d\"og", "d\"og", 5, all, same};
+    r = (sav_result){{12, "\"x\"", "3", "add_att", "d\"og", "d\"og"}, 5, all, same};
     sav_result_put(&out, &r, &heads);
     check_line(&out,
                "{\"index\":12,\"question_id\":\"x\",\"group\":3,\"split\":\"add_att\",\"label\":\"d\\\"og\","
                "\"prediction\":\"d\\\"og\",\"correct\":true,\"margin\":5,\"votes\":{\"d\\\"og\":5},"
                "\"head_votes\":[\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\"]}\n");
-    r = (sav_result){1, NULL, NULL, NULL, NULL, NULL, 5, all, same}; /* no label, no answer */
+    r = (sav_result){{1, NULL, NULL, NULL, NULL, NULL}, 5, all, same}; /* no label, no answer */
     sav_result_put(&out, &r, &heads);
     CHECK(strstr(out.bytes, "\"question_id\":null,\"group\":null,\"split\":null,\"label\":null,"
                             "\"prediction\":null,\"correct\":null") != NULL);
     sav_text_free(&out);
-    r.label = "cat";
+    r.answer.label = "cat";
     sav_result_put(&out, &r, &heads);
     CHECK(strstr(out.bytes, "\"prediction\":null,\"correct\":false") != NULL);
     sav_text_free(&out);
@@ -73,17 +74,24 @@ static void test_samples(void) {
 }
 
 static void test_metrics(void) {
-    static const char *const y[] = {"cat", "cat", "d\"og", NULL}, *const guess[] = {"cat", "d\"og", "d\"og",
-                                                                                    "cat"};
-    sav_score score;
+    static const sav_answer given[] = {{.label = "cat", .prediction = "cat"},
+                                       {.label = "cat", .prediction = "d\"og"},
+                                       {.label = "d\"og", .prediction = "d\"og"},
+                                       {.label = NULL, .prediction = "cat"}};
+    const sav_answers four = {given, 4, names, 3}, unscored = {given + 3, 1, NULL, 0};
+    sav_accuracy accuracy;
+    sav_scores scores = {0};
     sav_error err;
     sav_text out = {0};
-    if (!CHECK_OK(sav_score_accuracy(&score, y, guess, 4, names, 3, &err), &err)) return;
-    sav_metrics m = {&score, &heads, 3, 0, 1, "\"timings\":{\"fit\":0.5}"};
-    score.interval[0] = 0.25;
-    score.interval[1] = 0.75;
-    score.accuracy = 0.625;
-    score.macro_f1 = 0.5;
+    if (!CHECK_OK(sav_accuracy_count(&accuracy, &four, &err), &err)) return;
+    sav_metrics m = {&scores, &heads, 3, 0, 1, "\"timings\":{\"fit\":0.5}"};
+    accuracy.interval[0] = 0.25;
+    accuracy.interval[1] = 0.75;
+    accuracy.share = 0.625;
+    accuracy.macro_f1 = 0.5;
+    sav_accuracy_put(&scores, &accuracy);
+    check_line(&scores.words, "accuracy 0.6250 (95 % interval 0.2500 to 0.7500): 2 of 3\n"
+                              "1 samples without a label: predicted, not scored\n");
     sav_metrics_put(&out, &m);
     check_line(
         &out,
@@ -94,19 +102,20 @@ static void test_metrics(void) {
         "\"cut\":{\"count\":7,\"next\":6,\"tied\":2,\"taken\":1},\"n_head_scoring\":9,\"fit_near_ties\":4,"
         "\"fit_nan_cosines\":1,\"near_ties\":3,\"nan_cosines\":0,\"tied_votes\":1,\"timings\":{\"fit\":0.5}}"
         "\n");
-    sav_score_free(&score);
-    static const char *const none[] = {NULL};
+    sav_accuracy_free(&accuracy);
+    sav_text_free(&scores.members);
     sav_classifier_view loaded = heads;
     loaded.scored = 0; /* from a file: nothing is known of the cut */
-    if (!CHECK_OK(sav_score_accuracy(&score, none, guess, 1, NULL, 0, &err), &err)) return;
-    m = (sav_metrics){&score, &loaded, 0, 0, 0, NULL};
+    if (!CHECK_OK(sav_score_accuracy(&scores, &unscored, &err), &err)) return;
+    m = (sav_metrics){&scores, &loaded, 0, 0, 0, NULL};
     sav_metrics_put(&out, &m);
     check_line(&out,
                "{\"accuracy\":null,\"accuracy_interval\":null,\"n_test\":1,\"n_scored\":0,\"n_correct\":0,"
                "\"balanced_accuracy\":null,\"macro_f1\":null,\"recall\":{},\"confusion\":{\"labels\":[],"
                "\"matrix\":[]},"
                "\"n_classes\":3,\"n_heads\":5,\"near_ties\":0,\"nan_cosines\":0,\"tied_votes\":0}\n");
-    sav_score_free(&score);
+    sav_text_free(&scores.members);
+    sav_text_free(&scores.words);
 }
 
 int main(void) {

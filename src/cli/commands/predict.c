@@ -51,7 +51,7 @@ static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feat
     sav_status status = check_shape(cli, p->view, set->L, set->H, set->d, cli->store, err);
     if (!status) tell_other_model(cli, p->view, set->origin.model_sha256, cli->store);
     for (size_t i = 0; i < set->N && !status; i++) {
-        const sav_result who = {.index = i, .question_id = set->question_ids[i], .label = set->labels[i]};
+        const sav_answer who = {.index = i, .question_id = set->question_ids[i], .label = set->labels[i]};
         status = sav_predictions_add(p, who, set->features + i * row, err);
     }
     return status;
@@ -63,7 +63,8 @@ static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feat
 static void put_words(sav_text *out, const sav_predictions *p) {
     const sav_classifier_view *v = p->view;
     const char *comma = " (";
-    sav_text_printf(out, "%s: %d of %zu votes", p->answers[0] ? p->answers[0] : "no answer",
+    sav_text_printf(out, "%s: %d of %zu votes",
+                    p->answers[0].prediction ? p->answers[0].prediction : "no answer",
                     (int)p->votes[p->winner], v->K);
     for (int32_t votes = (int32_t)v->K; votes > 0; votes--)
         for (size_t c = 0; c < v->C; c++)
@@ -75,25 +76,25 @@ static void put_words(sav_text *out, const sav_predictions *p) {
 }
 
 static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err) {
-    sav_text out = {0};
-    sav_cli_scores scores;
-    sav_status status = sav_cli_score(&scores, p, NULL, err);
+    sav_text out = {0}, metrics = {0}, words = {0};
+    sav_status status = sav_predictions_score(&metrics, &words, p, NULL, err);
     if (status) return status;
     if (cli->out) status = sav_cli_write_file(cli->out, &p->lines, err);
     if (cli->out && cli->json)
-        sav_text_bytes(&out, scores.json.bytes, scores.json.length);
+        sav_text_bytes(&out, metrics.bytes, metrics.length);
     else if (cli->image_count && !cli->json)
         put_words(&out, p);
     else if (cli->json)
         sav_predictions_put_array(&out, p);
     else if (cli->out)
-        sav_text_bytes(&out, scores.words.bytes ? scores.words.bytes : "", scores.words.length);
+        sav_text_bytes(&out, words.bytes ? words.bytes : "", words.length);
     else
         sav_text_bytes(&out, p->lines.bytes ? p->lines.bytes : "", p->lines.length);
     if (!status) status = sav_console_print(&out, err);
-    if (!status && !cli->out && !cli->image_count && scores.words.bytes)
-        sav_console_say(cli->console, "%.*s", (int)strcspn(scores.words.bytes, "\n"), scores.words.bytes);
-    sav_cli_scores_free(&scores);
+    if (!status && !cli->out && !cli->image_count && words.bytes)
+        sav_console_say(cli->console, "%.*s", (int)strcspn(words.bytes, "\n"), words.bytes);
+    sav_text_free(&metrics);
+    sav_text_free(&words);
     sav_text_free(&out);
     return status;
 }
@@ -132,13 +133,14 @@ static sav_status from_list(sav_cli *cli, const sav_classifier *heads, sav_error
     sav_predictions p = {0};
     sav_status status = cli->image_count ? images_list(&list, cli, err)
                                          : sav_cli_read_list(&list, cli, cli->input, false, err);
-    if (!status) status = sav_predictions_begin(&p, heads, list->count, cli->min_margin, err);
+    const size_t total = list ? list->count : 0;
+    const sav_prediction_options options = {total, cli->min_margin, list ? list->protocol : NULL};
+    if (!status) status = sav_predictions_begin(&p, heads, &options, err);
     if (!status) {
-        const size_t total = list->count;
         status = predict_list(cli, &p, list, err);
-        if (status) sav_predictions_keep(&p, cli, cli->out, total, err);
+        if (status) sav_cli_keep_predictions(cli, &p, cli->out, total, err);
     }
-    if (!status) sav_cli_tell_unseen(cli, p.view, p.labels, p.count);
+    if (!status) sav_cli_tell_unseen(cli, &p);
     if (!status) status = finish(cli, &p, err);
     sav_predictions_free(&p);
     sav_list_free(list);
@@ -150,9 +152,10 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *heads, sav_erro
     sav_predictions p = {0};
     sav_status status = sav_feature_set_open(&set, cli->store, err);
     if (status) return status;
-    status = sav_predictions_begin(&p, heads, set.N, cli->min_margin, err);
+    const sav_prediction_options options = {.most = set.N, .min_margin = cli->min_margin};
+    status = sav_predictions_begin(&p, heads, &options, err);
     if (!status) status = predict_store(cli, &p, &set, err);
-    if (!status) sav_cli_tell_unseen(cli, p.view, p.labels, p.count);
+    if (!status) sav_cli_tell_unseen(cli, &p);
     if (!status) status = finish(cli, &p, err);
     sav_predictions_free(&p);
     sav_feature_set_close(&set);

@@ -96,7 +96,7 @@ static sav_status train(job *j, sav_error *err) {
 
 /* The heads are in their file; so are the predictions, if there are any. */
 static void keep(const job *j, size_t total, sav_error *err) {
-    sav_predictions_keep(&j->votes, j->cli, j->predictions, total, err);
+    sav_cli_keep_predictions(j->cli, &j->votes, j->predictions, total, err);
     const sav_error before = *err;
     sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "",
              j->sav);
@@ -106,7 +106,8 @@ static sav_status test(job *j, sav_error *err) {
     sav_cli *cli = j->cli;
     const double started = sav_os_seconds();
     const size_t bad = j->test->bad.count, total = j->test->count;
-    sav_status status = sav_predictions_begin(&j->votes, j->heads, total, cli->min_margin, err);
+    const sav_prediction_options options = {total, cli->min_margin, j->test->protocol};
+    sav_status status = sav_predictions_begin(&j->votes, j->heads, &options, err);
     if (status) return status;
     sav_encoder encoder = sav_cli_encoder(cli, j->model, j->session, "test samples");
     encoder.depth = sav_cli_depth(sav_classifier_describe(j->heads));
@@ -116,7 +117,7 @@ static sav_status test(job *j, sav_error *err) {
         return status;
     }
     sav_cli_tell_left_out(cli, j->test, bad);
-    sav_cli_tell_unseen(cli, j->votes.view, j->votes.labels, j->votes.count);
+    sav_cli_tell_unseen(cli, &j->votes);
     j->test_seconds = sav_os_seconds() - started;
     return sav_cli_write_file(j->predictions, &j->votes.lines, err);
 }
@@ -150,22 +151,22 @@ static void put_circumstances(sav_text *out, const job *j) {
 }
 
 static sav_status finish(job *j, sav_error *err) {
-    sav_text more = {0}, out = {0};
-    sav_cli_scores scores = {0};
+    sav_text more = {0}, metrics = {0}, words = {0}, out = {0};
     put_circumstances(&more, j);
     sav_status status = more.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for metrics.json") : SAV_OK;
-    if (!status) status = sav_cli_score(&scores, &j->votes, more.bytes, err);
-    if (!status) status = sav_cli_write_file(j->metrics, &scores.json, err);
+    if (!status) status = sav_predictions_score(&metrics, &words, &j->votes, more.bytes, err);
+    if (!status) status = sav_cli_write_file(j->metrics, &metrics, err);
     if (!status) {
         sav_cli_tell_turned(j->cli, j->session);
         if (!j->cli->json) {
-            if (scores.words.bytes) sav_text_string(&out, scores.words.bytes);
+            if (words.bytes) sav_text_string(&out, words.bytes);
             sav_cli_put_heads(&out, j->votes.view);
             sav_text_printf(&out, "files: %s %s %s\n", j->sav, j->predictions, j->metrics);
         }
-        status = sav_console_print(j->cli->json ? &scores.json : &out, err);
+        status = sav_console_print(j->cli->json ? &metrics : &out, err);
     }
-    sav_cli_scores_free(&scores);
+    sav_text_free(&metrics);
+    sav_text_free(&words);
     sav_text_free(&more);
     sav_text_free(&out);
     return status;
