@@ -65,6 +65,7 @@ endif
 ROOMS    = base io image text kernels kernels/exact kernels/int8 kernels/panel nn vision llm models forward classify lists tasks \
            instruments
 LIB_SRC := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
+LIB_SRC := $(filter-out $(if $(EXE),%/os_posix.c,%/os_windows.c),$(LIB_SRC))
 ifeq ($(BLAS),1)
 LIB_SRC += $(sort $(wildcard src/kernels/blas/*.c))
 endif

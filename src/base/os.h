@@ -1,6 +1,6 @@
 /* os.h: every call to the operating system. Tests wrap these to make each of them fail.
  *
- * os.c has them for POSIX, os_windows.c for Windows. Paths are UTF-8 byte strings. Errors name the path and
+ * os_posix.c and os_windows.c make them, os_common.c has what they share (os_parts.h). Paths are UTF-8 byte strings. Errors name the path and
  * carry the system's own words.
  */
 #ifndef SAV_OS_H
@@ -31,7 +31,7 @@ typedef struct sav_os_stamp {
     uint64_t size;
     int64_t seconds, nanoseconds;
 } sav_os_stamp;
-sav_status sav_os_look(sav_os_stamp *out, const char *path, sav_error *err);
+sav_status sav_os_stat(sav_os_stamp *out, const char *path, sav_error *err);
 
 /* The whole of a regular file with a NUL behind it; limit = largest size accepted. *out by sav_free. */
 sav_status sav_os_read_file(char **out, size_t *length, const char *path, size_t limit, sav_error *err);

@@ -1,11 +1,10 @@
-/* os_windows.c: what os.c does, by Win32. Elsewhere it compiles to nothing.
+/* os_windows.c: what os_posix.c does, by Win32.
  *
  * Paths come as UTF-8 and go to the system in UTF-16; both separators are understood. A path that is no
  * regular file is refused by the kind of its handle.
  */
-#include "base/os.h"
+#include "base/os_parts.h"
 
-#ifdef _WIN32
 #define WIN32_LEAN_AND_MEAN
 #if !defined(_WIN32_WINNT) || _WIN32_WINNT < 0x0602
 #undef _WIN32_WINNT
@@ -20,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 1 << 30, RENAME_TRIES = 20, RENAME_PAUSE_MS = 25 };
+enum { RENAME_TRIES = 20, RENAME_PAUSE_MS = 25 };
 
 /* ---- text and errors ----------------------------------------------------------------------------------- */
 
@@ -43,7 +42,7 @@ static char *to_utf8(const wchar_t *wide) {
     return text;
 }
 
-static sav_status fail_system(sav_error *err, const char *path, const char *what) {
+sav_status sav_sys_fail(sav_error *err, const char *path, const char *what) {
     const DWORD code = GetLastError();
     wchar_t wide[200] = L"";
     char said[600] = "";
@@ -77,6 +76,8 @@ bool sav_os_path_absolute(const char *path) {
     return is_separator(path[0]) || (path[0] && path[1] == ':');
 }
 
+/* ---- files --------------------------------------------------------------------------------------------- */
+
 /* INVALID_HANDLE_VALUE with GetLastError set. Others may read, write, rename and delete the file meanwhile,
  * as elsewhere. */
 static HANDLE open_path(const char *path, DWORD access, DWORD how, DWORD flags) {
@@ -84,6 +85,19 @@ static HANDLE open_path(const char *path, DWORD access, DWORD how, DWORD flags) 
     if (!widen(&wide, path)) return INVALID_HANDLE_VALUE;
     return CreateFileW(wide.units, access, FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE, NULL, how,
                        flags, NULL);
+}
+
+sav_handle sav_sys_open(const char *path, sav_sys_mode mode) {
+    static const struct {
+        DWORD access, how, flags;
+    } by[] = {[SAV_SYS_READ] = {GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS}, /* folders, too */
+              [SAV_SYS_CREATE] = {GENERIC_WRITE, CREATE_ALWAYS, 0},
+              [SAV_SYS_APPEND] = {GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, 0}};
+    return (sav_handle)open_path(path, by[mode].access, by[mode].how, by[mode].flags);
+}
+
+bool sav_sys_close(sav_handle file) {
+    return CloseHandle((HANDLE)file);
 }
 
 /* NULL: a regular file. */
@@ -97,71 +111,114 @@ static const char *kind_name(HANDLE file) {
                : NULL;
 }
 
-static DWORD attributes_of(const char *path) {
+bool sav_sys_examine(const char **kind, uint64_t *size, sav_handle file) {
+    LARGE_INTEGER length = {.QuadPart = 0};
+    *kind = kind_name((HANDLE)file);
+    if (!*kind && !GetFileSizeEx((HANDLE)file, &length)) return false;
+    *size = (uint64_t)length.QuadPart;
+    return true;
+}
+
+const char *sav_sys_kind(const char *path) {
+    HANDLE there = open_path(path, 0, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    if (there == INVALID_HANDLE_VALUE) return NULL;
+    const char *kind = kind_name(there);
+    CloseHandle(there);
+    return kind;
+}
+
+/* A pipe whose writer left is at its end. */
+bool sav_sys_read(size_t *done, sav_handle file, void *bytes, size_t length) {
+    DWORD n = 0;
+    const bool ok = ReadFile((HANDLE)file, bytes, (DWORD)length, &n, NULL) ||
+                    GetLastError() == ERROR_BROKEN_PIPE;
+    *done = n;
+    return ok;
+}
+
+bool sav_sys_write(size_t *done, sav_handle file, const void *bytes, size_t length) {
+    DWORD n = 0;
+    const bool ok = WriteFile((HANDLE)file, bytes, (DWORD)length, &n, NULL);
+    *done = n;
+    return ok;
+}
+
+bool sav_sys_seek_end(sav_handle file) {
+    const LARGE_INTEGER none = {.QuadPart = 0};
+    return SetFilePointerEx((HANDLE)file, none, NULL, FILE_END);
+}
+
+bool sav_sys_truncate(sav_handle file, uint64_t size) {
+    const LARGE_INTEGER at = {.QuadPart = (LONGLONG)size};
+    return SetFilePointerEx((HANDLE)file, at, NULL, FILE_BEGIN) && SetEndOfFile((HANDLE)file);
+}
+
+bool sav_sys_sync(sav_handle file) {
+    return FlushFileBuffers((HANDLE)file);
+}
+
+/* A locked range cannot be read by others here, so the lock lies on a byte far behind any file's end. */
+bool sav_sys_lock(sav_handle file) {
+    OVERLAPPED at = {0};
+    at.OffsetHigh = 0x40000000;
+    return LockFileEx((HANDLE)file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at);
+}
+
+/* A scanner of viruses or an indexer may hold the old file for a moment: then once more. */
+bool sav_sys_rename(const char *from, const char *to) {
+    wide_path old, new;
+    if (!widen(&old, from) || !widen(&new, to)) return false;
+    for (int i = 0; i < RENAME_TRIES; i++) {
+        if (i) Sleep(RENAME_PAUSE_MS);
+        if (MoveFileExW(old.units, new.units, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
+            return true;
+        if (GetLastError() != ERROR_ACCESS_DENIED && GetLastError() != ERROR_SHARING_VIOLATION) break;
+    }
+    return false;
+}
+
+void sav_os_remove(const char *path) {
     wide_path wide;
-    return widen(&wide, path) ? GetFileAttributesW(wide.units) : INVALID_FILE_ATTRIBUTES;
+    if (widen(&wide, path)) DeleteFileW(wide.units);
 }
 
-bool sav_os_is_folder(const char *path) {
-    const DWORD attributes = attributes_of(path);
-    return attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_DIRECTORY;
+sav_status sav_os_stat(sav_os_stamp *out, const char *path, sav_error *err) {
+    enum { TICKS = 10000000 }; /* a second's, of 100 ns */
+    WIN32_FILE_ATTRIBUTE_DATA info;
+    wide_path wide;
+    if (!widen(&wide, path) || !GetFileAttributesExW(wide.units, GetFileExInfoStandard, &info))
+        return sav_sys_fail(err, path, "look at");
+    const uint64_t written = (uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 |
+                             info.ftLastWriteTime.dwLowDateTime;
+    *out = (sav_os_stamp){(uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow, (int64_t)(written / TICKS),
+                          (int64_t)(written % TICKS * 100)};
+    return SAV_OK;
 }
 
-bool sav_os_exists(const char *path) {
-    return attributes_of(path) != INVALID_FILE_ATTRIBUTES;
+sav_handle sav_sys_stdin(void) {
+    return (sav_handle)GetStdHandle(STD_INPUT_HANDLE);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
-
-/* Opens a regular file; *size gets its length. */
-static HANDLE open_regular(const char *path, size_t *size, sav_error *err) {
-    LARGE_INTEGER length;
-    /* opens folders too */
-    HANDLE file = open_path(path, GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
-    if (file == INVALID_HANDLE_VALUE) {
-        fail_system(err, path, "open");
-        return file;
-    }
-    const char *kind = kind_name(file);
-    if (kind) {
-        sav_fail(err, SAV_BAD_INPUT, "%s: found %s; expected a file", path, kind);
-    } else if (!GetFileSizeEx(file, &length)) {
-        fail_system(err, path, "look at");
-    } else if (length.QuadPart < 0 || (uint64_t)length.QuadPart > SIZE_MAX / 2) {
-        sav_fail(err, SAV_BAD_INPUT, "%s: too large for this machine", path);
-    } else {
-        *size = (size_t)length.QuadPart;
-        return file;
-    }
-    CloseHandle(file);
-    return INVALID_HANDLE_VALUE;
+unsigned long sav_sys_process(void) {
+    return GetCurrentProcessId();
 }
 
-sav_status sav_os_map(sav_map *out, const char *path, sav_error *err) {
-    static const unsigned char nothing[1] = {0};
-    sav_error own;
-    size_t size;
-    err = err ? err : &own;
-    *out = (sav_map){nothing, 0};
-    HANDLE file = open_regular(path, &size, err);
-    if (file == INVALID_HANDLE_VALUE) return err->status;
-    sav_status status = SAV_OK;
-    if (size) {
-        HANDLE section = CreateFileMappingW(file, NULL, PAGE_READONLY, 0, 0, NULL);
-        void *bytes = section ? MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0) : NULL;
-        if (bytes)
-            *out = (sav_map){bytes, size};
-        else
-            status = fail_system(err, path, "map");
-        if (section) CloseHandle(section); /* the view keeps it */
-    }
-    CloseHandle(file);
-    return status;
+/* ---- mapped memory ------------------------------------------------------------------------------------- */
+
+const void *sav_sys_map(sav_handle file, size_t size) {
+    (void)size;
+    HANDLE section = CreateFileMappingW((HANDLE)file, NULL, PAGE_READONLY, 0, 0, NULL);
+    if (!section) return NULL;
+    const void *bytes = MapViewOfFile(section, FILE_MAP_READ, 0, 0, 0);
+    const DWORD code = GetLastError();
+    CloseHandle(section); /* the view keeps it */
+    SetLastError(code);
+    return bytes;
 }
 
-void sav_os_unmap(sav_map *map) {
-    if (map->size) UnmapViewOfFile(map->bytes);
-    *map = (sav_map){NULL, 0};
+void sav_sys_unmap(const void *bytes, size_t size) {
+    (void)size;
+    UnmapViewOfFile(bytes);
 }
 
 void sav_os_announce(const void *bytes, size_t length) {
@@ -181,117 +238,40 @@ void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t of
     if (length) (void)VirtualUnlock((void *)(uintptr_t)bytes, length);
 }
 
-sav_status sav_os_look(sav_os_stamp *out, const char *path, sav_error *err) {
-    enum { TICKS = 10000000 }; /* a second's, of 100 ns */
-    WIN32_FILE_ATTRIBUTE_DATA info;
-    wide_path wide;
-    if (!widen(&wide, path) || !GetFileAttributesExW(wide.units, GetFileExInfoStandard, &info))
-        return fail_system(err, path, "look at");
-    const uint64_t written = (uint64_t)info.ftLastWriteTime.dwHighDateTime << 32 |
-                             info.ftLastWriteTime.dwLowDateTime;
-    *out = (sav_os_stamp){(uint64_t)info.nFileSizeHigh << 32 | info.nFileSizeLow, (int64_t)(written / TICKS),
-                          (int64_t)(written % TICKS * 100)};
-    return SAV_OK;
-}
-
-/* Reads to the end into fresh memory. `expect` sizes the first block. A pipe whose writer left is at its
- * end. */
-static sav_status read_all(char **out, size_t *length, HANDLE file, const char *name, size_t expect,
-                           size_t limit, sav_error *err) {
-    size_t used = 0, room = expect < limit ? expect + 1 : limit;
-    char *bytes = sav_alloc(room + 1, 1);
-    if (!bytes) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu bytes", name, room);
-    sav_status status = SAV_OK;
-    for (;;) {
-        DWORD got = 0;
-        if (!ReadFile(file, bytes + used, (DWORD)sav_min(room - used, PIECE), &got, NULL) &&
-            GetLastError() != ERROR_BROKEN_PIPE)
-            status = fail_system(err, name, "read");
-        used += got;
-        if (status || (got == 0 && used < room)) break;
-        if (used < room) continue;
-        if (used >= limit) {
-            status =
-                sav_fail(err, SAV_BAD_INPUT, "%s: larger than the %zu bytes expected at most", name, limit);
-            break;
-        }
-        room = room > limit / 2 ? limit : sav_min(room * 2 + 4096, limit);
-        char *more = sav_realloc(bytes, room + 1, 1);
-        if (!more) {
-            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu bytes", name, room);
-            break;
-        }
-        bytes = more;
-    }
-    if (status) {
-        sav_free(bytes);
-        return status;
-    }
-    bytes[used] = '\0';
-    *out = bytes;
-    *length = used;
-    return SAV_OK;
-}
-
-sav_status sav_os_read_file(char **out, size_t *length, const char *path, size_t limit, sav_error *err) {
-    sav_error own;
-    size_t size;
-    err = err ? err : &own;
-    HANDLE file = open_regular(path, &size, err);
-    if (file == INVALID_HANDLE_VALUE) return err->status;
-    sav_status status = read_all(out, length, file, path, size, limit, err);
-    CloseHandle(file);
-    return status;
-}
-
-sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error *err) {
-    return read_all(out, length, GetStdHandle(STD_INPUT_HANDLE), "standard input", 65536, limit, err);
-}
-
 /* ---- folders ------------------------------------------------------------------------------------------- */
 
-static int by_bytes(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+static DWORD attributes_of(const char *path) {
+    wide_path wide;
+    return widen(&wide, path) ? GetFileAttributesW(wide.units) : INVALID_FILE_ATTRIBUTES;
 }
 
-/* Takes one entry's name into the list. */
-static bool keep_name(char ***list, size_t *count, size_t *room, const wchar_t *name) {
-    if (wcscmp(name, L".") == 0 || wcscmp(name, L"..") == 0) return true;
-    if (*count == *room) {
-        char **more = sav_realloc(*list, *room = *room * 2 + 16, sizeof *more);
-        if (!more) return false;
-        *list = more;
-    }
-    return ((*list)[*count] = to_utf8(name)) != NULL && ++*count;
+bool sav_os_is_folder(const char *path) {
+    const DWORD attributes = attributes_of(path);
+    return attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_DIRECTORY;
 }
 
-sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_error *err) {
-    char **list = NULL;
-    size_t n = 0, room = 0;
+bool sav_os_exists(const char *path) {
+    return attributes_of(path) != INVALID_FILE_ATTRIBUTES;
+}
+
+sav_status sav_sys_list(sav_sys_names *out, const char *folder, sav_error *err) {
     WIN32_FIND_DATAW entry;
     HANDLE find = INVALID_HANDLE_VALUE;
     wide_path all;
     if (sav_os_is_folder(folder) && widen(&all, folder) &&
         wcslen(all.units) + 3 < sizeof all.units / sizeof *all.units)
         find = FindFirstFileW(wcscat(all.units, L"/*"), &entry);
-    if (find == INVALID_HANDLE_VALUE) return fail_system(err, folder, "list");
+    if (find == INVALID_HANDLE_VALUE) return sav_sys_fail(err, folder, "list");
     bool ok = true;
-    do ok = keep_name(&list, &n, &room, entry.cFileName);
+    do ok = sav_sys_names_add(out, to_utf8(entry.cFileName));
     while (ok && FindNextFileW(find, &entry));
     FindClose(find);
-    if (!ok) {
-        sav_os_names_free(list, n);
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its list of files", folder);
-    }
-    if (n) qsort(list, n, sizeof *list, by_bytes);
-    *names = list;
-    *count = n;
-    return SAV_OK;
+    return ok ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its list of files", folder);
 }
 
 sav_status sav_os_make_folder(const char *path, sav_error *err) {
     wide_path part;
-    if (!widen(&part, path)) return fail_system(err, path, "make the folder");
+    if (!widen(&part, path)) return sav_sys_fail(err, path, "make the folder");
     /* a parent that cannot be made is there (a drive, a share), … */
     for (wchar_t *p = part.units + 1; part.units[0] && *p; p++) {
         if (*p != L'/' && *p != L'\\') continue;
@@ -302,187 +282,9 @@ sav_status sav_os_make_folder(const char *path, sav_error *err) {
     }
     if (!CreateDirectoryW(part.units, NULL) && GetLastError() != ERROR_ALREADY_EXISTS &&
         !sav_os_is_folder(path))
-        return fail_system(err, path, "make the folder"); /* … or this says so */
+        return sav_sys_fail(err, path, "make the folder"); /* … or this says so */
     if (sav_os_is_folder(path)) return SAV_OK;
     return sav_fail(err, SAV_IO_ERROR, "%s: found a file; expected a folder or nothing", path);
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------- */
-
-struct sav_os_file {
-    HANDLE file;
-    char *path, *temporary;
-};
-
-static sav_status write_all(HANDLE file, const char *path, const void *bytes, size_t length, sav_error *err) {
-    const char *p = bytes;
-    while (length) {
-        DWORD n = 0;
-        if (!WriteFile(file, p, (DWORD)sav_min(length, PIECE), &n, NULL))
-            return fail_system(err, path, "write");
-        p += n;
-        length -= n;
-    }
-    return SAV_OK;
-}
-
-static void file_free(sav_os_file *file) {
-    sav_free(file->path);
-    sav_free(file->temporary);
-    sav_free(file);
-}
-
-void sav_os_remove(const char *path) {
-    wide_path wide;
-    if (widen(&wide, path)) DeleteFileW(wide.units);
-}
-
-/* "a folder", "a device", … in the place where a file is to be; NULL: a file, or nothing. */
-static const char *in_the_way(const char *path) {
-    HANDLE there = open_path(path, 0, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
-    if (there == INVALID_HANDLE_VALUE) return NULL;
-    const char *kind = kind_name(there);
-    CloseHandle(there);
-    return kind;
-}
-
-sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err) {
-    sav_text name = {0};
-    sav_text_printf(&name, "%s.%lu.tmp", path, (unsigned long)GetCurrentProcessId());
-    sav_os_file *file = sav_alloc(1, sizeof *file);
-    char *copy = sav_strdup(path);
-    if (name.failed || !file || !copy) {
-        sav_text_free(&name);
-        sav_free(file);
-        sav_free(copy);
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
-    }
-    *file = (sav_os_file){INVALID_HANDLE_VALUE, copy, name.bytes};
-    sav_status status = SAV_OK;
-    const char *kind = in_the_way(path);
-    if (kind) {
-        status =
-            sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path, kind);
-    } else if ((file->file = open_path(file->temporary, GENERIC_WRITE, CREATE_ALWAYS, 0)) ==
-               INVALID_HANDLE_VALUE) {
-        fail_system(err, path, "write");
-        status = SAV_IO_ERROR;
-        if (err) err->status = status;
-    }
-    if (status) {
-        file_free(file);
-        return status;
-    }
-    *out = file;
-    return SAV_OK;
-}
-
-sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err) {
-    return write_all(file->file, file->path, bytes, length, err);
-}
-
-/* A scanner of viruses or an indexer may hold the old file for a moment: then once more. */
-static bool rename_over(const char *from, const char *to) {
-    wide_path old, new;
-    if (!widen(&old, from) || !widen(&new, to)) return false;
-    for (int i = 0; i < RENAME_TRIES; i++) {
-        if (i) Sleep(RENAME_PAUSE_MS);
-        if (MoveFileExW(old.units, new.units, MOVEFILE_REPLACE_EXISTING | MOVEFILE_WRITE_THROUGH))
-            return true;
-        if (GetLastError() != ERROR_ACCESS_DENIED && GetLastError() != ERROR_SHARING_VIOLATION) break;
-    }
-    return false;
-}
-
-sav_status sav_os_commit(sav_os_file *file, sav_error *err) {
-    sav_status status = SAV_OK;
-    if (!FlushFileBuffers(file->file)) status = fail_system(err, file->path, "write to disk");
-    if (!CloseHandle(file->file) && !status) status = fail_system(err, file->path, "close");
-    if (!status && !rename_over(file->temporary, file->path))
-        status = fail_system(err, file->path, "rename into place");
-    if (status) sav_os_remove(file->temporary);
-    file_free(file);
-    return status;
-}
-
-void sav_os_abandon(sav_os_file *file) {
-    if (!file) return;
-    CloseHandle(file->file);
-    sav_os_remove(file->temporary);
-    file_free(file);
-}
-
-struct sav_os_log {
-    HANDLE file;
-    char *path;
-};
-
-/* A locked range cannot be read by others here, so the lock lies on a byte far behind any file's end. */
-static bool lock_far(HANDLE file) {
-    OVERLAPPED at = {0};
-    at.OffsetHigh = 0x40000000;
-    return LockFileEx(file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at);
-}
-
-sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_error *err) {
-    sav_os_log *log = sav_alloc(1, sizeof *log);
-    char *copy = sav_strdup(path);
-    if (!log || !copy) {
-        sav_free(log);
-        sav_free(copy);
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
-    }
-    const char *kind = in_the_way(path);
-    *log = (sav_os_log){
-        kind ? INVALID_HANDLE_VALUE : open_path(path, GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, 0), copy};
-    sav_status status = SAV_OK;
-    if (kind) {
-        status = sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected a file", path, kind);
-    } else if (log->file == INVALID_HANDLE_VALUE) {
-        fail_system(err, path, "open for writing");
-        status = SAV_IO_ERROR;
-        if (err) err->status = status;
-    } else if (lock && !lock_far(log->file)) {
-        status = sav_fail(err, SAV_IO_ERROR, "%s: another process is writing to it", path);
-    }
-    if (status) {
-        sav_os_log_close(log);
-        return status;
-    }
-    *out = log;
-    return SAV_OK;
-}
-
-sav_status sav_os_log_size(sav_os_log *log, uint64_t *size, sav_error *err) {
-    LARGE_INTEGER length;
-    if (!GetFileSizeEx(log->file, &length)) return fail_system(err, log->path, "look at");
-    *size = (uint64_t)length.QuadPart;
-    return SAV_OK;
-}
-
-sav_status sav_os_log_truncate(sav_os_log *log, uint64_t size, sav_error *err) {
-    LARGE_INTEGER at = {.QuadPart = (LONGLONG)size};
-    if (!SetFilePointerEx(log->file, at, NULL, FILE_BEGIN) || !SetEndOfFile(log->file))
-        return fail_system(err, log->path, "cut");
-    return SAV_OK;
-}
-
-sav_status sav_os_log_append(sav_os_log *log, const void *bytes, size_t length, sav_error *err) {
-    const LARGE_INTEGER none = {.QuadPart = 0};
-    if (!SetFilePointerEx(log->file, none, NULL, FILE_END)) return fail_system(err, log->path, "write");
-    return write_all(log->file, log->path, bytes, length, err);
-}
-
-sav_status sav_os_log_sync(sav_os_log *log, sav_error *err) {
-    if (!FlushFileBuffers(log->file)) return fail_system(err, log->path, "write to disk");
-    return SAV_OK;
-}
-
-void sav_os_log_close(sav_os_log *log) {
-    if (!log) return;
-    if (log->file != INVALID_HANDLE_VALUE) CloseHandle(log->file);
-    sav_free(log->path);
-    sav_free(log);
 }
 
 /* ---- the program --------------------------------------------------------------------------------------- */
@@ -577,4 +379,3 @@ bool sav_os_has_dotprod(void) {
     return false;
 #endif
 }
-#endif

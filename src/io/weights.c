@@ -71,7 +71,7 @@ static sav_status open_shards(sav_weights *w, const char *folder, const char **n
         if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
         sav_status status = sav_safetensors_open(&w->shards[i], path, err);
         /* it is open */
-        if (!status && (status = sav_os_look(&w->stamps[i], path, err)) != SAV_OK) w->shard_count++;
+        if (!status && (status = sav_os_stat(&w->stamps[i], path, err)) != SAV_OK) w->shard_count++;
         if (status == SAV_BAD_INPUT && !sav_os_exists(path))
             sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
         sav_free(path);
@@ -217,7 +217,7 @@ sav_status sav_weights_check(const sav_weights *w, sav_error *err) {
         const sav_os_stamp *then = &w->stamps[s];
         const char *path = sav_safetensors_path(w->shards[s]);
         sav_os_stamp now;
-        sav_status status = sav_os_look(&now, path, err);
+        sav_status status = sav_os_stat(&now, path, err);
         if (status) return SAV_IO_ERROR;
         if (now.size != then->size || now.seconds != then->seconds || now.nanoseconds != then->nanoseconds)
             return sav_fail(err, SAV_IO_ERROR,

@@ -1,8 +1,9 @@
-/* Every call to the operating system in base/os.c made to fail, one after the other: the error is said, the
+/* Every call to the operating system in base/os_posix.c made to fail, one after the other: the error is said, the
  * file that was there before is still there and whole, no temporary file, descriptor or memory is left
  * behind.
  *
- * os.c is compiled into this program with its calls renamed; the library's own os.o is then never pulled in.
+ * os_posix.c is compiled into this program with its calls renamed; the library's own object is then never
+ * pulled in.
  */
 #ifdef _WIN32
 #include "../check.h"
@@ -13,7 +14,7 @@ int main(void) {
 }
 #else
 #ifdef __linux__
-#define _GNU_SOURCE /* as os.c */
+#define _GNU_SOURCE /* as os_posix.c */
 #endif
 #include <dirent.h>
 #include <errno.h>
@@ -88,7 +89,7 @@ static ssize_t fault_read(int fd, void *bytes, size_t length) {
 #define rename(from, to) (call_fails() ? -1 : rename(from, to))
 #define ftruncate(fd, size) (call_fails() ? -1 : ftruncate(fd, size))
 #define flock(fd, what) (call_fails() ? -1 : flock(fd, what))
-#include "../../src/base/os.c"
+#include "../../src/base/os_posix.c"
 #undef open
 #undef close
 #undef write
