@@ -354,7 +354,7 @@ class Truth(TorchDispatchMode):
 
 
 def inv_freq(dim, base):
-    """The contract's rotary frequencies (decoder.md §4): exponent, power and reciprocal each rounded once to float32."""
+    """The contract's rotary frequencies (docs/CONTRACT.md): exponent, power and reciprocal each rounded once to float32."""
     from .elementary import pow_f32
 
     e = (np.arange(0, dim, 2).astype(np.float64) / dim).astype(np.float32)

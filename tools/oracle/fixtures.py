@@ -202,7 +202,7 @@ def processor_files(folder, config, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)):
     write_json(f"{folder}/chat_template.json", dict(chat_template=CHAT_TEMPLATE))
 
 
-# Names of Hugging Face up to 4.51 -> the other two layouts (llava_onevision.md §13). First match wins.
+# Names of Hugging Face up to 4.51 -> the other two layouts. First match wins.
 LAYOUTS = {
     "hf452": [
         ("image_newline", "model.image_newline"), ("vision_tower.", "model.vision_tower."),

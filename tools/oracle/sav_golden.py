@@ -1,9 +1,9 @@
-"""Goldens of the SAV stage: golden/sav/*.safetensors (reference/sav.md §4 and §6).
+"""Goldens of the SAV stage: golden/sav/*.safetensors (docs/CONTRACT.md).
 
     features [N,L,H,d] + class ids -> class sums, means, cosines, hit counts, selected heads -> votes, predictions
 
 The reference's arithmetic (class sum in place, torch.div, F.cosine_similarity, argmax: src/utils.py of SAVs at 4eab6c7) is
-run in PyTorch under the exact dispatch mode, and once more as the NumPy-style twin below, which writes the rule of §4 out in
+run in PyTorch under the exact dispatch mode, and once more as the NumPy-style twin below, which writes the rule out in
 doubles with its roundings; all bits of both must agree. Heads are chosen by our tie rule (count, then higher flat index).
 
 Tensors of a file (w = the stage's dtype F32, BF16 or F16; integers I32)
@@ -241,7 +241,7 @@ def edges(rng):
     o[4:, 0, :, 2] = 3
     o[:, 0, 1, 2] += 0.5
     out["order"] = (o, list("aaaabbbb"), o[::3].copy(), list("aab"), 2, None)
-    # The vector of sav.md §2 with its known cosines, and NaN and inf in a query.
+    # A vector with known cosines, and NaN and inf in a query.
     m = np.array([[1, 2, 3, 4], [0.5, -1, 2, 0.25]], np.float32).reshape(2, 1, 1, 4)
     q = np.array([[1, 1, 2, 3.5], [np.nan, 1, 1, 1], [np.inf, 1, 1, 1], [-1, -2, -3, -4]], np.float32).reshape(4, 1, 1, 4)
     out["known"] = (m, ["p", "q"], q, ["p", "p", "q", "q"], 1, None)

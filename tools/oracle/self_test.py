@@ -1,6 +1,6 @@
 """Can the oracle fail? Checks of the oracle itself, on committed fixtures; seconds. `python -m tools.oracle.self_test`
 
-1. rounding: double -> f16 against NumPy's direct cast, the two numbers of reference/decoder.md §4;
+1. rounding: double -> f16 against NumPy's direct cast, two numbers that a step through float32 rounds wrongly;
 2. every matmul output summed in order gives the same bits as the shortcut that skips sums whose order cannot matter;
 3. an op without a row is an error, in-place ops included; a strided linear input is an error;
 4. a golden with one changed weight differs, first at the stage that reads the weight;

@@ -5,7 +5,7 @@
  *     baselines last-layer TRAIN.store TEST.store SHOTS DRAWS     the last layer's heads as one vector
  *
  * Prints the accuracy of each draw of the shots (seeds 0 … DRAWS - 1), one a line: the class whose mean has
- * the largest cosine (sav/baseline.h). The draws are those of `savs fit --shots --seed`.
+ * the largest cosine (classify/baseline.h). The draws are those of `savs fit --shots --seed`.
  */
 #include <stdio.h>
 #include <stdlib.h>
