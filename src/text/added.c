@@ -37,7 +37,7 @@ static sav_status make_needle(char **out, uint32_t *length, const sav_added_toke
     }
     sav_text composed = {0};
     sav_status status = sav_unicode_nfc(&composed, token->content, token->length, err);
-    if (status != SAV_OK) {
+    if (status) {
         sav_text_free(&composed);
         return status;
     }
@@ -52,7 +52,7 @@ sav_status sav_added_put(sav_added *added, const sav_added_token *token, bool nf
     if (added->count >= SAV_ADDED_MOST)
         return sav_fail(err, SAV_UNSUPPORTED, "added tokens: more than %d; expected fewer", SAV_ADDED_MOST);
     sav_status status = make_needle(&needle, &needle_length, token, nfc, err);
-    if (status != SAV_OK) return status;
+    if (status) return status;
     sav_added_token *place = NULL;
     for (uint32_t i = 0; i < added->count && !place; i++)
         if (added->tokens[i].length == token->length &&
@@ -112,7 +112,7 @@ static sav_status build_index(sav_added_index *index, const sav_added *added, bo
 
 sav_status sav_added_finish(sav_added *added, sav_error *err) {
     sav_status status = build_index(&added->raw, added, false, err);
-    return status == SAV_OK ? build_index(&added->normal, added, true, err) : status;
+    return !status ? build_index(&added->normal, added, true, err) : status;
 }
 
 void sav_added_free(sav_added *added) {
@@ -194,7 +194,7 @@ sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, co
     size_t at = 0, done = 0; /* done: text up to here is in out */
     sav_status status = SAV_OK;
     out->count = 0;
-    while (at < length && status == SAV_OK && index->count) {
+    while (at < length && !status && index->count) {
         const sav_added_token *token = match_at(index, added, text, length, at);
         if (!token) {
             at++;
@@ -206,10 +206,10 @@ sav_status sav_added_split(sav_added_cuts *out, const sav_added_index *index, co
         if (token->lstrip) start = strip_left(text, start, done);
         if (token->rstrip) stop = strip_right(text, length, stop);
         if (done < start) status = push_cut(out, done, start, SAV_ADDED_NONE, err);
-        if (status == SAV_OK && start < stop) status = push_cut(out, start, stop, token->id, err);
+        if (!status && start < stop) status = push_cut(out, start, stop, token->id, err);
         done = stop;
     }
-    if (status == SAV_OK && done != length) status = push_cut(out, done, length, SAV_ADDED_NONE, err);
+    if (!status && done != length) status = push_cut(out, done, length, SAV_ADDED_NONE, err);
     return status;
 }
 

@@ -201,7 +201,7 @@ sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *fol
     sav_status status = SAV_OK;
     bool found = false;
     *out = fallback;
-    for (size_t i = 0; i < sizeof files / sizeof *files && status == SAV_OK && !found; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files && !status && !found; i++) {
         path.length = 0;
         sav_text_printf(&path, "%s/%s", folder, files[i]);
         if (path.failed) {
@@ -217,13 +217,13 @@ sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *fol
         } else {
             sav_json_doc *doc = NULL;
             status = sav_json_read(&doc, path.bytes, err);
-            const sav_json *node = status == SAV_OK ? template_of(sav_json_root(doc)) : NULL;
+            const sav_json *node = !status ? template_of(sav_json_root(doc)) : NULL;
             if ((found = node != NULL)) decide(out, warning, path.bytes, node->text, node->length, fallback);
             sav_json_free(doc);
         }
     }
     sav_text_free(&path);
-    if (status == SAV_OK && warning && warning->failed)
+    if (!status && warning && warning->failed)
         status = sav_fail(err, SAV_NO_MEMORY, "%s: out of memory", folder);
     return status;
 }

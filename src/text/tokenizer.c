@@ -33,7 +33,7 @@ static sav_status no_memory(sav_error *err) {
 static sav_status encode_plain(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
                                size_t length, sav_error *err) {
     sav_status status = SAV_OK;
-    while (length && status == SAV_OK) {
+    while (length && !status) {
         size_t bytes = sav_pretokenize_next(text, length);
         status = sav_bpe_encode(out, &t->bpe, s->work, text, bytes, err);
         text += bytes;
@@ -48,12 +48,12 @@ static sav_status encode_piece(sav_ids *out, const sav_tokenizer *t, scratch *s,
     s->composed.length = 0;
     if (t->nfc) {
         sav_status status = sav_unicode_nfc(&s->composed, text, length, err);
-        if (status != SAV_OK) return status;
+        if (status) return status;
         text = s->composed.bytes;
         length = s->composed.length;
     }
     sav_status status = sav_added_split(&s->normal, &t->added.normal, &t->added, text, length, err);
-    for (size_t i = 0; i < s->normal.count && status == SAV_OK; i++) {
+    for (size_t i = 0; i < s->normal.count && !status; i++) {
         sav_added_cut cut = s->normal.cuts[i];
         if (cut.id == SAV_ADDED_NONE)
             status = encode_plain(out, t, s, text + cut.start, cut.stop - cut.start, err);
@@ -66,7 +66,7 @@ static sav_status encode_piece(sav_ids *out, const sav_tokenizer *t, scratch *s,
 static sav_status encode_text(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
                               size_t length, sav_error *err) {
     sav_status status = sav_added_split(&s->raw, &t->added.raw, &t->added, text, length, err);
-    for (size_t i = 0; i < s->raw.count && status == SAV_OK; i++) {
+    for (size_t i = 0; i < s->raw.count && !status; i++) {
         sav_added_cut cut = s->raw.cuts[i];
         if (cut.id == SAV_ADDED_NONE)
             status = encode_piece(out, t, s, text + cut.start, cut.stop - cut.start, err);
@@ -93,9 +93,9 @@ sav_status sav_tokenizer_encode(sav_ids *out, const sav_tokenizer *tokenizer, co
                                 sav_error *err) {
     scratch s;
     sav_status status = sav_unicode_check(text, length, "text", err);
-    if (status != SAV_OK) return status;
+    if (status) return status;
     status = scratch_make(&s, err);
-    if (status == SAV_OK) status = encode_text(out, tokenizer, &s, text, length, err);
+    if (!status) status = encode_text(out, tokenizer, &s, text, length, err);
     scratch_free(&s);
     return status;
 }
@@ -116,7 +116,7 @@ static sav_status encode_chunks(sav_ids *out, sav_ids *places, const sav_tokeniz
     for (;;) {
         const char *hit = find_bytes(text, length, placeholder, bytes);
         sav_status status = encode_text(out, t, s, text, hit ? (size_t)(hit - text) : length, err);
-        if (status != SAV_OK || !hit) return status;
+        if (status || !hit) return status;
         if (out->count >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)out->count) ||
             !sav_ids_push(out, marker))
             return no_memory(err);
@@ -132,13 +132,13 @@ sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_t
     size_t start = out->count;
     uint32_t id = sav_tokenizer_id(tokenizer, placeholder);
     sav_status status = sav_unicode_check(text, length, "prompt", err);
-    if (status != SAV_OK) return status;
+    if (status) return status;
     status = scratch_make(&s, err);
-    if (status == SAV_OK && id == SAV_TOKEN_NONE && *placeholder) {
+    if (!status && id == SAV_TOKEN_NONE && *placeholder) {
         status = encode_chunks(out, places, tokenizer, &s, text, length, placeholder, marker, err);
-    } else if (status == SAV_OK) {
+    } else if (!status) {
         status = encode_text(out, tokenizer, &s, text, length, err);
-        for (size_t i = start; i < out->count && status == SAV_OK; i++)
+        for (size_t i = start; i < out->count && !status; i++)
             if (out->ids[i] == id && (i >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)i)))
                 status = no_memory(err);
     }

@@ -25,7 +25,7 @@ static sav_status no_memory(sav_error *err, const char *name) {
 
 /* Puts a node's place in front of an error. */
 static sav_status at_node(sav_status status, const sav_json *node, const char *name, sav_error *err) {
-    if (status != SAV_OK) sav_error_prefix(err, "%s:%u:%u", name, node->line, node->column);
+    if (status) sav_error_prefix(err, "%s:%u:%u", name, node->line, node->column);
     return status;
 }
 
@@ -59,7 +59,7 @@ static sav_status check_split(const sav_json *split, const char *name, sav_error
     const sav_json *behavior = sav_json_get(split, "behavior");
     bool invert;
     sav_status status = sav_json_bool(&invert, split, "invert", false, name, err);
-    if (status != SAV_OK) return status;
+    if (status) return status;
     if (!regex || regex->kind != SAV_JSON_STRING)
         return refuse("pre-tokenizer Split without", "Regex", "Qwen2's pattern", split, name, err);
     if (!sav_json_is(regex, sav_pretokenize_pattern))
@@ -88,11 +88,11 @@ static sav_status check_pre_tokenizer(const sav_json *node, const char *name, sa
         return refuse("third pre-tokenizer", type_of(bytes->next), expected, bytes->next, name, err);
     sav_status status = check_split(split, name, err);
     bool prefix_space, use_regex;
-    if (status == SAV_OK) status = sav_json_bool(&prefix_space, bytes, "add_prefix_space", true, name, err);
-    if (status == SAV_OK) status = sav_json_bool(&use_regex, bytes, "use_regex", true, name, err);
-    if (status == SAV_OK && prefix_space)
+    if (!status) status = sav_json_bool(&prefix_space, bytes, "add_prefix_space", true, name, err);
+    if (!status) status = sav_json_bool(&use_regex, bytes, "use_regex", true, name, err);
+    if (!status && prefix_space)
         status = refuse("ByteLevel with", "add_prefix_space", "it to be false", bytes, name, err);
-    if (status == SAV_OK && use_regex)
+    if (!status && use_regex)
         status = refuse("ByteLevel with", "use_regex", "it to be false", bytes, name, err);
     return status;
 }
@@ -116,7 +116,7 @@ static sav_status read_vocab(sav_bpe *bpe, const sav_json *vocab, const char *na
                             "%s:%u:%u: id of token \"%s\"; expected a whole number from 0 to %u", name,
                             token->line, token->column, token->key, SAV_BPE_MOST_IDS - 1);
         sav_status status = sav_bpe_add_token(bpe, token->key, token->key_length, (uint32_t)id, err);
-        if (status != SAV_OK) return at_node(status, token, name, err);
+        if (status) return at_node(status, token, name, err);
     }
     sav_bpe_finish(bpe);
     return SAV_OK;
@@ -149,7 +149,7 @@ static sav_status read_merges(sav_bpe *bpe, const sav_json *merges, const char *
         } else {
             status = sav_fail(err, SAV_BAD_INPUT, "a merge; expected \"a b\" or [\"a\", \"b\"]");
         }
-        if (status != SAV_OK) return at_node(status, merge, name, err);
+        if (status) return at_node(status, merge, name, err);
     }
     return SAV_OK;
 }
@@ -159,16 +159,16 @@ static sav_status read_merges_text(sav_bpe *bpe, const char *path, sav_error *er
     char *text = NULL;
     size_t length, line_number = 1;
     sav_status status = sav_os_read_file(&text, &length, path, MERGES_LIMIT, err);
-    if (status != SAV_OK) return status;
+    if (status) return status;
     status = sav_unicode_check(text, length, path, err);
-    for (size_t at = 0; at < length && status == SAV_OK; line_number++) {
+    for (size_t at = 0; at < length && !status; line_number++) {
         const char *line = text + at, *end = memchr(line, '\n', length - at);
         size_t bytes = end ? (size_t)(end - line) : length - at;
         at += bytes + (end ? 1 : 0);
         if (bytes && line[bytes - 1] == '\r') bytes--;
         if (bytes == 0 || (line_number == 1 && bytes >= 9 && memcmp(line, "#version:", 9) == 0)) continue;
         status = add_merge_line(bpe, line, bytes, err);
-        if (status != SAV_OK) sav_error_prefix(err, "%s:%zu", path, line_number);
+        if (status) sav_error_prefix(err, "%s:%zu", path, line_number);
     }
     sav_free(text);
     return status;
@@ -185,8 +185,8 @@ static sav_status check_model(sav_bpe *bpe, const sav_json *model, const char *n
     if (!is_null(type) && !sav_json_is(type, "BPE"))
         return refuse("model", type_of(model), "BPE", type, name, err);
     sav_status status = sav_json_bool(&bpe->ignore_merges, model, "ignore_merges", false, name, err);
-    if (status == SAV_OK) status = sav_json_bool(&fallback, model, "byte_fallback", false, name, err);
-    if (status != SAV_OK) return status;
+    if (!status) status = sav_json_bool(&fallback, model, "byte_fallback", false, name, err);
+    if (status) return status;
     if (fallback) return refuse("model with", "byte_fallback", "it to be false", model, name, err);
     static const char *const unused[] = {"continuing_subword_prefix", "end_of_word_suffix", "unk_token"};
     for (size_t i = 0; i < sizeof unused / sizeof *unused; i++) {
@@ -198,7 +198,7 @@ static sav_status check_model(sav_bpe *bpe, const sav_json *model, const char *n
     }
     double dropout;
     status = sav_json_double(&dropout, model, "dropout", 0, name, err);
-    if (status == SAV_OK && dropout != 0)
+    if (!status && dropout != 0)
         status = refuse("model with", "dropout", "none", sav_json_get(model, "dropout"), name, err);
     return status;
 }
@@ -242,11 +242,10 @@ static sav_status read_added(sav_added_token *out, const sav_json *node, const c
     out->content = (char *)(uintptr_t)content->text; /* read only: sav_added_put copies it */
     out->length = content->length;
     sav_status status = sav_json_bool(&out->special, node, "special", false, name, err);
-    if (status == SAV_OK)
-        status = sav_json_bool(&out->normalized, node, "normalized", !out->special, name, err);
-    if (status == SAV_OK) status = sav_json_bool(&out->lstrip, node, "lstrip", false, name, err);
-    if (status == SAV_OK) status = sav_json_bool(&out->rstrip, node, "rstrip", false, name, err);
-    if (status == SAV_OK) status = sav_json_bool(&out->single_word, node, "single_word", false, name, err);
+    if (!status) status = sav_json_bool(&out->normalized, node, "normalized", !out->special, name, err);
+    if (!status) status = sav_json_bool(&out->lstrip, node, "lstrip", false, name, err);
+    if (!status) status = sav_json_bool(&out->rstrip, node, "rstrip", false, name, err);
+    if (!status) status = sav_json_bool(&out->single_word, node, "single_word", false, name, err);
     return status;
 }
 
@@ -258,13 +257,13 @@ static sav_status read_added_list(sav_tokenizer *t, const sav_json *list, const 
         sav_added_token token;
         int64_t id;
         sav_status status = read_added(&token, node, name, err);
-        if (status != SAV_OK) return status;
+        if (status) return status;
         if (!sav_json_integer(&id, sav_json_get(node, "id")) || id < 0 || id >= SAV_BPE_MOST_IDS)
             return sav_fail(err, SAV_BAD_INPUT,
                             "%s:%u:%u: added token \"%s\" without a whole number \"id\" below %u", name,
                             node->line, node->column, token.content, SAV_BPE_MOST_IDS);
         status = put_added(t, &token, id, err);
-        if (status != SAV_OK) return at_node(status, node, name, err);
+        if (status) return at_node(status, node, name, err);
     }
     return SAV_OK;
 }
@@ -311,13 +310,13 @@ static sav_status check_ids(const sav_json *object, int64_t (*id_of)(const sav_j
 /* tokenizer_config.json: {"151643": {"content": …, …}, …} */
 static sav_status read_decoder(sav_tokenizer *t, const sav_json *object, const char *name, sav_error *err) {
     sav_status status = check_ids(object, key_id, name, err);
-    if (status != SAV_OK) return status;
+    if (status) return status;
     const sav_json *node = NULL;
     while ((node = next_by_id(object, node ? key_id(node) : -1, key_id))) {
         sav_added_token token;
         status = read_added(&token, node, name, err);
-        if (status == SAV_OK) status = at_node(put_added(t, &token, key_id(node), err), node, name, err);
-        if (status != SAV_OK) return status;
+        if (!status) status = at_node(put_added(t, &token, key_id(node), err), node, name, err);
+        if (status) return status;
     }
     return SAV_OK;
 }
@@ -334,7 +333,7 @@ static sav_status put_special(sav_tokenizer *t, const sav_json *node, const char
     sav_added_token token = {0};
     if (node->kind == SAV_JSON_OBJECT) {
         sav_status status = read_added(&token, node, name, err);
-        if (status != SAV_OK) return status;
+        if (status) return status;
     } else if (node->kind == SAV_JSON_STRING) {
         token.content = (char *)(uintptr_t)node->text; /* read only */
         token.length = node->length;
@@ -348,13 +347,13 @@ static sav_status put_special(sav_tokenizer *t, const sav_json *node, const char
 
 static sav_status put_specials(sav_tokenizer *t, const sav_json *config, const char *name, sav_error *err) {
     sav_status status = SAV_OK;
-    for (int i = 0; i < SPECIAL_NAMES && status == SAV_OK; i++) {
+    for (int i = 0; i < SPECIAL_NAMES && !status; i++) {
         const sav_json *node = sav_json_get(config, special_names[i]);
         if (is_null(node)) continue;
         if (node->kind != SAV_JSON_ARRAY)
             status = put_special(t, node, name, err);
         else
-            for (node = node->child; node && status == SAV_OK; node = node->next)
+            for (node = node->child; node && !status; node = node->next)
                 status = put_special(t, node, name, err);
     }
     return status;
@@ -383,7 +382,7 @@ static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sa
                               const sav_json *map, const char *name, sav_error *err) {
     sav_status status = check_ids(object, value_id, name, err);
     const sav_json *node = NULL;
-    while (status == SAV_OK && (node = next_by_id(object, node ? value_id(node) : -1, value_id))) {
+    while (!status && (node = next_by_id(object, node ? value_id(node) : -1, value_id))) {
         sav_added_token token = {.content = (char *)(uintptr_t)node->key, .length = node->key_length};
         for (int i = 0; i < 2 * SPECIAL_NAMES; i++) {
             const sav_json *value =
@@ -423,15 +422,15 @@ static sav_status open_tokenizer_json(sav_tokenizer *t, const sav_json_doc *doc,
     const char *name = sav_json_name(doc);
     if (is_null(model)) return sav_fail(err, SAV_BAD_INPUT, "%s: no \"model\"; expected a BPE model", name);
     sav_status status = check_normalizer(&t->nfc, sav_json_get(root, "normalizer"), name, err);
-    if (status == SAV_OK) status = check_pre_tokenizer(sav_json_get(root, "pre_tokenizer"), name, err);
-    if (status == SAV_OK) status = check_byte_level(sav_json_get(root, "decoder"), "decoder", name, err);
+    if (!status) status = check_pre_tokenizer(sav_json_get(root, "pre_tokenizer"), name, err);
+    if (!status) status = check_byte_level(sav_json_get(root, "decoder"), "decoder", name, err);
     /* ByteLevel's adds no ids: as good as none */
     const sav_json *post = sav_json_get(root, "post_processor");
-    if (status == SAV_OK && !is_null(post)) status = check_byte_level(post, "post-processor", name, err);
-    if (status == SAV_OK) status = read_vocab(&t->bpe, sav_json_get(model, "vocab"), name, err);
-    if (status == SAV_OK) status = check_model(&t->bpe, model, name, err);
-    if (status == SAV_OK) status = read_merges(&t->bpe, sav_json_get(model, "merges"), name, err);
-    if (status == SAV_OK) status = read_added_list(t, sav_json_get(root, "added_tokens"), name, err);
+    if (!status && !is_null(post)) status = check_byte_level(post, "post-processor", name, err);
+    if (!status) status = read_vocab(&t->bpe, sav_json_get(model, "vocab"), name, err);
+    if (!status) status = check_model(&t->bpe, model, name, err);
+    if (!status) status = read_merges(&t->bpe, sav_json_get(model, "merges"), name, err);
+    if (!status) status = read_added_list(t, sav_json_get(root, "added_tokens"), name, err);
     return status;
 }
 
@@ -439,16 +438,16 @@ static sav_status open_vocab_json(sav_tokenizer *t, const char *folder, sav_erro
     sav_json_doc *doc = NULL;
     sav_text path = {0};
     sav_status status = read_optional(&doc, folder, "vocab.json", err);
-    if (status == SAV_OK && !doc) {
+    if (!status && !doc) {
         status = sav_fail(err, SAV_BAD_INPUT,
                           "%s: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt", folder);
         sav_hint(err, "copy the tokenizer files of the model into the folder");
     }
     t->nfc = true;
-    if (status == SAV_OK) status = read_vocab(&t->bpe, sav_json_root(doc), sav_json_name(doc), err);
+    if (!status) status = read_vocab(&t->bpe, sav_json_root(doc), sav_json_name(doc), err);
     sav_text_printf(&path, "%s/merges.txt", folder);
-    if (status == SAV_OK && path.failed) status = no_memory(err, folder);
-    if (status == SAV_OK) status = read_merges_text(&t->bpe, path.bytes, err);
+    if (!status && path.failed) status = no_memory(err, folder);
+    if (!status) status = read_merges_text(&t->bpe, path.bytes, err);
     sav_text_free(&path);
     sav_json_free(doc);
     return status;
@@ -459,19 +458,19 @@ static sav_status open_added(sav_tokenizer *t, const char *folder, sav_error *er
     sav_status status = read_optional(&config, folder, "tokenizer_config.json", err);
     const sav_json *root = config ? sav_json_root(config) : NULL, *map_root = NULL;
     const sav_json *decoder = sav_json_get(root, "added_tokens_decoder");
-    if (status == SAV_OK && !is_null(decoder)) {
+    if (!status && !is_null(decoder)) {
         status = read_decoder(t, decoder, sav_json_name(config), err);
-    } else if (status == SAV_OK) {
+    } else if (!status) {
         status = read_optional(&map, folder, "special_tokens_map.json", err);
         if (map) map_root = sav_json_root(map);
-        if (status == SAV_OK) status = read_optional(&legacy, folder, "added_tokens.json", err);
-        if (status == SAV_OK && legacy)
+        if (!status) status = read_optional(&legacy, folder, "added_tokens.json", err);
+        if (!status && legacy)
             status = read_legacy(t, sav_json_root(legacy), root, map_root, sav_json_name(legacy), err);
     }
-    if (status == SAV_OK && map) status = put_specials(t, map_root, sav_json_name(map), err);
-    if (status == SAV_OK && config) status = put_specials(t, root, sav_json_name(config), err);
-    if (status == SAV_OK && !map) status = put_defaults(t, root, err);
-    if (status == SAV_OK) status = sav_added_finish(&t->added, err);
+    if (!status && map) status = put_specials(t, map_root, sav_json_name(map), err);
+    if (!status && config) status = put_specials(t, root, sav_json_name(config), err);
+    if (!status && !map) status = put_defaults(t, root, err);
+    if (!status) status = sav_added_finish(&t->added, err);
     sav_json_free(config);
     sav_json_free(map);
     sav_json_free(legacy);
@@ -483,8 +482,8 @@ sav_status sav_tokenizer_parse(sav_tokenizer **out, const sav_json_doc *doc, sav
     sav_tokenizer *t = sav_alloc(1, sizeof *t);
     if (!t) return no_memory(err, sav_json_name(doc));
     sav_status status = open_tokenizer_json(t, doc, err);
-    if (status == SAV_OK) status = sav_added_finish(&t->added, err);
-    if (status == SAV_OK)
+    if (!status) status = sav_added_finish(&t->added, err);
+    if (!status)
         *out = t;
     else
         sav_tokenizer_free(t);
@@ -497,10 +496,10 @@ sav_status sav_tokenizer_open(sav_tokenizer **out, const char *folder, sav_error
     sav_tokenizer *t = sav_alloc(1, sizeof *t);
     if (!t) return no_memory(err, folder);
     sav_status status = read_optional(&doc, folder, "tokenizer.json", err);
-    if (status == SAV_OK) status = doc ? open_tokenizer_json(t, doc, err) : open_vocab_json(t, folder, err);
+    if (!status) status = doc ? open_tokenizer_json(t, doc, err) : open_vocab_json(t, folder, err);
     sav_json_free(doc);
-    if (status == SAV_OK) status = open_added(t, folder, err);
-    if (status == SAV_OK)
+    if (!status) status = open_added(t, folder, err);
+    if (!status)
         *out = t;
     else
         sav_tokenizer_free(t);

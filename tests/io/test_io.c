@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "io/config.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 
@@ -220,11 +221,41 @@ static void test_safetensors_refuses(void) {
                 "no safetensors file");
 }
 
+/* Fields of an object, of the one around it, absent and null; the first error stays. */
+static void test_config(void) {
+    static const char text[] = "{\"V\":9,\"D\":7,\"text\":{\"D\":3,\"L\":null,\"eps\":1e-6,\"tied\":true,"
+                               "\"act\":\"gelu\",\"H\":-1}}";
+    sav_json_doc *doc;
+    sav_error err = {0};
+    if (!CHECK_OK(parse(&doc, text, &err), &err)) return;
+    const sav_json *root = sav_json_root(doc);
+    sav_config in = {.object = sav_json_get(root, "text"), .outer = root, .name = "t", .err = &err};
+    CHECK_SIZE(sav_config_size(&in, "D", 1), 3);
+    CHECK_SIZE(sav_config_size(&in, "V", 1), 9);
+    CHECK_SIZE(sav_config_size(&in, "L", 5), 5);
+    CHECK(sav_config_double(&in, "eps", 1) == 1e-6 && sav_config_double(&in, "theta", 1e4) == 1e4);
+    CHECK(sav_config_bool(&in, "tied", false) && !sav_config_find(&in, "none"));
+    CHECK_STR(sav_config_string(&in, "act", "silu"), "gelu");
+    sav_config_expect(&in, "act", "silu", "gelu");
+    sav_config_expect(&in, "none", NULL, "full");
+    CHECK(!in.status);
+    CHECK_SIZE(sav_config_size(&in, "H", 4), 4);
+    CHECK_FAILS(in.status, &err, SAV_BAD_INPUT, "\"H\": found -1; expected a whole number from 0");
+    CHECK_SIZE(sav_config_size(&in, "D", 1), 1);
+    sav_config_expect(&in, "act", NULL, "silu");
+    CHECK(in.status == SAV_BAD_INPUT);
+    in.status = SAV_OK;
+    sav_config_expect(&in, "act", NULL, "silu");
+    CHECK_FAILS(in.status, &err, SAV_UNSUPPORTED, "t: \"act\": found \"gelu\"; expected \"silu\"");
+    sav_json_free(doc);
+}
+
 int main(void) {
     test_json_round_trip();
     test_json_refuses();
     test_json_many_keys();
     test_json_many_nodes();
+    test_config();
     test_numbers();
     test_comma_locale();
     test_safetensors_round_trip();

@@ -1,0 +1,36 @@
+/* config.h: a model's config read field by field, so that the list of fields can be checked beside the Python
+ * class by eye.
+ *
+ *   sav_config in = {.object = sav_json_get(root, "vision_config"), .name = path, .err = err};
+ *   c->D = sav_config_size(&in, "hidden_size", 768);
+ *   c->F = sav_config_size(&in, "intermediate_size", 3072);
+ *   return in.status;
+ *
+ * The status is sticky: the first field of a wrong kind or range is the error, which names file, line and
+ * key, and every field after it has its default.
+ */
+#ifndef SAV_CONFIG_H
+#define SAV_CONFIG_H
+
+#include "io/json.h"
+
+typedef struct sav_config {
+    const sav_json *object; /* NULL: every field is absent */
+    const sav_json *outer;  /* where a field is looked up that `object` lacks; NULL: nowhere */
+    const char *name;       /* of the file */
+    sav_status status;
+    sav_error *err;
+} sav_config;
+
+/* The field's node, in `object` or `outer`; NULL when absent. */
+const sav_json *sav_config_find(const sav_config *in, const char *key);
+
+/* Values with a default for a field that is absent or null. */
+size_t sav_config_size(sav_config *in, const char *key, size_t absent);
+double sav_config_double(sav_config *in, const char *key, double absent);
+bool sav_config_bool(sav_config *in, const char *key, bool absent);
+const char *sav_config_string(sav_config *in, const char *key, const char *absent);
+/* A string of which one value is known here; `absent` NULL: the same. Another one: SAV_UNSUPPORTED. */
+void sav_config_expect(sav_config *in, const char *key, const char *absent, const char *expected);
+
+#endif
