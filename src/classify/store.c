@@ -307,21 +307,13 @@ sav_status sav_store_sync(sav_store *store, sav_error *err) {
 
 /* ---- open and close ------------------------------------------------------------------------------------ */
 
-static char *join(const char *folder, const char *name) {
-    sav_text text = {0};
-    sav_text_printf(&text, "%s%s%s", folder, *folder && folder[strlen(folder) - 1] == '/' ? "" : "/", name);
-    if (!text.failed) return text.bytes;
-    sav_text_free(&text);
-    return NULL;
-}
-
 static sav_store *new_store(const char *folder) {
     sav_store *store = sav_alloc(1, sizeof *store);
     if (!store) return NULL;
     store->folder = sav_strdup(folder);
-    store->json_path = join(folder, "store.json");
-    store->index_path = join(folder, "index.jsonl");
-    store->features_path = join(folder, "features.f32");
+    store->json_path = sav_path_join(folder, "store.json");
+    store->index_path = sav_path_join(folder, "index.jsonl");
+    store->features_path = sav_path_join(folder, "features.f32");
     if (store->folder && store->json_path && store->index_path && store->features_path) return store;
     sav_store_close(store);
     return NULL;
@@ -348,6 +340,17 @@ void sav_store_close(sav_store *store) {
     sav_free(store->index_path);
     sav_free(store->features_path);
     sav_free(store);
+}
+
+void sav_store_remove(const char *folder) {
+    static const char *const files[] = {"store.json", "index.jsonl", "features.f32"};
+    if (!sav_os_is_folder(folder)) return;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = sav_path_join(folder, files[i]);
+        if (path) sav_os_remove(path);
+        sav_free(path);
+    }
+    sav_os_remove(folder);
 }
 
 /* With the lock held: store.json read or made, index read, both files cut to their whole rows. */

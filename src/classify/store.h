@@ -37,6 +37,8 @@ sav_status sav_store_append_to(sav_store **out, const char *folder, const sav_st
 /* Opens a store for reading. */
 sav_status sav_store_open(sav_store **out, const char *folder, sav_error *err);
 void sav_store_close(sav_store *store); /* NULL is fine */
+/* Deletes the files of a store and its folder, as far as they are there and nothing else is in it. */
+void sav_store_remove(const char *folder);
 
 const sav_store_info *sav_store_describe(const sav_store *store);
 const char *sav_store_folder(const sav_store *store);

@@ -4,8 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "classify/store.h"
-#include "tasks/encode.h"
+#include "classify/feature_set.h"
 
 enum { DEFAULT_HEADS = 20 };
 

@@ -39,8 +39,8 @@ typedef struct sav_encode_report {
     size_t present;   /* in the store before */
     /* computed before their turn when a failure came: kept in STORE/ahead for the next time */
     size_t ahead;
-    size_t left_out;  /* by skip_bad */
-    size_t strangers; /* rows in the store that this list does not have */
+    size_t left_out; /* by skip_bad */
+    size_t unlisted; /* rows in the store that this list does not have */
 } sav_encode_report;
 
 /* Appends the list to the store `folder`, which is made where there is none. What is there already is not
@@ -48,21 +48,5 @@ typedef struct sav_encode_report {
  * too. */
 sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list,
                             const char *pixel_options, const sav_encoder *encoder, sav_error *err);
-
-/* ---- a store's features for fit and predict ------------------------------------------------------------ */
-
-typedef struct sav_feature_set {
-    size_t N, L, H, d;
-    sav_dtype dtype;       /* what the stage rounds to */
-    const float *features; /* [N, L, H, d] */
-    /* [N], NULL: none. The array is the set's, the strings are the store's */
-    const char **labels;
-    const char **question_ids; /* [N] JSON texts */
-    sav_origin origin;
-    struct sav_store *store;
-} sav_feature_set;
-
-sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err);
-void sav_feature_set_close(sav_feature_set *set);
 
 #endif

@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "classify/baseline.h"
+#include "classify/feature_set.h"
 #include "classify/labels.h"
 #include "image/image.h"
 #include "image/resize.h"
 #include "lists/sample.h"
-#include "tasks/encode.h"
 
 enum { SIDE = 56, PIXELS = 3 * SIDE * SIDE };
 

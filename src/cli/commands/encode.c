@@ -48,9 +48,9 @@ static sav_status encode_command(sav_cli *cli, sav_error *err) {
                  report.present + report.copied + report.forwarded + report.ahead, cli->store);
     if (!status) {
         sav_cli_tell_left_out(cli, list, bad);
-        if (report.strangers)
+        if (report.unlisted)
             sav_console_warn(cli->console, "%s: %zu rows are of samples that this list does not have",
-                             cli->store, report.strangers);
+                             cli->store, report.unlisted);
         put_report(&out, cli, list, &report);
         status = sav_console_print(&out, err);
     }

@@ -1,6 +1,7 @@
 /* fit.c: `savs fit`: a store's features -> sav.safetensors. */
 #include <string.h>
 
+#include "classify/feature_set.h"
 #include "cli/cli.h"
 #include "io/json.h"
 #include "lists/sample.h"

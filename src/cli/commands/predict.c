@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/feature_set.h"
 #include "cli/cli.h"
 
 /* ---- do heads and features belong together? ------------------------------------------------------------ */

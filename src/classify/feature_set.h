@@ -1,0 +1,25 @@
+/* feature_set.h: all features of a store, for fit and predict.
+ *
+ *   store -> features [N, L, H, d] where they lie on disk, labels [N], ids [N], what made them
+ */
+#ifndef SAV_FEATURE_SET_H
+#define SAV_FEATURE_SET_H
+
+#include "classify/store.h"
+
+typedef struct sav_feature_set {
+    size_t N, L, H, d;
+    sav_dtype dtype;       /* what the stage rounds to: the type the features were computed in */
+    const float *features; /* [N, L, H, d] */
+    /* [N], NULL: none. The array is the set's, the strings are the store's */
+    const char **labels;
+    const char **question_ids; /* [N] JSON texts */
+    sav_origin origin;
+    sav_store *store;
+} sav_feature_set;
+
+/* Every row's CRC is checked: a damaged row would change the heads without a word. */
+sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err);
+void sav_feature_set_close(sav_feature_set *set);
+
+#endif

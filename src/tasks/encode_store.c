@@ -1,0 +1,137 @@
+/* encode_store.c: a list's taps into a store. See encode.h.
+ *
+ * Rows stand in the store in list order, whatever order they were computed in, since classes and sums follow
+ * it. What a failure leaves behind before its turn waits in a store inside the store, STORE/ahead, and is not
+ * computed again.
+ */
+#include "base/os.h"
+#include "classify/store.h"
+#include "tasks/encode_loop.h"
+
+typedef struct filling {
+    sav_store *store;
+    sav_store *before; /* STORE/ahead of an earlier failure; NULL: there is none */
+    sav_store *after;  /* the same, being written */
+    char *ahead;       /* its path */
+    sav_store_info info;
+    const char *pixel_options;
+    sav_encode_report *report;
+    const sav_sample *samples; /* the list's */
+    char (*keys)[65];          /* [N] */
+    bool *saved;               /* [N] its tap is one of `before` */
+} filling;
+
+/* ---- one sample ---------------------------------------------------------------------------------------- */
+
+static sav_status find_stored(sav_known *out, const float **tap, void *context, const sav_sample *sample,
+                              const sav_prompt *prompt, sav_error *err) {
+    filling *f = context;
+    const size_t i = (size_t)(sample - f->samples), width = f->info.L * f->info.H * f->info.d;
+    size_t row;
+    sav_status status = sav_store_key(f->keys[i], prompt, &f->info, f->pixel_options, err);
+    if (status) return status;
+    if (sav_store_claim(f->store, f->keys[i], sample->question_id, sample->label)) {
+        *out = SAV_KNOWN_DONE;
+        f->report->present++;
+    } else if (sav_store_find(&row, f->store, f->keys[i])) {
+        *out = SAV_KNOWN_TAP;
+    } else if (f->before && sav_store_find(&row, f->before, f->keys[i])) {
+        *out = SAV_KNOWN_TAP;
+        *tap = sav_store_features(f->before) + row * width;
+        f->saved[i] = true;
+    }
+    return SAV_OK;
+}
+
+/* A sample equal to one that the store has by now copies its features, whether its own were computed or
+ * not. */
+static sav_status append_row(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+    filling *f = context;
+    const size_t i = (size_t)(sample - f->samples);
+    size_t row;
+    const bool copy = sav_store_find(&row, f->store, f->keys[i]);
+    sav_status status =
+        copy ? sav_store_repeat(f->store, row, sample->question_id, sample->label, err)
+             : sav_store_append(f->store, f->keys[i], sample->question_id, sample->label, tap, err);
+    if (status) return status;
+    if (copy)
+        f->report->copied++;
+    else if (f->saved[i])
+        f->report->present++;
+    else
+        f->report->forwarded++;
+    return SAV_OK;
+}
+
+/* ---- what was computed before its turn ----------------------------------------------------------------- */
+
+static sav_status save_ahead(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+    filling *f = context;
+    const char *key = f->keys[sample - f->samples];
+    sav_status status = f->after ? SAV_OK : sav_store_append_to(&f->after, f->ahead, &f->info, err);
+    if (!status) status = sav_store_append(f->after, key, sample->question_id, sample->label, tap, err);
+    if (!status) f->report->ahead++;
+    return status;
+}
+
+/* An earlier failure's, if it can be used: a damaged one is computed again. */
+static void open_ahead(filling *f) {
+    sav_error ignored;
+    if (!sav_os_is_folder(f->ahead) || sav_store_open(&f->before, f->ahead, &ignored)) return;
+    if (sav_store_count(f->before) && !sav_store_check(f->before, &ignored)) return;
+    sav_store_close(f->before);
+    f->before = NULL;
+}
+
+/* ---- the list ------------------------------------------------------------------------------------------ */
+
+static sav_status fill(filling *f, const char *folder, sav_list *list, const sav_encoder *encoder,
+                       sav_error *err) {
+    const sav_encode_visitor visitor = {
+        .known = find_stored, .take = append_row, .save = save_ahead, .context = f};
+    sav_status status = sav_store_append_to(&f->store, folder, &f->info, err);
+    if (status) return status;
+    open_ahead(f);
+    status = sav_encode_visit(list, encoder, &visitor, err);
+    sav_error full;
+    if (sav_store_sync(f->store, &full) && (!status || status == SAV_STOPPED)) {
+        status = full.status;
+        if (err) *err = full;
+    }
+    f->report->unlisted = sav_store_unclaimed(f->store);
+    if (!status) sav_store_remove(f->ahead); /* all that was there has had its turn */
+    return status;
+}
+
+sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list,
+                            const char *pixel_options, const sav_encoder *encoder, sav_error *err) {
+    const sav_model_info *model = sav_model_describe(encoder->model);
+    const sav_session_info *session = sav_session_describe(encoder->session);
+    filling f = {.info = {.L = model->L,
+                          .H = model->H,
+                          .d = model->d,
+                          .family = model->family,
+                          .model = model->folder,
+                          .model_sha256 = model->sha256,
+                          .engine = session->engine,
+                          .dtype = sav_storage_name(session->dtype)},
+                 .pixel_options = pixel_options,
+                 .report = report,
+                 .samples = list->samples,
+                 .keys = sav_alloc(list->count, sizeof *f.keys),
+                 .saved = sav_alloc(list->count, sizeof *f.saved),
+                 .ahead = sav_path_join(folder, "ahead")};
+    const size_t bad = list->bad.count;
+    *report = (sav_encode_report){0};
+    sav_status status = f.keys && f.saved && f.ahead
+                            ? fill(&f, folder, list, encoder, err)
+                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
+    report->left_out = list->bad.count - bad;
+    sav_store_close(f.before);
+    sav_store_close(f.after);
+    sav_store_close(f.store);
+    sav_free(f.ahead);
+    sav_free(f.keys);
+    sav_free(f.saved);
+    return status;
+}
