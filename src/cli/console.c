@@ -32,7 +32,8 @@ int sav_console_stopped(void) {
     return (int)stop_signal;
 }
 
-sav_status sav_console_check(sav_error *err) {
+sav_status sav_console_check(void *context, sav_error *err) {
+    (void)context;
     if (!stop_signal) return SAV_OK;
     return sav_fail(err, SAV_STOPPED, "stopped by %s", stop_signal == SIGINT ? "Ctrl-C" : "SIGTERM");
 }
@@ -72,7 +73,8 @@ void sav_console_warn(sav_console *console, const char *format, ...) {
     if (console->quiet) return;
     va_list args;
     va_start(args, format);
-    if (console->warnings++ < SHOWN_WARNINGS) {
+    console->warnings++;
+    if (console->warnings <= SHOWN_WARNINGS) {
         put_line(console, "warning: ", format, args);
     } else {
         sav_error line;

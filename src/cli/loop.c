@@ -28,11 +28,6 @@ void sav_cli_keep_predictions(const sav_cli *cli, const sav_predictions *p, cons
 
 /* ---- the loop's settings ------------------------------------------------------------------------------- */
 
-static sav_status check(void *context, sav_error *err) {
-    (void)context;
-    return sav_console_check(err);
-}
-
 static void progress(void *context, double done, size_t total, uint64_t rows) {
     const sav_cli *cli = context;
     sav_console_progress(cli->console, cli->work, done, total, rows);
@@ -45,7 +40,7 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
                          .session = session,
                          .skip_bad = cli->skip_bad,
                          .context = cli,
-                         .check = check,
+                         .check = sav_console_check,
                          .progress = progress};
 }
 

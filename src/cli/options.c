@@ -61,22 +61,6 @@ static sav_status unknown(sav_cli *cli, const char *word, size_t length, sav_err
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
-static sav_status bad_value(sav_cli *cli, const option *o, const char *value, const char *expected,
-                            sav_error *err) {
-    return sav_cli_misuse(cli, err, "--%s %.80s: expected %s", o->name, value, expected);
-}
-
-/* Is word one of names (separated by |)? */
-static bool is_among(const char *names, const char *word) {
-    const size_t length = strlen(word);
-    for (const char *at = names; *at;) {
-        const size_t n = strcspn(at, "|");
-        if (n == length && memcmp(at, word, n) == 0) return true;
-        at += n + (at[n] == '|');
-    }
-    return false;
-}
-
 static bool read_whole(uint64_t *out, const char *text, uint64_t least, uint64_t most) {
     if (text[0] < '0' || text[0] > '9') return false; /* strtoull takes signs and blanks */
     char *end;
@@ -109,75 +93,84 @@ static bool read_size(uint64_t *out, const char *text) {
     return true;
 }
 
-static sav_status set_format(sav_cli *cli, const option *o, const char *value, const char **place,
-                             sav_error *err) {
-    if (!sav_format_find(value)) {
-        sav_text names = {0};
-        sav_format_names(&names);
-        sav_cli_misuse(cli, err, "--%s %.80s: expected one of %s", o->name, value,
-                       names.failed ? "its names" : names.bytes);
-        sav_text_free(&names);
-        return SAV_BAD_INPUT;
+/* What a number of each kind is; NULL: the kind is no number. */
+static const char *const NUMBERS[] = {
+    [COUNT] = "a whole number from 1",
+    [NUMBER] = "a whole number from 0",
+    [SEED] = "a whole number from 0",
+    [SHARE] = "a number between 0 and 1",
+    [LIMIT] = "a number from 0",
+    [SIZE] = "a number of bytes, or one with K, M, G or T: 800M, 4G",
+    [FILES] = NULL,
+};
+
+/* false: the text is no such number. */
+static bool set_number(void *place, kind wanted, const char *text) {
+    uint64_t whole;
+    double real;
+    switch (wanted) {
+    case SEED:
+        return read_whole(place, text, 0, UINT64_MAX);
+    case SIZE:
+        return read_size(place, text);
+    case SHARE:
+    case LIMIT:
+        if (!read_real(&real, text) || (wanted == SHARE && (real <= 0 || real >= 1))) return false;
+        *(double *)place = real;
+        return true;
+    default:
+        if (!read_whole(&whole, text, wanted == COUNT, INT_MAX)) return false;
+        *(size_t *)place = (size_t)whole;
+        return true;
     }
-    *place = value;
-    return SAV_OK;
 }
 
-static sav_status set_kernels(sav_cli *cli, const option *o, const char *value, const char **place,
-                              sav_error *err) {
-    sav_text names = {0};
-    sav_status status = SAV_OK;
-    sav_engines_names(&names, o->kind == ISA);
-    if (names.failed || !is_among(names.bytes, value))
-        status = bad_value(cli, o, value, names.failed ? "its names" : names.bytes, err);
-    sav_text_free(&names);
-    if (!status) *place = value;
-    return status;
+/* Is word one of names (separated by |)? */
+static bool is_among(const char *names, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = names; *at;) {
+        const size_t n = strcspn(at, "|");
+        if (n == length && memcmp(at, word, n) == 0) return true;
+        at += n + (at[n] == '|');
+    }
+    return false;
+}
+
+/* The words that may stand there, as the help shows them. */
+static void put_choices(sav_text *out, const option *o) {
+    if (o->kind == ENGINE || o->kind == ISA)
+        sav_engines_names(out, o->kind == ISA);
+    else
+        sav_text_string(out, o->value);
+}
+
+static bool is_choice(const option *o, const char *value, sav_text *expected) {
+    if (o->kind == FORMAT) {
+        sav_text_string(expected, "one of ");
+        sav_format_names(expected);
+        return sav_format_find(value) != NULL;
+    }
+    put_choices(expected, o);
+    return expected->failed || is_among(expected->bytes, value);
 }
 
 /* Stores one value where the table says. */
 static sav_status set_value(sav_cli *cli, const option *o, const char *value, sav_error *err) {
     void *place = (char *)cli + o->at;
-    uint64_t whole;
-    double real;
-    switch (o->kind) {
-    case FORMAT:
-        return set_format(cli, o, value, place, err);
-    case ENGINE:
-    case ISA:
-        return set_kernels(cli, o, value, place, err);
-    case CHOICE:
-        if (!is_among(o->value, value)) return bad_value(cli, o, value, o->value, err);
+    sav_text expected = {0};
+    bool right = true;
+    if (NUMBERS[o->kind]) {
+        right = set_number(place, o->kind, value);
+        sav_text_string(&expected, NUMBERS[o->kind]);
+    } else {
+        if (o->kind != TEXT) right = is_choice(o, value, &expected);
         *(const char **)place = value;
-        return SAV_OK;
-    case COUNT:
-    case NUMBER:
-        if (!read_whole(&whole, value, o->kind == COUNT, INT_MAX))
-            return bad_value(cli, o, value,
-                             o->kind == COUNT ? "a whole number from 1" : "a whole number from 0", err);
-        *(size_t *)place = (size_t)whole;
-        return SAV_OK;
-    case SEED:
-        if (!read_whole(place, value, 0, UINT64_MAX))
-            return bad_value(cli, o, value, "a whole number from 0", err);
-        return SAV_OK;
-    case SHARE:
-        if (!read_real(&real, value) || real <= 0 || real >= 1)
-            return bad_value(cli, o, value, "a number between 0 and 1", err);
-        *(double *)place = real;
-        return SAV_OK;
-    case SIZE:
-        if (!read_size(place, value))
-            return bad_value(cli, o, value, "a number of bytes, or one with K, M, G or T: 800M, 4G", err);
-        return SAV_OK;
-    case LIMIT:
-        if (!read_real(&real, value)) return bad_value(cli, o, value, "a number from 0", err);
-        *(double *)place = real;
-        return SAV_OK;
-    default:
-        *(const char **)place = value;
-        return SAV_OK;
     }
+    if (!right)
+        sav_cli_misuse(cli, err, "--%s %.80s: expected %s", o->name, value,
+                       expected.failed ? "another" : expected.bytes);
+    sav_text_free(&expected);
+    return right ? SAV_OK : SAV_BAD_INPUT;
 }
 
 /* ---- argv ---------------------------------------------------------------------------------------------- */
@@ -295,10 +288,7 @@ void sav_options_describe(sav_text *out, const sav_command *command) {
         if (!is_taken(command, i)) continue;
         const size_t start = out->length;
         sav_text_printf(out, "  --%s%s", o->name, o->value ? " " : "");
-        if (o->kind == ENGINE || o->kind == ISA)
-            sav_engines_names(out, o->kind == ISA);
-        else if (o->value)
-            sav_text_string(out, o->value);
+        if (o->value) put_choices(out, o);
         const size_t used = out->length - start;
         if (used >= WIDE) sav_text_string(out, "\n");
         sav_text_printf(out, "%*s %s\n", used < WIDE ? (int)(WIDE - used) : WIDE, "", o->help);

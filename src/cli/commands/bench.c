@@ -55,11 +55,6 @@ static void picture_read(void *context) {
     if (r->picture[0]) sav_os_remove(r->picture);
 }
 
-static sav_status check(void *context, sav_error *err) {
-    (void)context;
-    return sav_console_check(err);
-}
-
 /* ---- in words ------------------------------------------------------------------------------------------ */
 
 static void put_row(sav_text *out, const char *name, const sav_bench_row *row, double whole) {
@@ -143,7 +138,7 @@ static sav_status measure(report *r, const sav_model *model, sav_session *sessio
     const sav_bench_shape shape = {.tokens = r->cli->tokens ? r->cli->tokens : 256,
                                    .picture = r->height ? r->picture : NULL,
                                    .rounds = r->cli->rounds ? r->cli->rounds : 3,
-                                   .check = check,
+                                   .check = sav_console_check,
                                    .read = picture_read,
                                    .context = r};
     sav_status status = r->height ? write_picture(r, err) : SAV_OK;

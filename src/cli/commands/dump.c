@@ -26,7 +26,7 @@ sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *mess
 /* Hands stages on to the file, unless a signal asked to stop. */
 static sav_status take(void *context, const sav_snapshot *stage, sav_error *err) {
     const sav_sink *file = context;
-    sav_status status = sav_console_check(err);
+    sav_status status = sav_console_check(NULL, err);
     return status ? status : file->take(file->context, stage, err);
 }
 

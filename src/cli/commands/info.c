@@ -17,7 +17,7 @@ typedef struct report {
 
 /* ---- verify -------------------------------------------------------------------------------------------- */
 
-static void take_file(void *context, const char *path, uint64_t size, const char *sha256) {
+static void on_file(void *context, const char *path, uint64_t size, const char *sha256) {
     report *r = context;
     if (!r->cli->json) {
         sav_text_printf(&r->files, "%s  %s (%" PRIu64 " bytes)\n", sha256, path, size);
@@ -28,7 +28,7 @@ static void take_file(void *context, const char *path, uint64_t size, const char
     sav_text_printf(&r->files, ",\"bytes\":%" PRIu64 ",\"sha256\":\"%s\"}", size, sha256);
 }
 
-static void take_tensor(void *context, const char *name, uint64_t not_finite, uint64_t count) {
+static void on_tensor(void *context, const char *name, uint64_t not_finite, uint64_t count) {
     report *r = context;
     if (!r->cli->json) {
         sav_text_printf(&r->tensors, "tensor %s: %" PRIu64 " of %" PRIu64 " weights are infinite or NaN\n",
@@ -38,11 +38,6 @@ static void take_tensor(void *context, const char *name, uint64_t not_finite, ui
     sav_text_printf(&r->tensors, "%s{\"tensor\":", r->tensors.length ? "," : "");
     sav_json_put_string(&r->tensors, name, strlen(name));
     sav_text_printf(&r->tensors, ",\"not_finite\":%" PRIu64 ",\"count\":%" PRIu64 "}", not_finite, count);
-}
-
-static sav_status check(void *context, sav_error *err) {
-    (void)context;
-    return sav_console_check(err);
 }
 
 /* ---- in words ------------------------------------------------------------------------------------------ */
@@ -112,20 +107,20 @@ static void put_memory(sav_text *out, const report *r) {
                     r->session->threads, r->session->threads == 1 ? "" : "s");
 }
 
-static void put_words(sav_text *out, const report *r, bool sound) {
+static void put_words(sav_text *out, const report *r, bool verified) {
     put_sizes(out, r->info);
     put_memory(out, r);
     if (!r->cli->verify) return;
     if (r->files.bytes) sav_text_string(out, r->files.bytes);
     if (r->tensors.bytes) sav_text_string(out, r->tensors.bytes);
-    if (sound)
+    if (verified)
         sav_text_printf(out, "verified: every weight of %zu tensors is a number; products are right\n",
                         r->info->tensors);
 }
 
 /* ---- as JSON ------------------------------------------------------------------------------------------- */
 
-static void put_json(sav_text *out, const report *r, bool sound) {
+static void put_json(sav_text *out, const report *r, bool verified) {
     const sav_model_info *i = r->info;
     const sav_memory_plan *m = &r->memory;
     sav_text_string(out, "{\"folder\":");
@@ -157,7 +152,7 @@ static void put_json(sav_text *out, const report *r, bool sound) {
     sav_text_printf(out, ",\"engine\":\"%s\",\"isa\":\"%s\",\"threads\":%d", r->session->engine,
                     r->session->isa, r->session->threads);
     if (r->cli->verify)
-        sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]", sound ? "true" : "false",
+        sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]", verified ? "true" : "false",
                         r->files.bytes ? r->files.bytes : "", r->tensors.bytes ? r->tensors.bytes : "");
     sav_text_string(out, "}\n");
 }
@@ -173,7 +168,7 @@ static sav_status info_command(sav_cli *cli, sav_error *err) {
     report r = {.cli = cli, .info = sav_model_describe(model), .session = sav_session_describe(session)};
     status = sav_inspect_memory(&r.memory, model, session, err);
     if (!status && cli->verify) {
-        const sav_verify_hooks hooks = {&r, take_file, take_tensor, check};
+        const sav_verify_hooks hooks = {&r, on_file, on_tensor, sav_console_check};
         sound = sav_inspect_verify(model, &hooks, &unsound);
     }
     if (!status && sound != SAV_STOPPED) {

@@ -27,7 +27,7 @@ static void take(void *context, const char *name, double error, bool kept) {
 static sav_status check(void *context, uint64_t bytes, uint64_t total, sav_error *err) {
     telling *t = context;
     sav_console_progress(t->cli->console, "quantize, MiB", (double)(bytes >> 20), (size_t)(total >> 20), 0);
-    return sav_console_check(err);
+    return sav_console_check(NULL, err);
 }
 
 static void put(sav_text *out, const sav_quantize_report *r, const telling *t) {
