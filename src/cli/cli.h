@@ -10,9 +10,6 @@
 
 #include "base/base.h"
 #include "cli/console.h"
-#include "lists/list.h"
-#include "tasks/encode.h"
-#include "tasks/predictions.h"
 
 typedef struct sav_cli sav_cli;
 
@@ -79,47 +76,5 @@ struct sav_cli {
 
 /* Fills err and marks the failure as a wrong command line. */
 sav_status sav_cli_misuse(sav_cli *cli, sav_error *err, const char *format, ...) SAV_PRINTF(3, 4);
-
-/* Reads a list with the options given; tells its warnings and what --skip-bad left out. */
-sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, bool training, sav_error *err);
-
-/* The model and session that the options ask for; a chat layout that had to be guessed is told. */
-sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err);
-void sav_cli_close_session(sav_model *model, sav_session *session);
-/* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
-sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);
-sav_dtype sav_cli_dtype(const sav_cli *cli);
-/* One warning that counts the pictures with an EXIF orientation. */
-void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session);
-/* Can a file be written there? Asked before the long work. */
-sav_status sav_cli_try_file(const char *path, sav_error *err);
-/* Messages and, when given, the literal prompt that replaces their text; free both in any case. */
-sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt,
-                               sav_error *err);
-
-/* ---- heads.c, loop.c ---- */
-
-/* Fits with the options given, tells what a user should know of the examples and of the choice. */
-sav_status sav_cli_fit_heads(sav_classifier **out, sav_cli *cli, const float *features,
-                             const char *const *labels, const size_t shape[4], sav_dtype dtype,
-                             sav_error *err);
-/* --heads against L*H */
-sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err);
-void sav_cli_put_heads(sav_text *out, const sav_classifier_view *heads); /* a table for people */
-/* layers up to the deepest head that votes */
-size_t sav_cli_depth(const sav_classifier_view *heads);
-/* Labels of test samples that no training example has. */
-void sav_cli_tell_unseen(sav_cli *cli, const sav_predictions *p);
-
-/* After a failure among `total` samples: what is finished goes to the file, or without one (NULL) to standard
- * output; the hint of err says where it is and how to go on. Nothing happens when nothing is finished. */
-void sav_cli_keep_predictions(const sav_cli *cli, const sav_predictions *p, const char *path, size_t total,
-                              sav_error *err);
-
-/* The loop's settings for these options: skip_bad, stop at a signal, progress under `what`. */
-sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what);
-/* What --skip-bad left out since `from`. */
-void sav_cli_tell_left_out(sav_cli *cli, const sav_list *list, size_t from);
-sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err);
 
 #endif

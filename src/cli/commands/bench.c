@@ -6,6 +6,7 @@
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/open_session.h"
 #include "instruments/bench.h"
 #include "io/json.h"
 

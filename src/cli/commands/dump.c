@@ -1,43 +1,27 @@
 /* dump.c: `savs dump`: every stage of one forward, under the goldens' names, into a safetensors file. */
 #include <stdio.h>
-#include <string.h>
 
-#include "base/os.h"
 #include "cli/cli.h"
-#include "lists/messages.h"
+#include "cli/inputs.h"
+#include "cli/open_session.h"
+#include "cli/outputs.h"
 #include "tasks/dump_file.h"
 
-enum { PROMPT_LIMIT = 1 << 26 }; /* bytes of a literal prompt */
-
-sav_status sav_cli_read_prompt(sav_chat **chat, char **literal, const char *messages, const char *prompt,
-                               sav_error *err) {
-    size_t length;
-    *chat = NULL;
-    *literal = NULL;
-    sav_status status = sav_messages_read(chat, messages, err);
-    if (status || !prompt) return status;
-    status = sav_os_read_file(literal, &length, prompt, PROMPT_LIMIT, err);
-    if (!status && strlen(*literal) != length)
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: found a NUL byte; expected text", prompt);
-    if (!status) (*chat)->prompt.literal = *literal;
-    return status;
-}
-
 /* Hands stages on to the file, unless a signal asked to stop. */
-static sav_status take(void *context, const sav_snapshot *stage, sav_error *err) {
+static sav_status pass_on(void *context, const sav_snapshot *stage, sav_error *err) {
     const sav_sink *file = context;
     sav_status status = sav_console_check(NULL, err);
     return status ? status : file->take(file->context, stage, err);
 }
 
-static sav_status dump(sav_cli *cli, const sav_chat *chat, sav_dump_file *file, sav_error *err) {
+static sav_status dump(sav_cli *cli, const sav_prompt *prompt, sav_dump_file *file, sav_error *err) {
     sav_model *model;
     sav_session *session;
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
     sav_sink inner = sav_dump_file_sink(file);
-    const sav_sink sink = {take, &inner};
-    status = sav_dump(session, &chat->prompt, &sink, err);
+    const sav_sink sink = {pass_on, &inner};
+    status = sav_dump(session, prompt, &sink, err);
     if (!status && sav_dump_file_count(file) == 0)
         status = sav_fail(err, SAV_BAD_INPUT, "--stages %s: no stage of this forward has such a name",
                           cli->stages);
@@ -47,7 +31,7 @@ static sav_status dump(sav_cli *cli, const sav_chat *chat, sav_dump_file *file, 
     const sav_dump_origin origin = {info->engine, sav_storage_name(info->dtype), pillow,
                                     sav_model_describe(model)->sha256};
     if (!status) status = sav_dump_file_write(file, cli->out, &origin, err);
-    if (!status) sav_cli_tell_turned(cli, session);
+    if (!status) sav_cli_warn_turned(cli, session);
     if (!status)
         sav_console_say(cli->console, "%s: %zu stages of %zu tokens", cli->out, sav_dump_file_count(file),
                         info->tokens);
@@ -56,17 +40,15 @@ static sav_status dump(sav_cli *cli, const sav_chat *chat, sav_dump_file *file, 
 }
 
 static sav_status dump_command(sav_cli *cli, sav_error *err) {
-    sav_chat *chat;
-    char *literal;
+    sav_cli_prompt prompt;
     sav_dump_file *file = NULL;
     sav_status status = sav_cli_try_file(cli->out, err);
     if (status) return status;
-    status = sav_cli_read_prompt(&chat, &literal, cli->messages, cli->prompt, err);
+    status = sav_cli_read_prompt(&prompt, cli, err);
     if (!status) status = sav_dump_file_new(&file, cli->stages, err);
-    if (!status) status = dump(cli, chat, file, err);
+    if (!status) status = dump(cli, &prompt.prompt, file, err);
     sav_dump_file_free(file);
-    sav_chat_free(chat);
-    sav_free(literal);
+    sav_cli_free_prompt(&prompt);
     return status;
 }
 

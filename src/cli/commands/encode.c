@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/inputs.h"
+#include "cli/open_session.h"
 
 static void put_report(sav_text *out, const sav_cli *cli, const sav_list *list, const sav_encode_report *r) {
     const size_t rows = r->forwarded + r->copied + r->present;
@@ -30,7 +32,7 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
     status = pixels.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the options")
                            : sav_encode_store(report, cli->store, list, pixels.bytes, &encoder, err);
     sav_text_free(&pixels);
-    if (!status) sav_cli_tell_turned(cli, session);
+    if (!status) sav_cli_warn_turned(cli, session);
     sav_cli_close_session(model, session);
     return status;
 }
@@ -47,7 +49,7 @@ static sav_status encode_command(sav_cli *cli, sav_error *err) {
         sav_hint(err, "%zu rows are in %s; the same command goes on",
                  report.present + report.copied + report.forwarded + report.ahead, cli->store);
     if (!status) {
-        sav_cli_tell_left_out(cli, list, bad);
+        sav_cli_warn_left_out(cli, list, bad);
         if (report.unlisted)
             sav_console_warn(cli->console, "%s: %zu rows are of samples that this list does not have",
                              cli->store, report.unlisted);

@@ -3,6 +3,8 @@
 
 #include "classify/feature_set.h"
 #include "cli/cli.h"
+#include "cli/fitting.h"
+#include "cli/outputs.h"
 #include "io/json.h"
 #include "lists/sample.h"
 
@@ -48,21 +50,20 @@ static void put_json(sav_text *out, const sav_classifier_view *v, const char *pa
 }
 
 static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
-    sav_classifier *heads = NULL;
+    sav_classifier *classifier = NULL;
     sav_text out = {0};
-    const size_t shape[4] = {set->N, set->L, set->H, set->d};
     sav_status status = cli->shots ? draw_shots(cli, set, err) : SAV_OK;
-    if (!status) status = sav_cli_fit_heads(&heads, cli, set->features, set->labels, shape, set->dtype, err);
-    if (!status) status = sav_classifier_save(heads, cli->out, &set->origin, err);
+    if (!status) status = sav_cli_fit(&classifier, cli, set, err);
+    if (!status) status = sav_classifier_save(classifier, cli->out, &set->origin, err);
     if (!status) {
         if (cli->json)
-            put_json(&out, sav_classifier_describe(heads), cli->out);
+            put_json(&out, sav_classifier_describe(classifier), cli->out);
         else
-            sav_cli_put_heads(&out, sav_classifier_describe(heads));
+            sav_cli_put_heads(&out, sav_classifier_describe(classifier));
         status = sav_console_print(&out, err);
     }
     sav_text_free(&out);
-    sav_classifier_free(heads);
+    sav_classifier_free(classifier);
     return status;
 }
 

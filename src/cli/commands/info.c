@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/open_session.h"
 #include "instruments/inspect.h"
 #include "io/json.h"
 
@@ -152,8 +153,9 @@ static void put_json(sav_text *out, const report *r, bool verified) {
     sav_text_printf(out, ",\"engine\":\"%s\",\"isa\":\"%s\",\"threads\":%d", r->session->engine,
                     r->session->isa, r->session->threads);
     if (r->cli->verify)
-        sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]", verified ? "true" : "false",
-                        r->files.bytes ? r->files.bytes : "", r->tensors.bytes ? r->tensors.bytes : "");
+        sav_text_printf(out, ",\"verified\":%s,\"files\":[%s],\"not_finite\":[%s]",
+                        verified ? "true" : "false", r->files.bytes ? r->files.bytes : "",
+                        r->tensors.bytes ? r->tensors.bytes : "");
     sav_text_string(out, "}\n");
 }
 

@@ -5,18 +5,22 @@
 #include "base/os.h"
 #include "classify/feature_set.h"
 #include "cli/cli.h"
+#include "cli/fitting.h"
+#include "cli/inputs.h"
+#include "cli/open_session.h"
+#include "cli/outputs.h"
 
 /* ---- do heads and features belong together? ------------------------------------------------------------ */
 
-static sav_status check_shape(const sav_cli *cli, const sav_classifier_view *v, size_t L, size_t H, size_t d,
+static sav_status check_shape(const sav_cli *cli, const sav_classifier_view *v, const size_t shape[3],
                               const char *what, sav_error *err) {
-    if (v->L == L && v->H == H && v->d == d) return SAV_OK;
+    if (v->L == shape[0] && v->H == shape[1] && v->d == shape[2]) return SAV_OK;
     return sav_fail(err, SAV_BAD_INPUT,
                     "%s: fitted on %zu layers of %zu heads of size %zu; %s has %zu of %zu of %zu", cli->sav,
-                    v->L, v->H, v->d, what, L, H, d);
+                    v->L, v->H, v->d, what, shape[0], shape[1], shape[2]);
 }
 
-static void tell_other_model(sav_cli *cli, const sav_classifier_view *v, const char *sha256,
+static void warn_other_model(sav_cli *cli, const sav_classifier_view *v, const char *sha256,
                              const char *what) {
     if (v->origin.model_sha256 && sha256 && strcmp(v->origin.model_sha256, sha256) != 0)
         sav_console_warn(cli->console, "%s was fitted with another model than %s", cli->sav, what);
@@ -30,17 +34,17 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
     const sav_model_info *info = sav_model_describe(model);
-    const size_t bad = list->bad.count;
-    status = check_shape(cli, p->view, info->L, info->H, info->d, cli->model, err);
+    const size_t shape[3] = {info->L, info->H, info->d}, bad = list->bad.count;
+    status = check_shape(cli, p->view, shape, cli->model, err);
     if (!status) {
-        tell_other_model(cli, p->view, info->sha256, cli->model);
+        warn_other_model(cli, p->view, info->sha256, cli->model);
         sav_encoder encoder = sav_cli_encoder(cli, model, session, "predict");
         encoder.depth = sav_cli_depth(p->view);
         status = sav_encode_each(list, &encoder, sav_predictions_take, p, err);
     }
     if (!status) {
-        sav_cli_tell_left_out(cli, list, bad);
-        sav_cli_tell_turned(cli, session);
+        sav_cli_warn_left_out(cli, list, bad);
+        sav_cli_warn_turned(cli, session);
     }
     sav_cli_close_session(model, session);
     return status;
@@ -48,9 +52,9 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
 
 static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feature_set *set,
                                 sav_error *err) {
-    const size_t row = set->L * set->H * set->d;
-    sav_status status = check_shape(cli, p->view, set->L, set->H, set->d, cli->store, err);
-    if (!status) tell_other_model(cli, p->view, set->origin.model_sha256, cli->store);
+    const size_t shape[3] = {set->L, set->H, set->d}, row = set->L * set->H * set->d;
+    sav_status status = check_shape(cli, p->view, shape, cli->store, err);
+    if (!status) warn_other_model(cli, p->view, set->origin.model_sha256, cli->store);
     for (size_t i = 0; i < set->N && !status; i++) {
         const sav_answer who = {.index = i, .question_id = set->question_ids[i], .label = set->labels[i]};
         status = sav_predictions_add(p, who, set->features + i * row, err);
@@ -129,34 +133,34 @@ static sav_status images_list(sav_list **out, const sav_cli *cli, sav_error *err
     return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
 }
 
-static sav_status from_list(sav_cli *cli, const sav_classifier *heads, sav_error *err) {
+static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
     sav_list *list = NULL;
     sav_predictions p = {0};
     sav_status status = cli->image_count ? images_list(&list, cli, err)
                                          : sav_cli_read_list(&list, cli, cli->input, false, err);
     const size_t total = list ? list->count : 0;
     const sav_prediction_options options = {total, cli->min_margin, list ? list->protocol : NULL};
-    if (!status) status = sav_predictions_begin(&p, heads, &options, err);
+    if (!status) status = sav_predictions_begin(&p, classifier, &options, err);
     if (!status) {
         status = predict_list(cli, &p, list, err);
-        if (status) sav_cli_keep_predictions(cli, &p, cli->out, total, err);
+        if (status) sav_cli_save_finished(cli, &p, cli->out, total, err);
     }
-    if (!status) sav_cli_tell_unseen(cli, &p);
+    if (!status) sav_cli_warn_unseen(cli, &p);
     if (!status) status = finish(cli, &p, err);
     sav_predictions_free(&p);
     sav_list_free(list);
     return status;
 }
 
-static sav_status from_store(sav_cli *cli, const sav_classifier *heads, sav_error *err) {
+static sav_status from_store(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
     sav_feature_set set;
     sav_predictions p = {0};
     sav_status status = sav_feature_set_open(&set, cli->store, err);
     if (status) return status;
     const sav_prediction_options options = {.most = set.N, .min_margin = cli->min_margin};
-    status = sav_predictions_begin(&p, heads, &options, err);
+    status = sav_predictions_begin(&p, classifier, &options, err);
     if (!status) status = predict_store(cli, &p, &set, err);
-    if (!status) sav_cli_tell_unseen(cli, &p);
+    if (!status) sav_cli_warn_unseen(cli, &p);
     if (!status) status = finish(cli, &p, err);
     sav_predictions_free(&p);
     sav_feature_set_close(&set);
@@ -164,7 +168,7 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *heads, sav_erro
 }
 
 static sav_status predict_command(sav_cli *cli, sav_error *err) {
-    sav_classifier *heads;
+    sav_classifier *classifier;
     const bool list = cli->input || cli->image_count;
     if (!cli->model == !cli->store)
         return sav_cli_misuse(cli, err, "expected either --model DIR or --store DIR");
@@ -173,13 +177,13 @@ static sav_status predict_command(sav_cli *cli, sav_error *err) {
     if (cli->model && !cli->input == !cli->image_count)
         return sav_cli_misuse(cli, err, "expected either --input LIST or --image F… beside --model");
     sav_status status = cli->out ? sav_cli_try_file(cli->out, err) : SAV_OK;
-    if (!status) status = sav_classifier_open(&heads, cli->sav, err);
+    if (!status) status = sav_classifier_open(&classifier, cli->sav, err);
     if (status) return status;
-    const sav_classifier_view *v = sav_classifier_describe(heads);
+    const sav_classifier_view *v = sav_classifier_describe(classifier);
     /* features as in the fit */
     if (!cli->dtype && v->dtype != SAV_F32) cli->dtype = sav_storage_name(v->dtype);
-    status = cli->store ? from_store(cli, heads, err) : from_list(cli, heads, err);
-    sav_classifier_free(heads);
+    status = cli->store ? from_store(cli, classifier, err) : from_list(cli, classifier, err);
+    sav_classifier_free(classifier);
     return status;
 }
 

@@ -7,13 +7,13 @@
 #include "instruments/quantize.h"
 #include "io/json.h"
 
-typedef struct telling {
+typedef struct work {
     sav_cli *cli;
     sav_text kept; /* matrices that stay as they are, in words or as JSON members */
-} telling;
+} work;
 
-static void take(void *context, const char *name, double error, bool kept) {
-    telling *t = context;
+static void on_matrix(void *context, const char *name, double error, bool kept) {
+    work *t = context;
     if (!kept) return;
     if (!t->cli->json) {
         sav_text_printf(&t->kept, "kept as it is: %s (int8 would be off by %.4f of its length)\n", name,
@@ -25,12 +25,12 @@ static void take(void *context, const char *name, double error, bool kept) {
 }
 
 static sav_status check(void *context, uint64_t bytes, uint64_t total, sav_error *err) {
-    telling *t = context;
+    work *t = context;
     sav_console_progress(t->cli->console, "quantize, MiB", (double)(bytes >> 20), (size_t)(total >> 20), 0);
     return sav_console_check(NULL, err);
 }
 
-static void put(sav_text *out, const sav_quantize_report *r, const telling *t) {
+static void put(sav_text *out, const sav_quantize_report *r, const work *t) {
     const double mib = 1024 * 1024;
     if (t->cli->json) {
         sav_text_string(out, "{\"out\":");
@@ -52,8 +52,8 @@ static void put(sav_text *out, const sav_quantize_report *r, const telling *t) {
 }
 
 static sav_status quantize_command(sav_cli *cli, sav_error *err) {
-    telling t = {.cli = cli};
-    const sav_quantize_hooks hooks = {&t, take, check};
+    work t = {.cli = cli};
+    const sav_quantize_hooks hooks = {&t, on_matrix, check};
     const sav_quantize_options options = {.group = cli->group ? (size_t)atoi(cli->group) : 0,
                                           .keep_vision = cli->vision && strcmp(cli->vision, "bf16") == 0,
                                           .threads = (int)cli->threads};

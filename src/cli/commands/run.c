@@ -10,6 +10,10 @@
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/fitting.h"
+#include "cli/inputs.h"
+#include "cli/open_session.h"
+#include "cli/outputs.h"
 #include "io/json.h"
 #include "lists/sample.h"
 
@@ -20,7 +24,7 @@ typedef struct job {
     sav_list *train, *test;
     sav_model *model;
     sav_session *session;
-    sav_classifier *heads;
+    sav_classifier *classifier;
     sav_predictions votes;
     size_t training; /* samples fitted on */
     double train_seconds, test_seconds;
@@ -28,19 +32,11 @@ typedef struct job {
 
 /* ---- before the work ----------------------------------------------------------------------------------- */
 
-static char *result_path(const char *folder, const char *name) {
-    sav_text path = {0};
-    const size_t length = strlen(folder);
-    sav_text_printf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
-    if (path.failed) sav_text_free(&path);
-    return path.bytes;
-}
-
 static sav_status prepare_results(job *j, sav_error *err) {
     const char *folder = j->cli->out;
-    j->sav = result_path(folder, "sav.safetensors");
-    j->predictions = result_path(folder, "predictions.jsonl");
-    j->metrics = result_path(folder, "metrics.json");
+    j->sav = sav_path_join(folder, "sav.safetensors");
+    j->predictions = sav_path_join(folder, "predictions.jsonl");
+    j->metrics = sav_path_join(folder, "metrics.json");
     if (!j->sav || !j->predictions || !j->metrics)
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
     sav_status status = sav_os_make_folder(folder, err);
@@ -66,13 +62,19 @@ static sav_status read_lists(job *j, sav_error *err) {
 static sav_status fit(job *j, const float *features, sav_error *err) {
     const sav_model_info *info = sav_model_describe(j->model);
     const sav_session_info *session = sav_session_describe(j->session);
-    const size_t shape[4] = {j->train->count, info->L, info->H, info->d};
-    const sav_origin origin = {info->folder, info->sha256, session->engine};
     const char **labels = sav_alloc(j->train->count, sizeof *labels);
     if (!labels) return sav_fail(err, SAV_NO_MEMORY, "no memory for the labels");
     for (size_t i = 0; i < j->train->count; i++) labels[i] = j->train->samples[i].label;
-    sav_status status = sav_cli_fit_heads(&j->heads, j->cli, features, labels, shape, session->dtype, err);
-    if (!status) status = sav_classifier_save(j->heads, j->sav, &origin, err);
+    const sav_feature_set examples = {.N = j->train->count,
+                                      .L = info->L,
+                                      .H = info->H,
+                                      .d = info->d,
+                                      .dtype = session->dtype,
+                                      .features = features,
+                                      .labels = labels,
+                                      .origin = {info->folder, info->sha256, session->engine}};
+    sav_status status = sav_cli_fit(&j->classifier, j->cli, &examples, err);
+    if (!status) status = sav_classifier_save(j->classifier, j->sav, &examples.origin, err);
     sav_free(labels);
     return status;
 }
@@ -86,7 +88,7 @@ static sav_status train(job *j, sav_error *err) {
     if (status == SAV_STOPPED)
         sav_hint(err, "nothing is kept; savs encode with a store can be stopped and goes on");
     if (status) return status;
-    sav_cli_tell_left_out(j->cli, j->train, bad);
+    sav_cli_warn_left_out(j->cli, j->train, bad);
     j->training = j->train->count;
     status = fit(j, features, err);
     sav_free(features);
@@ -95,8 +97,8 @@ static sav_status train(job *j, sav_error *err) {
 }
 
 /* The heads are in their file; so are the predictions, if there are any. */
-static void keep(const job *j, size_t total, sav_error *err) {
-    sav_cli_keep_predictions(j->cli, &j->votes, j->predictions, total, err);
+static void save_finished(const job *j, size_t total, sav_error *err) {
+    sav_cli_save_finished(j->cli, &j->votes, j->predictions, total, err);
     const sav_error before = *err;
     sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "",
              j->sav);
@@ -107,17 +109,17 @@ static sav_status test(job *j, sav_error *err) {
     const double started = sav_os_seconds();
     const size_t bad = j->test->bad.count, total = j->test->count;
     const sav_prediction_options options = {total, cli->min_margin, j->test->protocol};
-    sav_status status = sav_predictions_begin(&j->votes, j->heads, &options, err);
+    sav_status status = sav_predictions_begin(&j->votes, j->classifier, &options, err);
     if (status) return status;
     sav_encoder encoder = sav_cli_encoder(cli, j->model, j->session, "test samples");
-    encoder.depth = sav_cli_depth(sav_classifier_describe(j->heads));
+    encoder.depth = sav_cli_depth(sav_classifier_describe(j->classifier));
     status = sav_encode_each(j->test, &encoder, sav_predictions_take, &j->votes, err);
     if (status) {
-        keep(j, total, err);
+        save_finished(j, total, err);
         return status;
     }
-    sav_cli_tell_left_out(cli, j->test, bad);
-    sav_cli_tell_unseen(cli, &j->votes);
+    sav_cli_warn_left_out(cli, j->test, bad);
+    sav_cli_warn_unseen(cli, &j->votes);
     j->test_seconds = sav_os_seconds() - started;
     return sav_cli_write_file(j->predictions, &j->votes.lines, err);
 }
@@ -157,7 +159,7 @@ static sav_status finish(job *j, sav_error *err) {
     if (!status) status = sav_predictions_score(&metrics, &words, &j->votes, more.bytes, err);
     if (!status) status = sav_cli_write_file(j->metrics, &metrics, err);
     if (!status) {
-        sav_cli_tell_turned(j->cli, j->session);
+        sav_cli_warn_turned(j->cli, j->session);
         if (!j->cli->json) {
             if (words.bytes) sav_text_string(&out, words.bytes);
             sav_cli_put_heads(&out, j->votes.view);
@@ -184,7 +186,7 @@ static sav_status run_command(sav_cli *cli, sav_error *err) {
     if (!status) status = test(&j, err);
     if (!status) status = finish(&j, err);
     sav_predictions_free(&j.votes);
-    sav_classifier_free(j.heads);
+    sav_classifier_free(j.classifier);
     sav_cli_close_session(j.model, j.session);
     sav_list_free(j.train);
     sav_list_free(j.test);

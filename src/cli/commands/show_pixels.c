@@ -4,6 +4,8 @@
 
 #include "base/os.h"
 #include "cli/cli.h"
+#include "cli/inputs.h"
+#include "cli/open_session.h"
 #include "instruments/inspect.h"
 #include "io/json.h"
 
@@ -33,56 +35,56 @@ static void put_picture(sav_text *out, const char *path, const sav_picture_repor
                     r->tile ? " with a line end each" : "");
 }
 
-static sav_status show_picture(sav_text *out, const sav_cli *cli, const sav_model *model,
-                               const sav_options *options, const char *path, size_t number, sav_error *err) {
+typedef struct job {
+    sav_cli *cli;
+    sav_model *model;
+    sav_options options;
+    size_t shown; /* pictures so far */
+    sav_text out;
+} job;
+
+static sav_status show_picture(job *j, const char *path, sav_error *err) {
     sav_picture_report report;
     char name[40];
-    snprintf(name, sizeof name, "picture%zu", number);
-    sav_status status = sav_inspect_picture(&report, model, path, options, cli->out, name, err);
+    snprintf(name, sizeof name, "picture%zu", j->shown);
+    sav_status status = sav_inspect_picture(&report, j->model, path, &j->options, j->cli->out, name, err);
     if (status) return status;
-    if (cli->json) {
-        if (number) sav_text_string(out, ",\n");
-        put_picture_json(out, path, &report);
+    if (j->cli->json) {
+        if (j->shown) sav_text_string(&j->out, ",\n");
+        put_picture_json(&j->out, path, &report);
     } else {
-        put_picture(out, path, &report);
+        put_picture(&j->out, path, &report);
     }
+    j->shown++;
     return SAV_OK;
 }
 
-/* The pictures of --image, or of the messages in their order. */
-static sav_status show_pictures(sav_text *out, sav_cli *cli, const sav_model *model, const sav_chat *chat,
-                                sav_error *err) {
-    sav_options options = {0};
-    sav_status status = sav_cli_picture_options(&options, cli, err);
-    size_t number = 0;
-    for (size_t i = 0; i < cli->image_count && !status; i++)
-        status = show_picture(out, cli, model, &options, cli->images[i], number++, err);
-    for (size_t m = 0; chat && m < chat->prompt.count; m++)
-        for (size_t p = 0; p < chat->prompt.messages[m].count && !status; p++)
-            if (chat->prompt.messages[m].parts[p].kind != SAV_TEXT)
-                status = show_picture(out, cli, model, &options, chat->prompt.messages[m].parts[p].text,
-                                      number++, err);
+/* The pictures of a message in their order. */
+static sav_status show_message(job *j, const sav_message *message, sav_error *err) {
+    sav_status status = SAV_OK;
+    for (size_t p = 0; p < message->count && !status; p++)
+        if (message->parts[p].kind != SAV_TEXT) status = show_picture(j, message->parts[p].text, err);
     return status;
 }
 
 static sav_status show_pixels_command(sav_cli *cli, sav_error *err) {
-    sav_model *model = NULL;
-    sav_chat *chat = NULL;
-    char *literal = NULL;
-    sav_text out = {0};
+    job j = {.cli = cli};
+    sav_cli_prompt prompt = {.chat = NULL};
     if (!cli->image_count == !cli->messages)
         return sav_cli_misuse(cli, err, "expected either --image F… or --messages F");
     sav_status status = cli->out ? sav_os_make_folder(cli->out, err) : SAV_OK;
-    if (!status && cli->messages) status = sav_cli_read_prompt(&chat, &literal, cli->messages, NULL, err);
-    if (!status) status = sav_model_open(&model, cli->model, err);
-    if (cli->json) sav_text_string(&out, "[");
-    if (!status) status = show_pictures(&out, cli, model, chat, err);
-    if (cli->json) sav_text_string(&out, "]\n");
-    if (!status) status = sav_console_print(&out, err);
-    sav_text_free(&out);
-    sav_chat_free(chat);
-    sav_free(literal);
-    sav_model_close(model);
+    if (!status) status = sav_cli_read_prompt(&prompt, cli, err);
+    if (!status) status = sav_model_open(&j.model, cli->model, err);
+    if (!status) status = sav_cli_picture_options(&j.options, cli, err);
+    if (cli->json) sav_text_string(&j.out, "[");
+    for (size_t i = 0; i < cli->image_count && !status; i++) status = show_picture(&j, cli->images[i], err);
+    for (size_t m = 0; m < prompt.prompt.count && !status; m++)
+        status = show_message(&j, &prompt.prompt.messages[m], err);
+    if (cli->json) sav_text_string(&j.out, "]\n");
+    if (!status) status = sav_console_print(&j.out, err);
+    sav_text_free(&j.out);
+    sav_cli_free_prompt(&prompt);
+    sav_model_close(j.model);
     return status;
 }
 

@@ -1,5 +1,7 @@
 /* show_samples.c: `savs show samples`: what the program understands of a list. */
 #include "cli/cli.h"
+#include "cli/inputs.h"
+#include "tasks/results.h"
 
 static sav_status show_samples_command(sav_cli *cli, sav_error *err) {
     sav_list *list;

@@ -1,12 +1,8 @@
 /* show_tokens.c: `savs show tokens`: a text, a chat or a literal prompt -> token ids with their pieces. */
-#include <string.h>
-
-#include "base/os.h"
 #include "cli/cli.h"
+#include "cli/inputs.h"
 #include "instruments/inspect.h"
 #include "io/json.h"
-
-enum { TEXT_LIMIT = 1 << 28 }; /* bytes of a --text file */
 
 static void put_pieces_json(sav_text *out, const sav_token_list *list) {
     sav_text_string(out, "{\"ids\":[");
@@ -38,30 +34,20 @@ static void put_pieces(sav_text *out, const sav_token_list *list) {
 
 /* --text: the folder's tokenizer alone. --messages, --prompt: as the model lays them out. */
 static sav_status read_tokens(sav_token_list *list, sav_model **model, sav_cli *cli, sav_error *err) {
-    char *bytes = NULL;
-    size_t length;
-    sav_chat *chat = NULL;
-    sav_status status;
     if (cli->text) {
-        status = sav_os_read_file(&bytes, &length, cli->text, TEXT_LIMIT, err);
+        char *bytes;
+        size_t length;
+        sav_status status = sav_cli_read_text(&bytes, &length, cli->text, err);
         if (!status) status = sav_inspect_text(list, cli->model, cli->text, bytes, length, err);
         sav_free(bytes);
         return status;
     }
-    status = sav_model_open(model, cli->model, err);
-    if (!status && cli->messages) {
-        status = sav_cli_read_prompt(&chat, &bytes, cli->messages, NULL, err);
-        if (!status) status = sav_inspect_prompt(list, *model, &chat->prompt, err);
-    } else if (!status) {
-        sav_prompt prompt = {0};
-        status = sav_os_read_file(&bytes, &length, cli->prompt, TEXT_LIMIT, err);
-        if (!status && strlen(bytes) != length)
-            status = sav_fail(err, SAV_BAD_INPUT, "%s: found a NUL byte; expected text", cli->prompt);
-        prompt.literal = bytes;
-        if (!status) status = sav_inspect_prompt(list, *model, &prompt, err);
-    }
-    sav_chat_free(chat);
-    sav_free(bytes);
+    sav_cli_prompt prompt;
+    sav_status status = sav_model_open(model, cli->model, err);
+    if (status) return status;
+    status = sav_cli_read_prompt(&prompt, cli, err);
+    if (!status) status = sav_inspect_prompt(list, *model, &prompt.prompt, err);
+    sav_cli_free_prompt(&prompt);
     return status;
 }
 

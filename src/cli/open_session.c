@@ -1,12 +1,11 @@
-/* session.c: the model and session that the options ask for, opened; where results go, tried before the long
- * work. */
+/* open_session.c: the model and session that the options ask for. See open_session.h. */
+#include "cli/open_session.h"
+
 #include <string.h>
 
-#include "base/os.h"
-#include "cli/cli.h"
 #include "tasks/engines.h"
 
-sav_dtype sav_cli_dtype(const sav_cli *cli) {
+static sav_dtype storage_type(const sav_cli *cli) {
     sav_dtype dtype = SAV_F32;
     (void)sav_storage_find(&dtype, cli->dtype);
     return dtype;
@@ -15,7 +14,7 @@ sav_dtype sav_cli_dtype(const sav_cli *cli) {
 /* What the command line alone tells to be impossible. */
 static sav_status check_choice(sav_cli *cli, sav_error *err) {
     sav_error why;
-    const bool half = sav_cli_dtype(cli) != SAV_F32;
+    const bool half = storage_type(cli) != SAV_F32;
     if (half && cli->engine && strcmp(cli->engine, "exact") != 0)
         return sav_cli_misuse(cli, err, "--dtype %s: expected --engine exact; %s computes in f32", cli->dtype,
                               cli->engine);
@@ -40,7 +39,7 @@ sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *er
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err) {
     sav_options options = {.engine = cli->engine,
                            .isa = cli->isa,
-                           .dtype = sav_cli_dtype(cli),
+                           .dtype = storage_type(cli),
                            .threads = (int)cli->threads,
                            .memory = cli->memory};
     *model = NULL;
@@ -64,7 +63,7 @@ void sav_cli_close_session(sav_model *model, sav_session *session) {
     sav_model_close(model);
 }
 
-void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session) {
+void sav_cli_warn_turned(const sav_cli *cli, const sav_session *session) {
     const sav_session_info *info = sav_session_describe(session);
     if (info->turned && !cli->exif_rotate)
         sav_console_warn(
@@ -73,9 +72,20 @@ void sav_cli_tell_turned(const sav_cli *cli, const sav_session *session) {
             info->turned, info->pictures);
 }
 
-sav_status sav_cli_try_file(const char *path, sav_error *err) {
-    sav_os_file *file;
-    sav_status status = sav_os_create(&file, path, err);
-    if (!status) sav_os_abandon(file);
-    return status;
+/* ---- the loop over samples ----------------------------------------------------------------------------- */
+
+static void progress(void *context, double done, size_t total, uint64_t rows) {
+    const sav_cli *cli = context;
+    sav_console_progress(cli->console, cli->work, done, total, rows);
+}
+
+sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what) {
+    cli->work = what;
+    sav_console_begin(cli->console);
+    return (sav_encoder){.model = model,
+                         .session = session,
+                         .skip_bad = cli->skip_bad,
+                         .context = cli,
+                         .check = sav_console_check,
+                         .progress = progress};
 }

@@ -1,0 +1,95 @@
+/* fitting.c: labelled features -> a classifier. See fitting.h. */
+#include "cli/fitting.h"
+
+#include <string.h>
+
+enum { DEFAULT_HEADS = 20 };
+
+sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err) {
+    const size_t wanted = cli->heads ? cli->heads : DEFAULT_HEADS;
+    if (wanted <= L * H) return SAV_OK;
+    sav_fail(err, SAV_BAD_INPUT, "--heads %zu: the model has %zu heads (%zu layers of %zu)", wanted, L * H, L,
+             H);
+    sav_hint(err, "ask for fewer with --heads");
+    return SAV_BAD_INPUT;
+}
+
+/* A mean of one example is that example: its own head score says nothing. */
+static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier) {
+    size_t single = 0, first = 0;
+    for (size_t c = classifier->C; c-- > 0;)
+        if (classifier->class_counts[c] == 1) {
+            single++;
+            first = c;
+        }
+    if (single == 1)
+        sav_console_warn(cli->console,
+                         "class \"%s\" has one example: its score in the choice of heads is vacuous",
+                         classifier->class_names[first]);
+    else if (single)
+        sav_console_warn(cli->console,
+                         "%zu classes, \"%s\" the first, have one example: their scores in the choice of "
+                         "heads are vacuous",
+                         single, classifier->class_names[first]);
+    if (classifier->nan_cosines)
+        sav_console_warn(cli->console, "%zu cosines of the training examples are NaN",
+                         classifier->nan_cosines);
+}
+
+sav_status sav_cli_fit(sav_classifier **out, sav_cli *cli, const sav_feature_set *examples, sav_error *err) {
+    const size_t shape[4] = {examples->N, examples->L, examples->H, examples->d};
+    const sav_fit_options options = {.K = cli->heads,
+                                     .dtype = examples->dtype,
+                                     .validation = cli->validation,
+                                     .seed = cli->seed,
+                                     .threads = (int)cli->threads};
+    sav_status status = sav_cli_check_heads(cli, examples->L, examples->H, err);
+    if (!status) status = sav_fit(out, examples->features, examples->labels, shape, &options, err);
+    if (!status) warn_weak(cli, sav_classifier_describe(*out));
+    return status;
+}
+
+size_t sav_cli_depth(const sav_classifier_view *classifier) {
+    size_t depth = 0;
+    for (size_t k = 0; k < classifier->K; k++)
+        if ((size_t)classifier->top_heads[2 * k] + 1 > depth)
+            depth = (size_t)classifier->top_heads[2 * k] + 1;
+    return depth;
+}
+
+void sav_cli_put_heads(sav_text *out, const sav_classifier_view *classifier) {
+    enum { COLUMNS = 4 };
+    sav_text_printf(out,
+                    "%zu of %zu heads vote on %zu classes (layer.head and the share of examples it puts into "
+                    "their class):\n",
+                    classifier->K, classifier->L * classifier->H, classifier->C);
+    for (size_t k = 0; k < classifier->K; k++) {
+        const size_t l = (size_t)classifier->top_heads[2 * k], h = (size_t)classifier->top_heads[2 * k + 1];
+        sav_text_printf(out, "  %2zu.%-2zu %.3f%s", l, h,
+                        (double)classifier->head_scores[l * classifier->H + h],
+                        k % COLUMNS == COLUMNS - 1 || k + 1 == classifier->K ? "\n" : "   ");
+    }
+    if (classifier->cut_tied > classifier->cut_taken)
+        sav_text_printf(
+            out,
+            "the cut is ambiguous: %zu heads share the last score, %zu of them vote (later layers first)\n",
+            classifier->cut_tied, classifier->cut_taken);
+}
+
+void sav_cli_warn_unseen(sav_cli *cli, const sav_predictions *p) {
+    size_t unseen = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < p->count; i++) {
+        const char *label = p->answers[i].label;
+        bool known = label == NULL;
+        for (size_t c = 0; c < p->view->C && !known; c++) known = strcmp(label, p->view->class_names[c]) == 0;
+        if (known) continue;
+        if (unseen == 0) first = label;
+        unseen++;
+    }
+    if (unseen)
+        sav_console_warn(cli->console,
+                         "%zu of %zu test samples have a label that no training example has, \"%s\" the "
+                         "first: they count as wrong",
+                         unseen, p->count, first);
+}

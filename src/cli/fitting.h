@@ -1,0 +1,21 @@
+/* fitting.h: labelled features -> a classifier, as --heads, --validation and --seed say, and what people should
+ * know of it. */
+#ifndef SAV_CLI_FITTING_H
+#define SAV_CLI_FITTING_H
+
+#include "cli/cli.h"
+#include "tasks/encode.h"
+#include "tasks/predictions.h"
+
+/* --heads against the model's L*H heads. */
+sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err);
+/* Fits; warns of classes with one example and of NaN. */
+sav_status sav_cli_fit(sav_classifier **out, sav_cli *cli, const sav_feature_set *examples, sav_error *err);
+void sav_cli_put_heads(sav_text *out, const sav_classifier_view *classifier); /* a table for people */
+
+/* Layers up to the deepest head that votes: as deep as a forward has to run. */
+size_t sav_cli_depth(const sav_classifier_view *classifier);
+/* Counts labels of test samples that no training example has. */
+void sav_cli_warn_unseen(sav_cli *cli, const sav_predictions *p);
+
+#endif

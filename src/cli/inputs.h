@@ -1,0 +1,28 @@
+/* inputs.h: what the command line names to be read: lists, messages, prompts, texts. */
+#ifndef SAV_CLI_INPUTS_H
+#define SAV_CLI_INPUTS_H
+
+#include "cli/cli.h"
+#include "lists/list.h"
+#include "lists/messages.h"
+
+/* Reads a list with the options given; passes its warnings on and names what --skip-bad left out. */
+sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, bool training, sav_error *err);
+/* What --skip-bad left out since the list had `from` bad records. */
+void sav_cli_warn_left_out(sav_cli *cli, const sav_list *list, size_t from);
+
+/* --messages and --prompt, either or both: the literal prompt replaces the text of the messages. To be freed
+ * after a failure too. */
+typedef struct sav_cli_prompt {
+    sav_prompt prompt;
+    sav_chat *chat; /* of --messages, or NULL */
+    char *literal;  /* of --prompt, or NULL */
+} sav_cli_prompt;
+
+sav_status sav_cli_read_prompt(sav_cli_prompt *out, const sav_cli *cli, sav_error *err);
+void sav_cli_free_prompt(sav_cli_prompt *prompt);
+
+/* A file's bytes, by sav_free; NULL after a failure. */
+sav_status sav_cli_read_text(char **out, size_t *length, const char *path, sav_error *err);
+
+#endif

@@ -1,0 +1,20 @@
+/* open_session.h: --model, --engine, --isa, … -> model, session, and the loop that runs samples through them. */
+#ifndef SAV_CLI_OPEN_SESSION_H
+#define SAV_CLI_OPEN_SESSION_H
+
+#include "cli/cli.h"
+#include "tasks/encode.h"
+
+/* The model and session that the options ask for; warns of a chat layout that had to be guessed. */
+sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err);
+void sav_cli_close_session(sav_model *model, sav_session *session);
+
+/* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
+sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);
+/* One warning that counts the pictures with an EXIF orientation. */
+void sav_cli_warn_turned(const sav_cli *cli, const sav_session *session);
+
+/* The loop's settings: --skip-bad, an end at a signal, progress under `what`. */
+sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what);
+
+#endif

@@ -1,0 +1,40 @@
+/* outputs.c: files that the command line names. See outputs.h. */
+#include "cli/outputs.h"
+
+#include "base/os.h"
+
+sav_status sav_cli_try_file(const char *path, sav_error *err) {
+    sav_os_file *file;
+    sav_status status = sav_os_create(&file, path, err);
+    if (!status) sav_os_abandon(file);
+    return status;
+}
+
+sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err) {
+    if (text->failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path);
+    return sav_os_save(path, text->bytes ? text->bytes : "", text->length, err);
+}
+
+/* ---- after a failure ----------------------------------------------------------------------------------- */
+
+static sav_status print_finished(const sav_predictions *p, bool json) {
+    sav_text array = {0};
+    if (!json) return sav_console_print(&p->lines, NULL);
+    sav_predictions_put_array(&array, p);
+    sav_status status = sav_console_print(&array, NULL);
+    sav_text_free(&array);
+    return status;
+}
+
+void sav_cli_save_finished(const sav_cli *cli, const sav_predictions *p, const char *path, size_t total,
+                           sav_error *err) {
+    if (!p->count || p->lines.failed) return;
+    const sav_status status = err->status;
+    if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, cli->json)) return;
+    /* a failure that may be the sample's own: the others can do without it */
+    const bool own = status != SAV_STOPPED && status != SAV_NO_MEMORY && !cli->skip_bad;
+    const sav_error before = *err;
+    sav_hint(err, "%s%s%zu of %zu predictions are %s%s%s", before.hint, before.hint[0] ? "; " : "", p->count,
+             total, path ? "in " : "on standard output", path ? path : "",
+             own ? "; mend the line or leave it out with --skip-bad" : "");
+}
