@@ -3,8 +3,8 @@
 #ifndef SAV_CLI_FITTING_H
 #define SAV_CLI_FITTING_H
 
+#include "classify/feature_set.h"
 #include "cli/cli.h"
-#include "tasks/encode.h"
 #include "tasks/predictions.h"
 
 /* --heads against the model's L*H heads. */

@@ -5,7 +5,6 @@
  *
  * diff ends as cmp(1) does: 0 equal, 1 different, 2 trouble.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -1,6 +1,4 @@
 /* diff.c: `savs diff A B`: the verdict, and the stages behind it. */
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"

@@ -1,7 +1,5 @@
 /* encode.c: `savs encode`: a list's features into a store, one forward a sample; what is there already is
  * kept. */
-#include <stdio.h>
-#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/inputs.h"

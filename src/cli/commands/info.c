@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/os.h"
 #include "cli/cli.h"
 #include "cli/open_session.h"
 #include "instruments/inspect.h"

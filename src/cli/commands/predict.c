@@ -2,7 +2,6 @@
  * store. */
 #include <string.h>
 
-#include "base/os.h"
 #include "classify/feature_set.h"
 #include "cli/cli.h"
 #include "cli/fitting.h"

@@ -5,7 +5,6 @@
  *
  * Each sample goes through the model once; the test samples only as deep as the deepest head that votes.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/os.h"
