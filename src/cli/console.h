@@ -12,15 +12,15 @@ typedef struct sav_console {
     bool quiet;
     bool terminal;         /* stderr is one: the progress line is rewritten */
     bool line_open;        /* a progress line stands there without its line end */
-    size_t warnings;       /* told so far */
-    sav_text later;        /* warnings past the first three: told at the end, when all went well */
+    size_t warnings;       /* so far */
+    sav_text later;        /* warnings past the first three: written at the end, when all went well */
     double started, shown; /* seconds: of the work in progress, and when the line was last written */
 } sav_console;
 
 /* Makes sure that the three streams exist, so that no file opened later becomes one of them; reads stderr's
  * kind. */
 void sav_console_open(sav_console *console);
-void sav_console_close(sav_console *console, bool failed); /* tells the warnings kept back */
+void sav_console_close(sav_console *console, bool failed); /* writes the warnings held back */
 
 /* A message for people: "savs: …". */
 void sav_console_say(sav_console *console, const char *format, ...) SAV_PRINTF(2, 3);

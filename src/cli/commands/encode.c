@@ -26,7 +26,7 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
                     cli->exif_rotate ? ", turned by EXIF" : "");
     if (cli->min_pixels) sav_text_printf(&pixels, ", at least %zu", cli->min_pixels);
     if (cli->max_pixels) sav_text_printf(&pixels, ", at most %zu", cli->max_pixels);
-    const sav_encoder encoder = sav_cli_encoder(cli, model, session, "encode");
+    const sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
     status = pixels.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the options")
                            : sav_encode_store(report, cli->store, list, pixels.bytes, &encoder, err);
     sav_text_free(&pixels);

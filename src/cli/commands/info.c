@@ -162,27 +162,27 @@ static sav_status info_command(sav_cli *cli, sav_error *err) {
     sav_model *model;
     sav_session *session;
     sav_text out = {0};
-    sav_error unsound;
-    sav_status sound = SAV_OK;
+    sav_error problem;
+    sav_status verified = SAV_OK;
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
     report r = {.cli = cli, .info = sav_model_describe(model), .session = sav_session_describe(session)};
     status = sav_inspect_memory(&r.memory, model, session, err);
     if (!status && cli->verify) {
         const sav_verify_hooks hooks = {&r, on_file, on_tensor, sav_console_check};
-        sound = sav_inspect_verify(model, &hooks, &unsound);
+        verified = sav_inspect_verify(model, &hooks, &problem);
     }
-    if (!status && sound != SAV_STOPPED) {
+    if (!status && verified != SAV_STOPPED) {
         if (cli->json)
-            put_json(&out, &r, sound == SAV_OK);
+            put_json(&out, &r, verified == SAV_OK);
         else
-            put_words(&out, &r, sound == SAV_OK);
+            put_words(&out, &r, verified == SAV_OK);
         if (r.files.failed || r.tensors.failed) out.failed = true;
         status = sav_console_print(&out, err);
     }
-    if (!status && sound) {
-        *err = unsound;
-        status = sound;
+    if (!status && verified) {
+        *err = problem;
+        status = verified;
     }
     sav_text_free(&out);
     sav_text_free(&r.files);

@@ -37,7 +37,7 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
     status = check_shape(cli, p->view, shape, cli->model, err);
     if (!status) {
         warn_other_model(cli, p->view, info->sha256, cli->model);
-        sav_encoder encoder = sav_cli_encoder(cli, model, session, "predict");
+        sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
         encoder.depth = sav_cli_depth(p->view);
         status = sav_encode_each(list, &encoder, sav_predictions_take, p, err);
     }
