@@ -1,45 +1,31 @@
 /* chat.c: a prompt that owns its messages, parts and strings. See chat.h. */
 #include "lists/chat.h"
 
-/* Room for one more in an array of `count`; false, with the array as it was, when memory is short. */
-static bool reserve(void **array, size_t *room, size_t count, size_t size) {
-    if (count < *room) return true;
-    const size_t more = *room ? *room * 2 : 4;
-    void *grown = sav_realloc(*array, more, size);
-    if (!grown) return false;
-    *array = grown;
-    *room = more;
-    return true;
-}
-
 sav_chat *sav_chat_new(void) {
     return sav_alloc(1, sizeof(sav_chat));
 }
 
 void sav_chat_message(sav_chat *chat, const char *role) {
     if (!chat || chat->failed) return;
-    void *messages = chat->messages;
     char *copy = sav_strdup(role);
-    if (!copy || !reserve(&messages, &chat->message_room, chat->message_count, sizeof *chat->messages)) {
+    if (!copy ||
+        !sav_grow(&chat->messages, &chat->message_room, chat->message_count + 1, sizeof *chat->messages)) {
         sav_free(copy);
         chat->failed = true;
         return;
     }
-    chat->messages = messages;
     chat->messages[chat->message_count++] = (sav_message){copy, NULL, 0};
 }
 
 void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t length) {
     if (!chat || chat->failed) return;
-    void *parts = chat->parts;
     char *copy = sav_strndup(text, length);
     if (!copy || !chat->message_count ||
-        !reserve(&parts, &chat->part_room, chat->part_count, sizeof *chat->parts)) {
+        !sav_grow(&chat->parts, &chat->part_room, chat->part_count + 1, sizeof *chat->parts)) {
         sav_free(copy);
         chat->failed = true;
         return;
     }
-    chat->parts = parts;
     chat->parts[chat->part_count++] = (sav_part){kind, copy};
     chat->messages[chat->message_count - 1].count++;
 }

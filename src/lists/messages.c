@@ -33,15 +33,12 @@ static sav_status add_image(reader *in, const sav_json *part) {
     sav_status status = string_of(&path, in, part, "image");
     if (status) return status;
     if (!path->length) return fail_at(in, path, "found an empty path");
-    sav_text full = {0};
-    if (!sav_os_path_absolute(path->text)) sav_text_string(&full, in->folder);
-    sav_text_string(&full, path->text);
-    if (full.failed)
-        status = sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->name);
-    else
-        sav_chat_part(in->chat, SAV_IMAGE, full.bytes, full.length);
-    sav_text_free(&full);
-    return status;
+    const bool whole = !*in->folder || sav_os_path_absolute(path->text);
+    char *full = whole ? sav_strdup(path->text) : sav_path_join(in->folder, path->text);
+    if (!full) return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->name);
+    sav_chat_part(in->chat, SAV_IMAGE, full, strlen(full));
+    sav_free(full);
+    return SAV_OK;
 }
 
 static sav_status add_part(reader *in, const sav_json *part) {

@@ -1,4 +1,4 @@
-/* messages.h: Hugging Face chat JSON -> prompt (CLI.md "Input").
+/* messages.h: Hugging Face chat JSON -> prompt (docs/CLI.md).
  *
  *   [{"role": "user", "content": [{"type": "image", "image": "a.png"}, {"type": "text", "text": "…"}]}]
  *   or {"messages": [...]}; "content" may be a plain string. Relative paths start from the file's folder.

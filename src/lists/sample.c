@@ -1,74 +1,50 @@
-/* sample.c: the shots of a training list. See sample.h. */
+/* sample.c: one sample of a list, and its prompt. See sample.h. */
 #include "lists/sample.h"
 
-#include "classify/labels.h"
-#include "classify/random.h"
+#include <string.h>
 
-typedef struct draw {
-    size_t *ids;     /* [count] class of each record, count = none */
-    size_t *members; /* [count] records of the class at hand */
-    size_t *picks;   /* [shots at most count] */
-    size_t *pool;    /* [count] */
-    sav_labels labels;
-    sav_random random;
-} draw;
-
-static void draw_class(bool *keep, draw *d, size_t class_id, size_t count, size_t shots,
-                       size_t *short_classes) {
-    size_t n = 0;
-    for (size_t i = 0; i < count; i++)
-        if (d->ids[i] == class_id) d->members[n++] = i;
-    if (n < shots && short_classes) ++*short_classes;
-    if (n <= shots) { /* all of it, without a draw */
-        for (size_t i = 0; i < n; i++) keep[d->members[i]] = true;
-        return;
-    }
-    sav_random_sample(d->picks, &d->random, d->pool, n, shots);
-    for (size_t i = 0; i < shots; i++) keep[d->members[d->picks[i]]] = true;
+void sav_sample_free(sav_sample *sample) {
+    for (size_t i = 0; i < sample->media_count; i++) sav_free(sample->media[i]);
+    sav_free(sample->media);
+    sav_free(sample->question);
+    sav_free(sample->label);
+    sav_free(sample->question_id);
+    sav_free(sample->group);
+    sav_free(sample->split);
+    *sample = (sav_sample){0};
 }
 
-sav_status sav_sample_shots(bool *keep, size_t *short_classes, const char *const *labels, size_t count,
-                            size_t shots, uint64_t seed, sav_error *err) {
-    sav_status status = SAV_OK;
-    draw d = {0};
-    size_t *block = sav_alloc(count ? count : 1, 4 * sizeof *block);
-    if (short_classes) *short_classes = 0;
-    if (!block || count > UINT32_MAX / 2) {
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory to draw from %zu records", count);
-        goto done;
+size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder) {
+    size_t count = 0;
+    const char *at = strstr(sample->question, placeholder);
+    while (at) {
+        count++;
+        at = strstr(at + strlen(placeholder), placeholder);
     }
-    d.ids = block;
-    d.members = block + count;
-    d.picks = block + 2 * count;
-    d.pool = block + 3 * count;
-    for (size_t i = 0; i < count && !status; i++) {
-        keep[i] = false;
-        d.ids[i] = count;
-        if (labels[i]) status = sav_labels_add(&d.ids[i], &d.labels, labels[i], err);
-    }
-    if (status) goto done;
-    sav_random_seed(&d.random, seed);
-    for (size_t c = 0; c < d.labels.count; c++) draw_class(keep, &d, c, count, shots, short_classes);
-done:
-    sav_labels_free(&d.labels);
-    sav_free(block);
-    return status;
+    return count;
 }
 
-sav_status sav_list_shots(sav_list *list, size_t *short_classes, size_t shots, uint64_t seed,
-                          sav_error *err) {
-    const char **labels = sav_alloc(list->count + 1, sizeof *labels);
-    bool *keep = sav_alloc(list->count + 1, sizeof *keep);
-    sav_status status = SAV_OK;
-    if (!labels || !keep) {
-        status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory to draw from its records", list->name);
-        goto done;
+sav_status sav_sample_chat(sav_chat **out, const sav_sample *sample, sav_error *err) {
+    static const char placeholder[] = "<image>";
+    const size_t inlined = sav_sample_placeholders(sample, placeholder);
+    size_t next = 0;
+    sav_chat *chat = sav_chat_new();
+    sav_chat_message(chat, "user");
+    for (; next + inlined < sample->media_count; next++)
+        sav_chat_part(chat, SAV_IMAGE, sample->media[next], strlen(sample->media[next]));
+    const char *text = sample->question;
+    for (; next < sample->media_count; next++) {
+        const char *hit = strstr(text, placeholder);
+        if (!hit) break;
+        if (hit > text) sav_chat_part(chat, SAV_TEXT, text, (size_t)(hit - text));
+        sav_chat_part(chat, SAV_IMAGE_INLINE, sample->media[next], strlen(sample->media[next]));
+        text = hit + strlen(placeholder);
     }
-    for (size_t i = 0; i < list->count; i++) labels[i] = list->samples[i].label;
-    status = sav_sample_shots(keep, short_classes, labels, list->count, shots, seed, err);
-    if (!status) sav_list_keep(list, keep);
-done:
-    sav_free(keep);
-    sav_free(labels);
+    if (*text) sav_chat_part(chat, SAV_TEXT, text, strlen(text));
+    sav_status status = sav_chat_seal(chat, err);
+    if (status)
+        sav_chat_free(chat);
+    else
+        *out = chat;
     return status;
 }

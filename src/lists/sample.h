@@ -1,18 +1,27 @@
-/* sample.h: the shots of a training list: K records of each class, drawn as Python would (reference/tasks.md
- * §2.4). */
+/* sample.h: one sample of a list: what is asked about which pictures, and its label; sample -> prompt. */
 #ifndef SAV_SAMPLE_H
 #define SAV_SAMPLE_H
 
-#include "lists/list.h"
+#include "lists/chat.h"
 
-/* keep[n] = true for the chosen records: of each class with more than `shots` records a draw of that many,
- * else all; classes in order of first appearance, one generator for all. The chosen stay in list order.
- * Records without a label are not chosen. `short_classes` (may be NULL) gets the number of classes with fewer
- * records than shots. */
-sav_status sav_sample_shots(bool *keep, size_t *short_classes, const char *const *labels, size_t count,
-                            size_t shots, uint64_t seed, sav_error *err);
+typedef struct sav_sample {
+    size_t index; /* ordinal of the record in the list: bad records count, blank lines do not */
+    size_t line;  /* where the record starts; 0 in a folder list */
+    char **media; /* [media_count] pictures, as they will be opened */
+    size_t media_count;
+    char *question;    /* what the format asks; `<image>` where a picture belongs */
+    char *label;       /* NULL: not scored */
+    char *question_id; /* JSON text as written, "null" when absent */
+    char *group;       /* JSON text; "null" where the format has none */
+    char *split;       /* NULL where the format has none */
+} sav_sample;
 
-/* The same on a list: what is not chosen leaves it. */
-sav_status sav_list_shots(sav_list *list, size_t *short_classes, size_t shots, uint64_t seed, sav_error *err);
+void sav_sample_free(sav_sample *sample); /* what it owns */
+
+size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder); /* in its question */
+
+/* One user message: pictures without a placeholder first, in order, then the question; where its text holds
+ * `<image>` the remaining pictures stand, in order, as SAV_IMAGE_INLINE. */
+sav_status sav_sample_chat(sav_chat **out, const sav_sample *sample, sav_error *err);
 
 #endif

@@ -8,7 +8,7 @@
 #include "classify/store.h"
 #include "fault.h"
 #include "lists/messages.h"
-#include "lists/sample.h"
+#include "lists/shots.h"
 #include "tasks/predictions.h"
 
 static const float features[] = {1, 0, 0, 1, 0, 1, 1, 0, 1, 0.1f, 0, 1, 0.1f, 1, 1, 0}; /* [4, 1, 2, 2] */
@@ -79,7 +79,7 @@ static sav_status read_folder(sav_error *err) {
     size_t missing;
     sav_status status = sav_list_read(&list, list_folder, NULL, err);
     if (status) return status;
-    status = sav_list_shots(list, &missing, 1, 0, err);
+    status = sav_list_draw_shots(list, &missing, (sav_shots){1, 0}, err);
     sav_list_free(list);
     return status;
 }

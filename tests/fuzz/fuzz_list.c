@@ -2,7 +2,7 @@
  * options. */
 #include "lists/list.h"
 #include "lists/messages.h"
-#include "lists/sample.h"
+#include "lists/shots.h"
 #include "tasks/results.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -11,7 +11,7 @@ static void use_list(sav_list *list) {
     sav_error err;
     sav_text out = {0};
     size_t missing;
-    sav_list_shots(list, &missing, 2, 1, &err);
+    sav_list_draw_shots(list, &missing, (sav_shots){2, 1}, &err);
     for (size_t i = 0; i < list->count; i++) {
         sav_chat *chat;
         char place[200];

@@ -16,7 +16,7 @@
 #include "classify/labels.h"
 #include "image/image.h"
 #include "image/resize.h"
-#include "lists/sample.h"
+#include "lists/shots.h"
 
 enum { SIDE = 56, PIXELS = 3 * SIDE * SIDE };
 
@@ -87,7 +87,8 @@ static sav_status draw(int32_t *ids, sav_labels *labels, const set *train, size_
                        sav_error *err) {
     bool *keep = sav_alloc(train->vectors.N, sizeof *keep);
     if (!keep) return sav_fail(err, SAV_NO_MEMORY, "no memory for a draw");
-    sav_status status = sav_sample_shots(keep, NULL, train->labels, train->vectors.N, shots, seed, err);
+    sav_status status =
+        sav_shots_draw(keep, NULL, train->labels, train->vectors.N, (sav_shots){shots, seed}, err);
     for (size_t i = 0; i < train->vectors.N && !status; i++) {
         size_t id = 0;
         if (keep[i]) status = sav_labels_add(&id, labels, train->labels[i], err);

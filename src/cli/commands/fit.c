@@ -6,14 +6,15 @@
 #include "cli/fitting.h"
 #include "cli/outputs.h"
 #include "io/json.h"
-#include "lists/sample.h"
+#include "lists/shots.h"
 
 /* Of each class only --shots examples; the others lose their label, which leaves them out of the fit. */
 static sav_status draw_shots(sav_cli *cli, sav_feature_set *set, sav_error *err) {
     size_t few = 0;
     bool *keep = sav_alloc(set->N, sizeof *keep);
     if (!keep) return sav_fail(err, SAV_NO_MEMORY, "no memory for the draw of --shots");
-    sav_status status = sav_sample_shots(keep, &few, set->labels, set->N, cli->shots, cli->seed, err);
+    const sav_shots shots = {cli->shots, cli->seed};
+    sav_status status = sav_shots_draw(keep, &few, set->labels, set->N, shots, err);
     for (size_t i = 0; i < set->N && !status; i++)
         if (!keep[i]) set->labels[i] = NULL;
     if (!status && few)

@@ -14,7 +14,7 @@
 #include "cli/open_session.h"
 #include "cli/outputs.h"
 #include "io/json.h"
-#include "lists/sample.h"
+#include "lists/shots.h"
 
 /* What a run holds, opened in this order. */
 typedef struct job {
@@ -49,7 +49,8 @@ static sav_status read_lists(job *j, sav_error *err) {
     size_t few = 0;
     sav_status status = sav_cli_read_list(&j->train, cli, cli->train, true, err);
     if (!status) status = sav_cli_read_list(&j->test, cli, cli->test, false, err);
-    if (!status && cli->shots) status = sav_list_shots(j->train, &few, cli->shots, cli->seed, err);
+    if (!status && cli->shots)
+        status = sav_list_draw_shots(j->train, &few, (sav_shots){cli->shots, cli->seed}, err);
     if (few)
         sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
                          cli->shots);

@@ -1,10 +1,10 @@
-/* test_sample.c: MT19937 and random.sample against values of CPython (reference/tasks.md §2.4), and the shots
+/* test_shots.c: MT19937 and random.sample against values of CPython, and the shots
  * of a list. */
 #include <string.h>
 
 #include "../check.h"
 #include "classify/random.h"
-#include "lists/sample.h"
+#include "lists/shots.h"
 
 static void check_sample(uint64_t seed, size_t n, size_t k, const size_t *want, size_t given) {
     static size_t pool[2000], picks[2000];
@@ -43,12 +43,12 @@ static void test_shots(void) {
     bool keep[9];
     size_t missing;
     sav_error err;
-    CHECK_OK(sav_sample_shots(keep, &missing, labels, 9, 2, 0, &err), &err);
+    CHECK_OK(sav_shots_draw(keep, &missing, labels, 9, (sav_shots){2, 0}, &err), &err);
     CHECK_SIZE(missing, 1); /* c */
     for (size_t i = 0; i < 9; i++) CHECK(keep[i] == (want[i] == '1'));
-    CHECK_OK(sav_sample_shots(keep, NULL, labels, 9, 9, 0, &err), &err);
+    CHECK_OK(sav_shots_draw(keep, NULL, labels, 9, (sav_shots){9, 0}, &err), &err);
     for (size_t i = 0; i < 9; i++) CHECK(keep[i] == (labels[i] != NULL));
-    CHECK_OK(sav_sample_shots(keep, NULL, labels, 0, 2, 0, &err), &err);
+    CHECK_OK(sav_shots_draw(keep, NULL, labels, 0, (sav_shots){2, 0}, &err), &err);
 }
 
 static void test_list_shots(void) {
@@ -58,7 +58,7 @@ static void test_list_shots(void) {
     sav_error err;
     size_t missing;
     if (!CHECK_OK(sav_list_parse(&list, text, strlen(text), "l", "", NULL, &err), &err)) return;
-    CHECK_OK(sav_list_shots(list, &missing, 2, 0, &err), &err);
+    CHECK_OK(sav_list_draw_shots(list, &missing, (sav_shots){2, 0}, &err), &err);
     CHECK(missing == 0 && list->count == 2);
     CHECK_STR(list->samples[0].question, "1");
     CHECK_STR(list->samples[1].question, "2");
@@ -70,5 +70,5 @@ int main(void) {
     test_draws();
     test_shots();
     test_list_shots();
-    return check_report("sample");
+    return check_report("shots");
 }

@@ -1,0 +1,164 @@
+/* record.c: the fields of a list's record. See record.h. */
+#include "lists/record.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/os.h"
+
+static const char *kind_name(sav_json_kind kind) {
+    static const char *const names[] = {"null",     "false",  "true",     "a number",
+                                        "a string", "a list", "an object"};
+    return names[kind];
+}
+
+/* "LIST:LINE: "KEY" is a list; expected …" */
+static void fail_kind(sav_record *in, const sav_json *node, const char *key, const char *expected) {
+    in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected %s", in->place->list,
+                          node->line, key, kind_name(node->kind), expected);
+}
+
+static void fail_memory(sav_record *in, uint32_t line, const char *key) {
+    in->status = sav_fail(in->err, SAV_NO_MEMORY, "%s:%u: no memory for \"%s\"", in->place->list, line, key);
+}
+
+/* A string of C: a NUL inside would cut it short without a word. */
+static char *copy_string(sav_record *in, const sav_json *node, const char *key) {
+    if (memchr(node->text, '\0', node->length)) {
+        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds a NUL character", in->place->list,
+                              node->line, key);
+        return NULL;
+    }
+    char *copy = sav_strndup(node->text, node->length);
+    if (!copy) fail_memory(in, node->line, key);
+    return copy;
+}
+
+/* The JSON text of a scalar; "null" for NULL. */
+static char *copy_json(sav_record *in, const sav_json *node, const char *key) {
+    sav_text text = {0};
+    if (node)
+        sav_json_put(&text, node);
+    else
+        sav_text_string(&text, "null");
+    if (!text.failed) return text.bytes;
+    sav_text_free(&text);
+    fail_memory(in, node ? node->line : in->object->line, key);
+    return NULL;
+}
+
+static bool is_compound(const sav_json *node) {
+    return node->kind == SAV_JSON_ARRAY || node->kind == SAV_JSON_OBJECT;
+}
+
+/* ---- text, label, id ----------------------------------------------------------------------------------- */
+
+char *sav_record_text(sav_record *in, const char *key) {
+    if (in->status) return NULL;
+    const sav_json *node = sav_json_get(in->object, key);
+    if (node && node->kind == SAV_JSON_STRING) return copy_string(in, node, key);
+    if (node)
+        fail_kind(in, node, key, "a string");
+    else
+        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found no \"%s\"", in->place->list,
+                              in->object->line, key);
+    return NULL;
+}
+
+/* PARITY: in the reference 1, 1.0 and true are one class, being equal dict keys; here each is its text, one
+ * rule for lists and results (test_list.c: labels). */
+char *sav_record_label(sav_record *in, const char *key) {
+    if (in->status) return NULL;
+    const sav_json *node = sav_json_get(in->object, key);
+    if (!node || node->kind == SAV_JSON_NULL) return NULL;
+    if (node->kind == SAV_JSON_STRING) return copy_string(in, node, key);
+    if (!is_compound(node)) return copy_json(in, node, key);
+    fail_kind(in, node, key, "a string, number, true or false");
+    return NULL;
+}
+
+char *sav_record_id(sav_record *in, const char *key) {
+    if (in->status) return NULL;
+    const sav_json *node = sav_json_get(in->object, key);
+    if (!node || !is_compound(node)) return copy_json(in, node, key);
+    fail_kind(in, node, key, "a string or a number");
+    return NULL;
+}
+
+/* ---- pictures ------------------------------------------------------------------------------------------ */
+
+static bool is_video_name(const char *path) {
+    static const char *const endings[] = {".mp4", ".avi", ".mov", ".mkv", ".y4m"};
+    const char *dot = strrchr(path, '.');
+    for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
+        if (strcasecmp(dot, endings[i]) == 0) return true;
+    return false;
+}
+
+/* R/path with --image-root R, else absolute as it is, relative beside the list. No search, no second guess:
+ * what is not there is an error when it is opened. */
+static char *resolve(const char *path, const sav_record_place *place) {
+    const char *base = place->folder;
+    if (place->image_root) {
+        base = place->image_root;
+        if (*path == '/') path++;
+    } else if (sav_os_path_absolute(path)) {
+        base = "";
+    }
+    return *base ? sav_path_join(base, path) : sav_strdup(path);
+}
+
+sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_place *place,
+                                size_t line, sav_error *err) {
+    if (is_video_name(path))
+        return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", place->list,
+                        line, path);
+    char *full = resolve(path, place);
+    char **media = full ? sav_realloc(sample->media, sample->media_count + 1, sizeof *media) : NULL;
+    if (!media) {
+        sav_free(full);
+        return sav_fail(err, SAV_NO_MEMORY, "%s:%zu: no memory for its pictures", place->list, line);
+    }
+    sample->media = media;
+    media[sample->media_count++] = full;
+    return SAV_OK;
+}
+
+static void add_media_node(sav_sample *out, sav_record *in, const sav_json *node, const char *key) {
+    const char *list = in->place->list;
+    if (node->kind != SAV_JSON_STRING) {
+        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds %s; expected a path", list,
+                              node->line, key, kind_name(node->kind));
+        return;
+    }
+    char *path = copy_string(in, node, key);
+    if (path && !*path)
+        in->status =
+            sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds an empty path", list, node->line, key);
+    if (!in->status) in->status = sav_sample_add_media(out, path, in->place, node->line, in->err);
+    sav_free(path);
+}
+
+void sav_record_media(sav_sample *out, sav_record *in, const char *key) {
+    const sav_json *node = sav_json_get(in->object, key);
+    if (in->status || !node || node->kind == SAV_JSON_NULL || sav_json_is(node, "")) return;
+    if (node->kind != SAV_JSON_ARRAY) {
+        add_media_node(out, in, node, key);
+        return;
+    }
+    for (const sav_json *item = node->child; item && !in->status; item = item->next)
+        add_media_node(out, in, item, key);
+}
+
+void sav_record_check_placeholders(const sav_sample *out, sav_record *in) {
+    if (in->status) return;
+    const size_t found = sav_sample_placeholders(out, "<image>");
+    if (found > out->media_count)
+        in->status = sav_fail(in->err, SAV_BAD_INPUT,
+                              "%s:%u: found %zu <image> placeholder%s for %zu picture%s", in->place->list,
+                              in->object->line, found, found == 1 ? "" : "s", out->media_count,
+                              out->media_count == 1 ? "" : "s");
+    else if (sav_sample_placeholders(out, "<video>"))
+        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found a <video> placeholder without a video",
+                              in->place->list, in->object->line);
+}
