@@ -61,14 +61,21 @@ CFLAGS  += $(UNALIGNED_MOVES)
 UNALIGNED_MOVES := $(shell echo | $(CC) $(UNALIGNED) -c -x c - -o /dev/null 2>/dev/null && echo $(UNALIGNED))
 endif
 
-# The rooms of the library, in the order in which they may use each other (tools/checks/includes).
-ROOMS    = base io image text kernels kernels/exact kernels/int8 kernels/panel nn vision llm models forward classify lists tasks \
-           instruments
-LIB_SRC := $(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c)))
-LIB_SRC := $(filter-out $(if $(EXE),%/os_posix.c,%/os_windows.c),$(LIB_SRC))
-ifeq ($(BLAS),1)
-LIB_SRC += $(sort $(wildcard src/kernels/blas/*.c))
+# Files for one ISA have its name, are compiled for it and picked at run time; other machines' are left out.
+ISAS_x86_64  = avx2 avx512 vnni
+ISAS_aarch64 = neon dotprod
+ifneq ($(shell $(CC) -mavxvnni -E -x c /dev/null >/dev/null 2>&1 && echo yes),) # gcc 11, clang 12
+ISAS_x86_64 += avxvnni
+CPPFLAGS    += -DSAV_AVXVNNI
 endif
+ISAS     = $(ISAS_$(ARCH:amd64=x86_64)) $(ISAS_$(ARCH:arm64=aarch64))
+OTHERS  := $(foreach isa,$(filter-out $(ISAS),avx2 avx512 vnni avxvnni neon dotprod),%_$(isa).c)
+# An engine is a folder of kernels/ and a row of kernels/engines.c.
+OTHERS  += $(if $(filter 1,$(BLAS)),,src/kernels/blas/%) $(if $(EXE),%/os_posix.c,%/os_windows.c)
+
+# The rooms of the library, in the order in which they may use each other (tools/checks/includes).
+ROOMS    = base io image text kernels kernels/* nn vision llm models forward classify lists tasks instruments
+LIB_SRC := $(filter-out $(OTHERS),$(sort $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.c))))
 CLI_SRC := $(sort $(wildcard src/cli/*.c src/cli/commands/*.c))
 TEST_SRC := $(sort $(wildcard tests/*/test_*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -76,22 +83,15 @@ SH_TESTS := $(sort $(wildcard tests/cli/*.sh))
 # Products of floats are exact in double: only here may the compiler fuse them into the sums.
 $(BUILD)/src/kernels/exact/matmul_%.o: CFLAGS += -ffp-contract=fast
 # Nobody reads the floating-point flags: without that promise gcc keeps branches where vectors could choose.
-$(BUILD)/src/kernels/exact/rows_%.o: CFLAGS += -fno-trapping-math
+$(BUILD)/src/kernels/exact/rows_%.o $(BUILD)/src/kernels/activation.o: CFLAGS += -fno-trapping-math
 $(BUILD)/src/kernels/peak%.o: CFLAGS += -ffp-contract=fast
 # The float32 panels promise no bits across machines: a multiply-add is fused where the CPU has it.
 $(BUILD)/src/kernels/panel/panel_%.o: CFLAGS += -ffp-contract=fast
-# Files for one ISA are compiled for it and picked at run time; elsewhere they compile to nothing.
-ifneq ($(filter x86_64 amd64,$(ARCH)),)
-$(BUILD)/%_avx2.o:   CFLAGS += -mavx2 -mfma
-$(BUILD)/%_avx512.o: CFLAGS += -mavx512f -mfma
-$(BUILD)/%_vnni.o:   CFLAGS += -mavx512f -mavx512vnni -mfma
-ifneq ($(shell $(CC) -mavxvnni -E -x c /dev/null >/dev/null 2>&1 && echo yes),) # gcc 11, clang 12
-CPPFLAGS += -DSAV_AVXVNNI
+$(BUILD)/%_avx2.o:    CFLAGS += -mavx2 -mfma
+$(BUILD)/%_avx512.o:  CFLAGS += -mavx512f -mfma
+$(BUILD)/%_vnni.o:    CFLAGS += -mavx512f -mavx512vnni -mfma
 $(BUILD)/%_avxvnni.o: CFLAGS += -mavx2 -mavxvnni
-endif
-else ifneq ($(filter aarch64 arm64,$(ARCH)),)
 $(BUILD)/%_dotprod.o: CFLAGS += -march=armv8.2-a+dotprod
-endif
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)

@@ -86,7 +86,6 @@ double sav_os_thread_seconds(void);
 uint64_t sav_os_resident_bytes(void);
 /* most memory this process had resident so far, mapped files included; 0: unknown */
 uint64_t sav_os_peak_bytes(void);
-bool sav_os_has_dotprod(void); /* ARM64: the CPU has the dot product of bytes */
-int sav_os_cores(void);        /* physical cores this process may use, at least 1 */
+int sav_os_cores(void); /* physical cores this process may use, at least 1 */
 
 #endif

@@ -18,9 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#if defined(__aarch64__) && defined(__linux__)
-#include <sys/auxv.h>
-#endif
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -333,13 +330,3 @@ int sav_os_cores(void) {
     return n > 0 && n < 1024 ? (int)n : 1;
 }
 #endif
-
-bool sav_os_has_dotprod(void) {
-#if defined(__aarch64__) && defined(__linux__)
-    return getauxval(AT_HWCAP) >> 20 & 1; /* HWCAP_ASIMDDP */
-#elif defined(__aarch64__) && defined(__APPLE__)
-    return true;
-#else
-    return false;
-#endif
-}

@@ -371,11 +371,3 @@ int sav_os_cores(void) {
     sav_free(rows);
     return cores > 0 ? cores : 1;
 }
-
-bool sav_os_has_dotprod(void) {
-#if defined(__aarch64__)
-    return IsProcessorFeaturePresent(43); /* PF_ARM_V82_DP_INSTRUCTIONS_AVAILABLE, which older headers lack */
-#else
-    return false;
-#endif
-}

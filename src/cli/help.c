@@ -5,7 +5,7 @@
 
 #include "cli/nearest.h"
 #include "cli/options.h"
-#include "tasks/engines.h"
+#include "tasks/engine_list.h"
 
 #ifdef SAV_BLAS
 char *openblas_get_config(void); /* cblas.h has it in some distributions only */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "tasks/engines.h"
+#include "tasks/engine_list.h"
 
 static sav_dtype storage_type(const sav_cli *cli) {
     sav_dtype dtype = SAV_F32;
@@ -14,13 +14,12 @@ static sav_dtype storage_type(const sav_cli *cli) {
 /* What the command line alone tells to be impossible. */
 static sav_status check_choice(sav_cli *cli, sav_error *err) {
     sav_error why;
-    const bool half = storage_type(cli) != SAV_F32;
-    if (half && cli->engine && strcmp(cli->engine, "exact") != 0)
-        return sav_cli_misuse(cli, err, "--dtype %s: expected --engine exact; %s computes in f32", cli->dtype,
-                              cli->engine);
-    const char *engine = cli->engine ? cli->engine : half ? "exact" : NULL;
-    /* int8 folders choose int8 */
-    if (sav_engines_check(engine, cli->isa, &why) && (engine || sav_engines_check("int8", cli->isa, NULL)))
+    const sav_dtype R = storage_type(cli);
+    const char *instead = cli->engine ? sav_engines_instead(cli->engine, R) : NULL;
+    if (instead)
+        return sav_cli_misuse(cli, err, "--dtype %s: expected --engine %s; %s computes in f32", cli->dtype,
+                              instead, cli->engine);
+    if (sav_engines_check(cli->engine, cli->isa, R, &why))
         return sav_cli_misuse(cli, err, "--isa %s: %s", cli->isa ? cli->isa : "", why.message);
     return SAV_OK;
 }

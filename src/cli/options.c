@@ -10,7 +10,7 @@
 
 #include "cli/nearest.h"
 #include "lists/formats.h"
-#include "tasks/engines.h"
+#include "tasks/engine_list.h"
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 

@@ -75,7 +75,7 @@ static void plan(sav_session *s, sav_arena *arena, const sav_rows *rows, const s
         K = larger(K, k), most_rows = larger(most_rows, T), most_keys = larger(most_keys, keys),
         most_d = larger(most_d, d);
     }
-    if (!s->kernels->scratch(&bytes, most_rows, K, most_keys, most_d, s->run.threads) ||
+    if (!s->kernels->scratch(&bytes, &(sav_extent){most_rows, K, most_keys, most_d, s->run.threads}) ||
         !sav_mul(&stream, rows->N, c->D)) {
         arena->overflow = true;
         return;
@@ -176,12 +176,7 @@ sav_status sav_session_reserve(sav_session *s, uint64_t bytes, sav_error *err) {
 
 /* ---- sessions ------------------------------------------------------------------------------------------ */
 
-static sav_status check_options(const sav_options *o, const sav_kernels *kernels, sav_error *err) {
-    if (o->dtype > SAV_F16) return sav_fail(err, SAV_BAD_INPUT, "storage type: expected f32, bf16 or f16");
-    if (o->dtype != SAV_F32 && strcmp(kernels->engine, "exact") != 0)
-        return sav_fail(err, SAV_BAD_INPUT,
-                        "storage type: the %s engine computes in f32; bf16 and f16 are the exact engine's",
-                        kernels->engine);
+static sav_status check_numbers(const sav_kernels *kernels, sav_error *err) {
     if (!sav_float_mode_ok())
         return sav_fail(err, SAV_UNSUPPORTED,
                         "this process flushes subnormal numbers to zero or does not round to nearest; "
@@ -195,21 +190,24 @@ static sav_status check_options(const sav_options *o, const sav_kernels *kernels
     return SAV_OK;
 }
 
+/* Types of its matrices beside those of floats. */
+static unsigned holds(const sav_model *model) {
+    return model->group ? SAV_BIT(SAV_U8) : 0;
+}
+
 /* A quantised folder runs with the engine that reads it, and that engine with no other folder. */
 static sav_status check_engine(const sav_model *model, const sav_kernels *kernels, sav_error *err) {
-    const bool int8 = strcmp(kernels->engine, "int8") == 0;
-    if (int8 && !model->group) {
+    if (sav_kernels_fit(kernels, holds(model))) return SAV_OK;
+    if (!model->group) {
         sav_fail(err, SAV_BAD_INPUT,
-                 "%s: found weights as they were trained; the int8 engine expects a folder of savs quantize",
-                 model->folder);
+                 "%s: found weights as they were trained; the %s engine expects a folder of savs quantize",
+                 model->folder, kernels->engine);
         sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one",
                  model->folder);
-    } else if (!int8 && model->group) {
+    } else {
         sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder,
                  kernels->engine);
         sav_hint(err, "leave --engine out, or give the original folder");
-    } else {
-        return SAV_OK;
     }
     return SAV_BAD_INPUT;
 }
@@ -221,12 +219,11 @@ sav_status sav_session_open(sav_session **out, const sav_model *model, const sav
     sav_error own;
     err = err ? err : &own;
     *out = NULL;
-    const char *engine = o->engine ? o->engine : model->group ? "int8" : o->dtype != SAV_F32 ? "exact" : NULL;
-    const sav_kernels *kernels = sav_kernels_find(engine, o->isa, err);
+    const sav_kernels *kernels = sav_kernels_choose(o->engine, o->isa, o->dtype, holds(model), err);
     if (!kernels) return err->status;
     sav_pictures pictures;
     sav_status status = check_engine(model, kernels, err);
-    if (!status) status = check_options(o, kernels, err);
+    if (!status) status = check_numbers(kernels, err);
     if (!status) status = sav_pictures_choose(&pictures, model, o, err);
     if (status) return status;
     sav_session *s = sav_alloc(1, sizeof *s);

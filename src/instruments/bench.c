@@ -242,16 +242,16 @@ static void report(sav_bench *out, const pass *rounds, size_t n) {
 
 /* One forward, between two looks at the peak. */
 static sav_status run_round(pass *out, meter *m, sav_session *session, float *tap, sav_error *err) {
-    const char *isa = m->inner->isa;
-    const double peak = sav_peak(isa, false), in_double = sav_peak(isa, true), wall = sav_os_seconds();
+    const size_t vector = m->inner->vector_bytes;
+    const double peak = sav_peak(vector, false), in_double = sav_peak(vector, true), wall = sav_os_seconds();
     memset(m->places, 0, sizeof m->places);
     m->latest = NULL;
     m->clock = sav_os_cpu_seconds();
     sav_status status = sav_session_run(session, tap, 0, NULL, err);
     spend(m, SAV_BENCH_LAST);
     out->seconds = sav_os_seconds() - wall;
-    out->peak = 0.5 * (peak + sav_peak(isa, false));
-    out->peak_double = 0.5 * (in_double + sav_peak(isa, true));
+    out->peak = 0.5 * (peak + sav_peak(vector, false));
+    out->peak_double = 0.5 * (in_double + sav_peak(vector, true));
     memcpy(out->places, m->places, sizeof m->places);
     return status;
 }
@@ -313,7 +313,7 @@ sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *se
     counting.linear = count_linear;
     counting.attention = count_attention;
     counting.activation = count_activation;
-    *out = (sav_bench){.layers = model->info.L - 1};
+    *out = (sav_bench){.layers = model->info.L - 1, .in_double = m.inner->in_double};
     if (!(m.weights = sav_alloc(count, sizeof *m.weights)))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tensors", count);
     for (size_t i = 0; i < count; i++) m.weights[i] = know(sav_weights_at(model->weights, i));

@@ -55,6 +55,7 @@ typedef struct sav_bench_row {
 typedef struct sav_bench {
     size_t tokens, rounds, layers; /* T; layers that run whole: L - 1 */
     double peak, peak_double;      /* Gflop/s of one core, medians: float32, double */
+    bool in_double;                /* the engine sums in double: the second peak is its own */
     double seconds;                /* of a forward, by the clock on the wall */
     sav_bench_row places[SAV_BENCH_PLACES];
     sav_bench_row tower, decoder, all; /* tower: without merger; decoder: the layers that run whole */

@@ -1,5 +1,5 @@
 /* elementary_parts.h: the steps of exp, erf and tanh, for one number (elementary.c) and for many
- * (exact/rows.h).
+ * (activation.inc).
  *
  *     exp     x -> reduce: table entry, rest r -> look up hi, lo -> low, join
  *     others  |x| -> row of the table, distance h -> look up 14 numbers -> patch

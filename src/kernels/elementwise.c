@@ -19,7 +19,9 @@ enum { ROWS = 4 };
 
 /* PARITY: the cast to R comes before the multiplication by the weight (test: golden/qwen2, bf16 cases). In
  * float32 the product of two floats rounded from double is the float product. */
-static void scale_row(float *to, const float *row, float r, const float *weight, size_t D, sav_dtype R) {
+static void scale_row(float *to, const float *row, float r, const sav_norm_weights *norm, sav_dtype R) {
+    const float *weight = norm->weight;
+    const size_t D = norm->D;
     if (R == SAV_F32)
         for (size_t i = 0; i < D; i++) to[i] = weight[i] * (row[i] * r);
     else
@@ -29,8 +31,8 @@ static void scale_row(float *to, const float *row, float r, const float *weight,
         }
 }
 
-void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, size_t D, double eps,
-                  const sav_run *run) {
+void sav_rms_norm(float *out, const float *x, size_t T, const sav_norm_weights *norm, const sav_run *run) {
+    const size_t D = norm->D;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
     for (size_t t = 0; t < T; t += ROWS) {
         const float *row[ROWS]; /* past the last row, the last row again */
@@ -40,14 +42,15 @@ void sav_rms_norm(float *out, const float *x, const float *weight, size_t T, siz
             for (size_t j = 0; j < ROWS; j++) sum[j] += (double)(row[j][i] * row[j][i]);
         for (size_t j = 0; j < ROWS && t + j < T; j++) {
             float mean = (float)(sum[j] / (double)D);
-            float shifted = (float)((double)mean + eps);
-            scale_row(out + (t + j) * D, row[j], (float)(1 / sqrt((double)shifted)), weight, D, run->R);
+            float shifted = (float)((double)mean + norm->eps);
+            scale_row(out + (t + j) * D, row[j], (float)(1 / sqrt((double)shifted)), norm, run->R);
         }
     }
 }
 
-void sav_layer_norm(float *out, const float *x, const float *weight, const float *bias, size_t T, size_t D,
-                    double eps, const sav_run *run) {
+void sav_layer_norm(float *out, const float *x, size_t T, const sav_norm_weights *norm, const sav_run *run) {
+    const float *weight = norm->weight, *bias = norm->bias;
+    const size_t D = norm->D;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * D * 16))
     for (size_t t = 0; t < T; t += ROWS) {
         const float *row[ROWS];
@@ -60,7 +63,7 @@ void sav_layer_norm(float *out, const float *x, const float *weight, const float
             for (size_t j = 0; j < ROWS; j++)
                 squares[j] += ((double)row[j][i] - mean[j]) * ((double)row[j][i] - mean[j]);
         for (size_t j = 0; j < ROWS && t + j < T; j++) {
-            const double m = mean[j], r = 1 / sqrt(squares[j] / (double)D + eps);
+            const double m = mean[j], r = 1 / sqrt(squares[j] / (double)D + norm->eps);
             float *to = out + (t + j) * D;
             if (run->R == SAV_F32)
                 for (size_t i = 0; i < D; i++)
@@ -123,16 +126,16 @@ void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
     }
 }
 
-void sav_rope_table(float *cos, float *sin, const int64_t *positions, const float *inv_freq,
-                    const unsigned char *axis, size_t T, size_t d, const sav_run *run) {
-    const size_t half = d / 2;
-#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * d * 64))
+void sav_rope_table(const sav_angles *out, const int64_t *positions, const float *inv_freq,
+                    const unsigned char *axis, const sav_run *run) {
+    const size_t T = out->T, half = out->d / 2;
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * half * 128))
     for (size_t t = 0; t < T; t++)
         for (size_t i = 0; i < half; i++) {
             double angle =
                 (double)(float)((double)inv_freq[i] * (double)(float)positions[(axis ? axis[i] * T : 0) + t]);
-            cos[t * half + i] = sav_round((double)(float)sav_cos(angle), run->R);
-            sin[t * half + i] = sav_round((double)(float)sav_sin(angle), run->R);
+            out->cos[t * half + i] = sav_round((double)(float)sav_cos(angle), run->R);
+            out->sin[t * half + i] = sav_round((double)(float)sav_sin(angle), run->R);
         }
 }
 
@@ -153,14 +156,13 @@ static void rotate(float *low, float *high, const float *c, const float *s, size
         }
 }
 
-void sav_rope(float *x, size_t stride, const float *cos, const float *sin, size_t T, size_t heads, size_t d,
-              const sav_run *run) {
-    const size_t half = d / 2;
+void sav_rope(float *x, size_t stride, size_t heads, const sav_angles *by, const sav_run *run) {
+    const size_t T = by->T, d = by->d, half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * heads * d * 16))
     for (size_t t = 0; t < T; t++)
         for (size_t h = 0; h < heads; h++) {
             float *low = x + t * stride + h * d;
-            rotate(low, low + half, cos + t * half, sin + t * half, half, run->R);
+            rotate(low, low + half, by->cos + t * half, by->sin + t * half, half, run->R);
         }
 }
 
@@ -197,33 +199,39 @@ void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run
     }
 }
 
-/* Neighbours and weights of one output index along an axis n_in -> n_out. */
-static void bilinear_axis(size_t *i0, size_t *i1, double *l0, double *l1, size_t i, size_t n_in,
-                          size_t n_out) {
-    double scale = (double)n_in / (double)n_out, x = scale * ((double)i + 0.5) - 0.5;
-    if (x < 0) x = 0;
-    *i0 = (size_t)floor(x) < n_in - 1 ? (size_t)floor(x) : n_in - 1;
-    *i1 = *i0 + 1 < n_in - 1 ? *i0 + 1 : n_in - 1;
-    *l1 = x - (double)*i0 < 1 ? x - (double)*i0 : 1;
-    if (*l1 < 0) *l1 = 0;
-    *l0 = 1 - *l1;
+/* One output index along an axis n_in -> n_out: its two neighbours and their weights. */
+typedef struct place {
+    size_t low, high;
+    double of_low, of_high;
+} place;
+
+static place bilinear_axis(size_t i, size_t n_in, size_t n_out) {
+    const double scale = (double)n_in / (double)n_out, wanted = scale * ((double)i + 0.5) - 0.5;
+    const double x = wanted < 0 ? 0 : wanted;
+    place p = {.low = (size_t)floor(x) < n_in - 1 ? (size_t)floor(x) : n_in - 1};
+    p.high = p.low + 1 < n_in - 1 ? p.low + 1 : n_in - 1;
+    p.of_high = x - (double)p.low < 1 ? x - (double)p.low : 1;
+    if (p.of_high < 0) p.of_high = 0;
+    p.of_low = 1 - p.of_high;
+    return p;
 }
 
-void sav_bilinear(float *out, size_t out_stride, const float *in, size_t oh, size_t ow, size_t h, size_t w,
-                  size_t D, const sav_run *run) {
-#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, oh * ow * D * 16))
-    for (size_t y = 0; y < oh; y++) {
-        size_t y0, y1, x0, x1;
-        double ly0, ly1, lx0, lx1;
-        bilinear_axis(&y0, &y1, &ly0, &ly1, y, h, oh);
-        for (size_t x = 0; x < ow; x++) {
-            bilinear_axis(&x0, &x1, &lx0, &lx1, x, w, ow);
-            const float *p00 = in + (y0 * w + x0) * D, *p01 = in + (y0 * w + x1) * D;
-            const float *p10 = in + (y1 * w + x0) * D, *p11 = in + (y1 * w + x1) * D;
+void sav_bilinear(float *out, const float *in, const sav_resize *shape, const sav_run *run) {
+    const size_t h = shape->h, w = shape->w, out_h = shape->out_h, out_w = shape->out_w, D = shape->D;
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, out_h * out_w * D * 16))
+    for (size_t y = 0; y < out_h; y++) {
+        const place row = bilinear_axis(y, h, out_h);
+        for (size_t x = 0; x < out_w; x++) {
+            const place column = bilinear_axis(x, w, out_w);
+            const float *p00 = in + (row.low * w + column.low) * D,
+                        *p01 = in + (row.low * w + column.high) * D;
+            const float *p10 = in + (row.high * w + column.low) * D,
+                        *p11 = in + (row.high * w + column.high) * D;
             for (size_t i = 0; i < D; i++) {
-                double top = (double)p00[i] * lx0 + (double)p01[i] * lx1,
-                       low = (double)p10[i] * lx0 + (double)p11[i] * lx1;
-                out[y * out_stride + x * D + i] = sav_round(top * ly0 + low * ly1, run->R);
+                double top = (double)p00[i] * column.of_low + (double)p01[i] * column.of_high,
+                       low = (double)p10[i] * column.of_low + (double)p11[i] * column.of_high;
+                out[y * shape->out_stride + x * D + i] =
+                    sav_round(top * row.of_low + low * row.of_high, run->R);
             }
         }
     }

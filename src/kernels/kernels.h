@@ -1,8 +1,9 @@
 /* kernels.h: the operations of a forward, below the models.
  *
- * Engines differ in three of them: matmul (linear), attention, activation. They stand in a const table that
- * travels in the session; everything else is in elementwise.h and is the same for all engines, evaluated as
- * the numeric contract says.
+ * Engines differ in three of them: matmul (linear), attention, activation. They stand in a const table, one
+ * row for an engine and an ISA, that travels in the session. A row also says what it is: everyone asks those
+ * fields and nobody an engine's name. Everything else is in elementwise.h and is the same for all engines,
+ * evaluated as the numeric contract says (docs/CONTRACT.md).
  *
  *   exact/  the contract: double sums in increasing k, one rounding to R an operation
  *   int8/  matrices of a quantised folder: whole-number dot products; everything else by the best float32
@@ -72,9 +73,31 @@ typedef struct sav_attention {
 
 typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_GELU } sav_activation;
 
+/* What scratch is sized for: linears of at most T rows and K columns; attention over at most `keys` keys of
+ * head size d. */
+typedef struct sav_extent {
+    size_t T, K, keys, d;
+    int threads;
+} sav_extent;
+
+/* A storage type as one bit of a mask. */
+#define SAV_BIT(dtype) (1u << (dtype))
+#define SAV_FLOATS (SAV_BIT(SAV_F32) | SAV_BIT(SAV_BF16) | SAV_BIT(SAV_F16))
+
 typedef struct sav_kernels {
-    const char *engine; /* "exact", "panel", "blas", "int8" */
-    const char *isa;    /* "c", "avx2", … */
+    const char *engine, *isa; /* as users name them: "exact", "panel", …; "c", "avx2", … */
+    bool (*runs_here)(void);  /* this CPU has the ISA */
+
+    unsigned computes; /* storage types R that it can compute in */
+    unsigned defaults; /* those for which it is the engine when the user names none */
+    unsigned reads;    /* storage types of matrices that it can multiply with */
+    unsigned needs;    /* those of them that a folder must have to be run with it; 0: any folder */
+    /* the engine of everything but products with the matrices that it needs; NULL: this one does it all */
+    const char *rest;
+    bool batch_alters;   /* a row's bits may depend on the rows beside it: a batch has other bits */
+    bool in_double;      /* its sums are of doubles: its speed is told as a share of the double peak */
+    size_t vector_bytes; /* of the registers it computes in, for its peak; 0: the widest of this CPU */
+
     /* x [T, K] through `count` matrices of K columns: one loop over all their outputs, so that small ones
      * share the threads and x is prepared once. */
     void (*linear)(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run);
@@ -83,9 +106,8 @@ typedef struct sav_kernels {
                       const sav_run *run);
     /* out[n] = f(x[n]); out may be x. */
     void (*activation)(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
-    /* Bytes of scratch for linears of at most T rows and K columns and attention over at most `keys` keys of
-     * head size d. */
-    bool (*scratch)(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+    /* Bytes of scratch for operations of at most this size; false: too many. */
+    bool (*scratch)(size_t *bytes, const sav_extent *most);
     /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL:
      * nothing to try. */
     bool (*sound)(const char **what);
@@ -124,11 +146,29 @@ static inline size_t sav_product_work(const sav_product *to, size_t count, size_
     return work;
 }
 
-/* engine and isa by name; NULL: the default engine, the best ISA of this CPU. NULL result: not built, or not
- * on this CPU; then err says which there are. */
-const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err);
-/* The i-th table built into this library whose ISA this CPU has; NULL past the end. */
+/* For the template of an ISA's file: names and text made with the word that ISA stands for. */
+#define SAV_NAME(start, word) SAV_NAME_(start, word)
+#define SAV_NAME_(start, word) start##word
+#define SAV_TEXT(word) SAV_TEXT_(word)
+#define SAV_TEXT_(word) #word
+
+/* ---- the table of engines (engines.c) ------------------------------------------------------------------ */
+
+/* The i-th row of this program that this CPU can run, NULL past the end; and the i-th, whatever CPU this is.
+ * Rows of an engine lie together, its best ISA first; the order of engines means nothing. */
 const sav_kernels *sav_kernels_at(size_t i);
-const sav_kernels *sav_kernels_built(size_t i); /* the same, whatever this CPU has */
+const sav_kernels *sav_kernels_built(size_t i);
+/* The row of this engine and ISA (NULL: its best here). NULL result: not built, or not on this CPU; then err
+ * says which there are. */
+const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err);
+/* Whether it runs a folder that holds matrices of these types beside those of floats. */
+bool sav_kernels_fit(const sav_kernels *kernels, unsigned holds);
+/* The row for a run in R of such a folder; engine NULL: the one whose row says that it is the default; an ISA
+ * alone does not change it. An engine that cannot compute in R is an error, one that does not fit the folder
+ * is not: whoever knows the folder's name tells that. */
+const sav_kernels *sav_kernels_choose(const char *engine, const char *isa, sav_dtype R, unsigned holds,
+                                      sav_error *err);
+/* The name of the engine for R when none is named. NULL: R is no type to compute in. */
+const char *sav_kernels_default(sav_dtype R, unsigned holds);
 
 #endif

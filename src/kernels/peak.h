@@ -5,10 +5,11 @@
 #define SAV_PEAK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Gflop/s of the thread that asks, in its CPU seconds; a multiply-add counts twice. Takes some ten
  * milliseconds, and is to be asked right before what it is compared with, since a busy machine slows both.
- * isa: of a kernel table ("avx2", …); others ("openblas"): the widest this CPU has. */
-double sav_peak(const char *isa, bool in_double);
+ * vector_bytes: of a row of kernels; 0: the widest this CPU has. */
+double sav_peak(size_t vector_bytes, bool in_double);
 
 #endif

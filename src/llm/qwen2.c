@@ -101,8 +101,8 @@ static void attention(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, const 
     sav_show_rows(trace, s->q, N, Q, "%slayers.%zu.self_attn.q_proj.output", m->prefix, l);
     sav_show_rows(trace, s->k, N, KV, "%slayers.%zu.self_attn.k_proj.output", m->prefix, l);
     sav_show_rows(trace, s->v, N, KV, "%slayers.%zu.self_attn.v_proj.output", m->prefix, l);
-    sav_rope(s->q, Q, s->cos, s->sin, N, c->H, c->d, run);
-    sav_rope(s->k, KV, s->cos, s->sin, N, c->G, c->d, run);
+    sav_rope(s->q, Q, c->H, &(sav_angles){s->cos, s->sin, N, c->d}, run);
+    sav_rope(s->k, KV, c->G, &(sav_angles){s->cos, s->sin, N, c->d}, run);
     for (size_t i = 0; i < rows->span_count; i++) {
         const sav_span *span = &rows->spans[i];
         attend(s->mixed + span->first * Q, s->q + span->first * Q, span->count, s, rows, span, c, kernels,
@@ -119,7 +119,7 @@ static void last_attention(sav_qwen2_scratch *s, const sav_qwen2_layer *layer, c
     const sav_product kv[] = {{s->k, &layer->k_proj, layer->k_bias}, {s->v, &layer->v_proj, layer->v_bias}};
     float *ends = s->added; /* [span_count, D] */
     kernels->linear(kv, 2, s->normed, rows->N, run);
-    sav_rope(s->k, KV, s->cos, s->sin, rows->N, c->G, c->d, run);
+    sav_rope(s->k, KV, c->G, &(sav_angles){s->cos, s->sin, rows->N, c->d}, run);
     for (size_t i = 0; i < rows->span_count; i++) {
         const size_t row = rows->spans[i].first + rows->spans[i].count - 1;
         memcpy(ends + i * D, s->normed + row * D, D * sizeof *ends);
@@ -128,7 +128,8 @@ static void last_attention(sav_qwen2_scratch *s, const sav_qwen2_layer *layer, c
     for (size_t i = 0; i < rows->span_count; i++) {
         const sav_span *span = &rows->spans[i];
         const size_t row = span->first + span->count - 1;
-        sav_rope(s->q + i * Q, Q, s->cos + row * half, s->sin + row * half, 1, c->H, c->d, run);
+        const sav_angles its = {s->cos + row * half, s->sin + row * half, 1, c->d};
+        sav_rope(s->q + i * Q, Q, c->H, &its, run);
         attend(s->mixed + i * Q, s->q + i * Q, 1, s, rows, span, c, kernels, run);
     }
 }
@@ -169,7 +170,7 @@ static void finish(const float *taps, sav_qwen2_scratch *s, const sav_qwen2 *m, 
                    const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen2_config *c = &m->config;
     const size_t shape[3] = {depth, c->H, c->d};
-    sav_rms_norm(s->normed, s->x, m->norm, N, c->D, c->norm_eps, run);
+    sav_rms_norm(s->normed, s->x, N, &(sav_norm_weights){m->norm, NULL, c->D, c->norm_eps}, run);
     sav_show_rows(trace, s->normed, N, c->D, "%snorm.output", m->prefix);
     sav_linear(s->logits, s->normed + (N - 1) * c->D, &m->lm_head, NULL, 1, kernels, run);
     sav_show_rows(trace, s->logits, 1, c->V, "%slm_head.output", m->head_prefix);
@@ -182,11 +183,11 @@ void sav_qwen2_forward(float *taps, size_t features, sav_qwen2_scratch *s, const
     const sav_qwen2_config *c = &m->config;
     const size_t N = rows->N, D = c->D, Q = c->H * c->d;
     const bool whole = sav_watched(trace);
-    sav_rope_table(s->cos, s->sin, rows->positions, m->inv_freq, m->axis, N, c->d, run);
+    sav_rope_table(&(sav_angles){s->cos, s->sin, N, c->d}, rows->positions, m->inv_freq, m->axis, run);
     for (size_t l = 0; l < depth && sav_enter(trace, SAV_IN_DECODER, l); l++) {
         const sav_qwen2_layer *layer = &m->layers[l];
         const bool last = l + 1 == depth && !whole;
-        sav_rms_norm(s->normed, s->x, layer->input_norm, N, D, c->norm_eps, run);
+        sav_rms_norm(s->normed, s->x, N, &(sav_norm_weights){layer->input_norm, NULL, D, c->norm_eps}, run);
         sav_show_rows(trace, s->normed, N, D, "%slayers.%zu.input_layernorm.output", m->prefix, l);
         if (last)
             last_attention(s, layer, c, rows, kernels, run);
@@ -197,7 +198,7 @@ void sav_qwen2_forward(float *taps, size_t features, sav_qwen2_scratch *s, const
         sav_linear(s->added, s->mixed, &layer->o_proj, NULL, N, kernels, run);
         sav_show_rows(trace, s->added, N, D, "%slayers.%zu.self_attn.o_proj.output", m->prefix, l);
         sav_plus(s->x, s->x, s->added, N * D, run);
-        sav_rms_norm(s->normed, s->x, layer->post_norm, N, D, c->norm_eps, run);
+        sav_rms_norm(s->normed, s->x, N, &(sav_norm_weights){layer->post_norm, NULL, D, c->norm_eps}, run);
         sav_show_rows(trace, s->normed, N, D, "%slayers.%zu.post_attention_layernorm.output", m->prefix, l);
         mlp(s, l, m, N, kernels, run, trace);
         sav_plus(s->x, s->x, s->added, N * D, run);

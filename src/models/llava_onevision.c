@@ -467,7 +467,8 @@ static void pack(float *out, const float *features, float *map, const sav_anyres
             float *to = p->shrunk ? map + (y * p->open_w + x) * D : rows + y * stride + x * D;
             memcpy(to, features + (tile * P + patch) * D, D * sizeof *to);
         }
-    if (p->shrunk) sav_bilinear(rows, stride, map, p->map_h, p->map_w, p->open_h, p->open_w, D, run);
+    if (p->shrunk)
+        sav_bilinear(rows, map, &(sav_resize){p->open_h, p->open_w, p->map_h, p->map_w, stride, D}, run);
     for (size_t y = 0; y < p->map_h; y++)
         for (size_t i = 0; i < D; i++)
             rows[y * stride + p->map_w * D + i] = sav_round((double)newline[i], run->R);

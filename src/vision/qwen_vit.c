@@ -98,7 +98,7 @@ static void rotary(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, con
     const sav_qwen_vit_config *c = &m->config;
     const size_t d = c->E / c->heads, unit = c->grid.merge * c->grid.merge, group = unit * (d / 2);
     const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
-    sav_rope_table(s->cos, s->sin, s->places, m->inv_freq, m->axis, P, d, &wide);
+    sav_rope_table(&(sav_angles){s->cos, s->sin, P, d}, s->places, m->inv_freq, m->axis, &wide);
     if (!s->order) return;
     float *spare = s->mixed; /* [P, E], and d/2 <= E */
     gather(spare, s->cos, s->order, P / unit, group);
@@ -109,12 +109,13 @@ static void rotary(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, con
 
 /* ---- blocks -------------------------------------------------------------------------------------------- */
 
-static void norm(float *out, const float *x, const float *weight, const float *bias, size_t rows, size_t E,
-                 const sav_run *run) {
+static void apply_norm(float *out, const float *x, const float *weight, const float *bias, size_t rows,
+                       size_t E, const sav_run *run) {
+    const sav_norm_weights norm = {weight, bias, E, NORM_EPS};
     if (bias)
-        sav_layer_norm(out, x, weight, bias, rows, E, NORM_EPS, run);
+        sav_layer_norm(out, x, rows, &norm, run);
     else
-        sav_rms_norm(out, x, weight, rows, E, NORM_EPS, run);
+        sav_rms_norm(out, x, rows, &norm, run);
 }
 
 static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m,
@@ -130,7 +131,7 @@ static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
     sav_show_rows(trace, s->qkv, P, 3 * E, "visual.blocks.%zu.attn.qkv.output", i);
     /* PARITY: q and k are rotated in float32 and narrowed afterwards, unlike the decoder's (golden/qwen_vl,
      * bf16 cases). Heads of q and of k lie side by side. */
-    sav_rope(s->qkv, 3 * E, s->cos, s->sin, P, 2 * c->heads, d, &wide);
+    sav_rope(s->qkv, 3 * E, 2 * c->heads, &(sav_angles){s->cos, s->sin, P, d}, &wide);
     sav_narrow_rows(s->qkv, 3 * E, P, 2 * E, run);
     const sav_attention shape = {.queries = P,
                                  .keys = P,
@@ -184,11 +185,11 @@ static void run_block(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwe
                       const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_block *block = &m->blocks[i];
     const size_t E = m->config.E;
-    norm(s->normed, s->x, block->norm1, block->norm1_bias, P, E, run);
+    apply_norm(s->normed, s->x, block->norm1, block->norm1_bias, P, E, run);
     sav_show_rows(trace, s->normed, P, E, "visual.blocks.%zu.norm1.output", i);
     attention(s, P, i, m, kernels, run, trace);
     sav_plus(s->x, s->x, s->added, P * E, run);
-    norm(s->normed, s->x, block->norm2, block->norm2_bias, P, E, run);
+    apply_norm(s->normed, s->x, block->norm2, block->norm2_bias, P, E, run);
     sav_show_rows(trace, s->normed, P, E, "visual.blocks.%zu.norm2.output", i);
     for (size_t t = 0; t < P; t += s->rows) {
         size_t rows = P - t < s->rows ? P - t : s->rows;
@@ -206,7 +207,7 @@ static void merge(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, cons
                   const sav_run *run, sav_trace *trace) {
     const sav_qwen_vit_config *c = &m->config;
     const size_t unit = c->grid.merge * c->grid.merge, rows = P / unit, wide = unit * c->E;
-    norm(s->normed, s->x, m->ln_q, m->ln_q_bias, P, c->E, run);
+    apply_norm(s->normed, s->x, m->ln_q, m->ln_q_bias, P, c->E, run);
     sav_show_rows(trace, s->normed, P, c->E, "visual.merger.ln_q.output");
     /* [P, E] read as [P/4, 4E] */
     sav_linear(s->merged, s->normed, &m->mlp_0, m->mlp_0_bias, rows, kernels, run);

@@ -99,7 +99,8 @@ static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_s
     const sav_siglip_layer *layer = &m->layers[i];
     const sav_siglip_config *c = &m->config;
     const size_t P = c->g * c->g, C = c->C, rows = n * P, shape[3] = {n, P, C}, wide[3] = {n, P, c->F};
-    sav_layer_norm(s->normed, s->x, layer->norm1, layer->norm1_bias, rows, C, c->norm_eps, run);
+    sav_layer_norm(s->normed, s->x, rows,
+                   &(sav_norm_weights){layer->norm1, layer->norm1_bias, C, c->norm_eps}, run);
     sav_show(trace, s->normed, 3, shape, TOWER "encoder.layers.%zu.layer_norm1.output", i);
     attention(s, n, m, layer, kernels, run);
     sav_show(trace, s->q, 3, shape, TOWER "encoder.layers.%zu.self_attn.q_proj.output", i);
@@ -109,7 +110,8 @@ static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_s
     sav_linear(s->added, s->mixed, &layer->out_proj, layer->out_bias, rows, kernels, run);
     sav_show(trace, s->added, 3, shape, TOWER "encoder.layers.%zu.self_attn.out_proj.output", i);
     sav_plus(s->x, s->x, s->added, rows * C, run);
-    sav_layer_norm(s->normed, s->x, layer->norm2, layer->norm2_bias, rows, C, c->norm_eps, run);
+    sav_layer_norm(s->normed, s->x, rows,
+                   &(sav_norm_weights){layer->norm2, layer->norm2_bias, C, c->norm_eps}, run);
     sav_show(trace, s->normed, 3, shape, TOWER "encoder.layers.%zu.layer_norm2.output", i);
     sav_linear(s->wide, s->normed, &layer->fc1, layer->fc1_bias, rows, kernels, run);
     sav_show(trace, s->wide, 3, wide, TOWER "encoder.layers.%zu.mlp.fc1.output", i);

@@ -57,7 +57,7 @@ static sav_arena scratch_of(const sav_kernels *kernels, size_t T, size_t K, size
                             int threads) {
     sav_arena arena = {0};
     sav_error err;
-    CHECK(kernels->scratch(&arena.used, T, K, keys, d, threads));
+    CHECK(kernels->scratch(&arena.used, &(sav_extent){T, K, keys, d, threads}));
     CHECK_OK(sav_arena_make(&arena, &err), &err);
     return arena;
 }

@@ -183,7 +183,7 @@ static void run_linear(const sav_product *to, size_t count, const float *x, size
                        const sav_kernels *kernels, int threads) {
     sav_arena arena = {0};
     sav_error err;
-    CHECK(kernels->scratch(&arena.used, T, to->W->cols, 1, 1, threads));
+    CHECK(kernels->scratch(&arena.used, &(sav_extent){T, to->W->cols, 1, 1, threads}));
     if (!CHECK_OK(sav_arena_make(&arena, &err), &err)) exit(1);
     const sav_run run = {.R = SAV_F32, .threads = threads, .team_work = 0, .scratch = arena.base};
     kernels->linear(to, count, x, T, &run);

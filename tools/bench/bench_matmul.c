@@ -43,11 +43,11 @@ static sav_matrix quantised(const sav_matrix *W) {
 }
 
 static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int rounds) {
-    const bool exact = strcmp(kernels->engine, "exact") == 0;
+    const bool exact = kernels->in_double;
     size_t bytes;
     double shares[64], best = 0;
     uint32_t state = 1;
-    if (!kernels->scratch(&bytes, T, K, T, 64, 1)) exit(1);
+    if (!kernels->scratch(&bytes, &(sav_extent){T, K, T, 64, 1})) exit(1);
     float *x = malloc(T * K * sizeof *x), *out = malloc(T * N * sizeof *out);
     uint16_t *w = malloc(N * K * sizeof *w);
     void *room = malloc(bytes + 64);
@@ -61,7 +61,7 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
         w[i] = (uint16_t)(bits >> 16); /* bf16, as checkpoints store */
     }
     sav_matrix W = {.data = w, .dtype = SAV_BF16, .rows = N, .cols = K};
-    const bool int8 = strcmp(kernels->engine, "int8") == 0;
+    const bool int8 = kernels->needs != 0;
     if (int8) W = quantised(&W);
     const sav_run run = {.R = SAV_F32,
                          .threads = 1,
@@ -69,7 +69,7 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
                          .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
     sav_linear(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
-        double top = sav_peak(kernels->isa, exact), start = sav_os_cpu_seconds();
+        double top = sav_peak(kernels->vector_bytes, exact), start = sav_os_cpu_seconds();
         sav_linear(out, x, &W, NULL, T, kernels, &run);
         double rate = 2e-9 * (double)T * (double)N * (double)K / (sav_os_cpu_seconds() - start);
         shares[r] = rate / top;

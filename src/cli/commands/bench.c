@@ -83,7 +83,7 @@ static void put_words(sav_text *out, const report *r) {
     put_row(out, "vision tower", &b->tower, b->all.cpu_seconds);
     put_row(out, "whole layers", &b->decoder, b->all.cpu_seconds);
     put_row(out, "forward", &b->all, b->all.cpu_seconds);
-    if (strcmp(r->session->engine, "exact") == 0)
+    if (b->in_double)
         sav_text_printf(out, "of the double peak: whole layers %.2f, forward %.2f\n",
                         b->decoder.share * b->peak / b->peak_double, b->all.share * b->peak / b->peak_double);
     sav_text_printf(out,

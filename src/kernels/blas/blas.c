@@ -14,18 +14,19 @@
 #include <math.h>
 #include <string.h>
 
+#include "kernels/activation.h"
 #include "kernels/attention.h"
-#include "kernels/exact/exact.h"
+#include "kernels/cpu.h"
 #include "kernels/float32.h"
 #include "kernels/parallel.h"
 
 enum { COLS = 128, DEPTH = 512, QUERY_ROWS = 64 };
 
-static bool scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
+static bool scratch(size_t *bytes, const sav_extent *most) {
     size_t own;
-    (void)T, (void)K, (void)d;
-    return sav_mul(&own, sav_round_up(keys, 16), QUERY_ROWS) && sav_add(&own, own, (size_t)COLS * DEPTH) &&
-           sav_mul(&own, own, sizeof(float)) && sav_mul(bytes, own, (size_t)threads);
+    return sav_mul(&own, sav_round_up(most->keys, 16), QUERY_ROWS) &&
+           sav_add(&own, own, (size_t)COLS * DEPTH) && sav_mul(&own, own, sizeof(float)) &&
+           sav_mul(bytes, own, (size_t)most->threads);
 }
 
 /* W[n0 .. n0 + cols, k0 .. k0 + depth] as floats: in place when it is stored so and aligned, else widened to
@@ -146,8 +147,8 @@ static void attention(float *out, const float *q, const float *k, const float *v
 
 static void activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
     enum { PART = 4096 };
-    if (f == SAV_GELU_ERF) { /* the projector's and the merger's only: too little of it to want another erf */
-        sav_exact_activation(out, x, n, f, run, &sav_exact_isa_c);
+    if (f == SAV_GELU_ERF) {
+        sav_gelu_erf(out, x, n, run);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))
@@ -201,4 +202,16 @@ static bool sound(const char **what) {
     return true;
 }
 
-const sav_kernels sav_kernels_blas = {"blas", "openblas", linear, attention, activation, scratch, sound};
+static const sav_kernels row = {.engine = "blas",
+                                .isa = "openblas", /* it asks the CPU itself */
+                                .runs_here = sav_cpu_has_c,
+                                .computes = SAV_BIT(SAV_F32),
+                                .reads = SAV_FLOATS,
+                                .batch_alters = true,
+                                .linear = linear,
+                                .attention = attention,
+                                .activation = activation,
+                                .scratch = scratch,
+                                .sound = sound};
+
+const sav_kernels *const sav_engine_blas[] = {&row, NULL};

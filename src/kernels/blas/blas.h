@@ -4,6 +4,6 @@
 
 #include "kernels/kernels.h"
 
-extern const sav_kernels sav_kernels_blas;
+extern const sav_kernels *const sav_engine_blas[];
 
 #endif

@@ -29,10 +29,11 @@ static bool thread_doubles(size_t *out, size_t keys, size_t d) {
            sav_add(out, *out, TILE_DOUBLES);
 }
 
-bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
+bool sav_exact_scratch(size_t *bytes, const sav_extent *most) {
     size_t own, shared;
-    return thread_doubles(&own, keys, d) && sav_mul(&own, own, (size_t)threads) &&
-           sav_mul(&shared, sav_round_up(K, EXACT_DEPTH), sav_min(sav_round_up(T, 8), EXACT_ROWS)) &&
+    return thread_doubles(&own, most->keys, most->d) && sav_mul(&own, own, (size_t)most->threads) &&
+           sav_mul(&shared, sav_round_up(most->K, EXACT_DEPTH),
+                   sav_min(sav_round_up(most->T, 8), EXACT_ROWS)) &&
            sav_add(&own, own, shared) && sav_mul(bytes, own, sizeof(double));
 }
 
@@ -238,3 +239,9 @@ void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f
     for (size_t i = 0; i < n; i += piece)
         isa->rows->activation(out + i, x + i, sav_min(n - i, piece), f, run->R);
 }
+
+const sav_kernels *const sav_engine_exact[] = {
+#if defined(__x86_64__)
+    &sav_exact_avx512, &sav_exact_avx2,
+#endif
+    &sav_exact_c, NULL};

@@ -20,7 +20,7 @@ typedef struct exact_operand {
 
 typedef struct exact_isa exact_isa;
 
-/* What is done to whole rows (rows.h). */
+/* What is done to whole rows (rows.inc). */
 typedef struct exact_rows {
     /* out[r * stride + c] = R(sum + bias[c]) of sums[cols / nr][rows / mr][mr][nr]; bias NULL: none */
     void (*finish)(float *out, size_t stride, const double *sums, const float *bias, size_t rows, size_t cols,
@@ -46,12 +46,10 @@ struct exact_isa {
  * the second-level cache. */
 enum { EXACT_ROWS = 256, EXACT_COLS = 192, EXACT_DEPTH = 128, EXACT_NEAR = 64 };
 
-extern const exact_rows sav_exact_rows_c;
-extern const exact_isa sav_exact_isa_c;
-#if defined(__x86_64__)
-extern const exact_rows sav_exact_rows_avx2, sav_exact_rows_avx512;
-extern const exact_isa sav_exact_isa_avx2, sav_exact_isa_avx512;
-#endif
+/* Each from the files of one ISA; which of them there are, the Makefile decides. */
+extern const exact_rows sav_exact_rows_c, sav_exact_rows_avx2, sav_exact_rows_avx512;
+extern const sav_kernels sav_exact_c, sav_exact_avx2, sav_exact_avx512;
+extern const sav_kernels *const sav_engine_exact[]; /* those of this machine's kind, the best first; NULL */
 
 void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
                       const exact_isa *isa);
@@ -59,6 +57,6 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
                          const sav_attention *shape, const sav_run *run, const exact_isa *isa);
 void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
                           const exact_isa *isa);
-bool sav_exact_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+bool sav_exact_scratch(size_t *bytes, const sav_extent *most);
 
 #endif

@@ -17,7 +17,7 @@
 enum { BLOCK_ROWS = 256, TILE_COLS = 64, BLOCK_DEPTH = 1024 };
 
 static const sav_kernels *float_engine(void) {
-    return sav_kernels_at(0); /* the default of this CPU */
+    return sav_kernels_find(SAV_INT8_REST, NULL, NULL); /* never NULL: its plain C runs everywhere */
 }
 
 /* ---- scratch ------------------------------------------------------------------------------------------- */
@@ -32,11 +32,11 @@ static bool room(size_t *rows_bytes, size_t *sums_bytes, size_t T, size_t K, siz
            sav_add(&bytes, bytes, pairs) && sav_add(rows_bytes, bytes, 3 * 64);
 }
 
-bool sav_int8_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads) {
+bool sav_int8_scratch(size_t *bytes, const sav_extent *most) {
     size_t other, rows, sums;
-    if (K > SIZE_MAX - 64 || !float_engine()->scratch(&other, T, K, keys, d, threads) ||
-        !room(&rows, &sums, T, K, SAV_INT8_GROUP_MIN) || !sav_mul(&sums, sums, (size_t)threads) ||
-        !sav_add(&rows, rows, sums))
+    if (most->K > SIZE_MAX - 64 || !float_engine()->scratch(&other, most) ||
+        !room(&rows, &sums, most->T, most->K, SAV_INT8_GROUP_MIN) ||
+        !sav_mul(&sums, sums, (size_t)most->threads) || !sav_add(&rows, rows, sums))
         return false;
     *bytes = rows > other ? rows : other; /* one or the other runs */
     return true;
@@ -150,3 +150,15 @@ bool sav_int8_sound(const char **what) {
     const sav_kernels *kernels = float_engine();
     return !kernels->sound || kernels->sound(what);
 }
+
+const sav_kernels *const sav_engine_int8[] = {
+#if defined(__x86_64__)
+    &sav_int8_vnni,
+#if defined(SAV_AVXVNNI) /* not every compiler has it */
+    &sav_int8_avxvnni,
+#endif
+    &sav_int8_avx2,
+#elif defined(__aarch64__)
+    &sav_int8_dotprod, &sav_int8_neon,
+#endif
+    &sav_int8_c, NULL};

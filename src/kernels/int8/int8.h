@@ -2,7 +2,7 @@
  *
  *   savs quantize:  W [N, K]  -> panels of 16 outputs, 7-bit numbers,
  *       a scale for each output and group of k  pack.c
- *   linear:         x [T, K]  -> 8-bit numbers, a scale for each row and group                         rows.h
+ *   linear:         x [T, K]  -> 8-bit numbers, a scale for each row and group                       rows.inc
  *                   sum over groups of (whole-number dot product) * w_scale * x_scale, + bias  int8.c,
  *                       tile_*.c
  *
@@ -69,23 +69,21 @@ typedef struct sav_int8_isa {
                  const float *scales, const sav_int8_span *span);
 } sav_int8_isa;
 
-extern const sav_int8_isa sav_int8_isa_c;
-#if defined(__x86_64__)
-extern const sav_int8_isa sav_int8_isa_avx2, sav_int8_isa_vnni, sav_int8_isa_avxvnni;
-#endif
-#if defined(__aarch64__)
-extern const sav_int8_isa sav_int8_isa_neon, sav_int8_isa_dotprod;
-#endif
+/* Each from the file of one ISA; which of them there are, the Makefile decides. */
+extern const sav_kernels sav_int8_c, sav_int8_avx2, sav_int8_vnni, sav_int8_avxvnni, sav_int8_neon,
+    sav_int8_dotprod;
+extern const sav_kernels *const sav_engine_int8[]; /* those of this machine's kind, the best first; NULL */
 
 /* ---- the engine ---------------------------------------------------------------------------------------- */
 
 void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
                      const sav_int8_isa *isa);
-/* The rest is the float engine's, and so are products of matrices that stayed as they were. */
+/* The rest is a float engine's, and so are products of matrices that stayed as they were. */
+#define SAV_INT8_REST "panel"
 void sav_int8_attention(float *out, const float *q, const float *k, const float *v,
                         const sav_attention *shape, const sav_run *run);
 void sav_int8_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
-bool sav_int8_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads);
+bool sav_int8_scratch(size_t *bytes, const sav_extent *most);
 bool sav_int8_sound(const char **what);
 
 #endif

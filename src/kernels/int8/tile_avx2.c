@@ -1,9 +1,7 @@
 /* tile_avx2.c: the int8 tile with 256-bit vectors: 4 rows x 16 outputs, 8 of 16 registers hold sums. */
-typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
-#if defined(__AVX2__)
 #include <immintrin.h>
 
-#include "kernels/int8/rows.h"
+#include "kernels/int8/rows.inc"
 
 enum { ROWS = 4 };
 
@@ -75,5 +73,6 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
     }
 }
 
-const sav_int8_isa sav_int8_isa_avx2 = {ROWS, quantise, tile};
-#endif
+#define ISA avx2
+#define VECTOR 32
+#include "kernels/int8/row.inc"

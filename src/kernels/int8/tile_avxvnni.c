@@ -1,10 +1,8 @@
 /* tile_avxvnni.c: the int8 tile with 256-bit AVX-VNNI: 4 rows x 16 outputs; an instruction adds four products
  * to each sum. */
-typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
-#if defined(__AVXVNNI__)
 #include <immintrin.h>
 
-#include "kernels/int8/rows.h"
+#include "kernels/int8/rows.inc"
 
 enum { ROWS = 4 };
 
@@ -55,5 +53,6 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
     }
 }
 
-const sav_int8_isa sav_int8_isa_avxvnni = {ROWS, quantise, tile};
-#endif
+#define ISA avxvnni
+#define VECTOR 32
+#include "kernels/int8/row.inc"

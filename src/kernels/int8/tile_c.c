@@ -1,5 +1,5 @@
 /* tile_c.c: the int8 tile for any CPU, and what the others must equal to the bit. */
-#include "kernels/int8/rows.h"
+#include "kernels/int8/rows.inc"
 
 enum { ROWS = 4 };
 
@@ -27,4 +27,6 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
     }
 }
 
-const sav_int8_isa sav_int8_isa_c = {ROWS, quantise, tile};
+#define ISA c
+#define VECTOR 16
+#include "kernels/int8/row.inc"

@@ -1,10 +1,8 @@
 /* tile_dotprod.c: the int8 tile with ARM's dot product: 4 rows x 16 outputs; an instruction adds four
  * products to each sum. */
-typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
-#if defined(__ARM_FEATURE_DOTPROD)
 #include <arm_neon.h>
 
-#include "kernels/int8/rows.h"
+#include "kernels/int8/rows.inc"
 
 enum { ROWS = 4 };
 
@@ -64,5 +62,6 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
     }
 }
 
-const sav_int8_isa sav_int8_isa_dotprod = {ROWS, quantise, tile};
-#endif
+#define ISA dotprod
+#define VECTOR 16
+#include "kernels/int8/row.inc"

@@ -1,10 +1,8 @@
 /* tile_neon.c: the int8 tile for every ARM64: 4 rows x 16 outputs. Products of bytes to 16 bits, two of them
  * added, which cannot overflow (int8.h); pairs of those to 32. */
-typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
-#if defined(__aarch64__)
 #include <arm_neon.h>
 
-#include "kernels/int8/rows.h"
+#include "kernels/int8/rows.inc"
 
 enum { ROWS = 4 };
 
@@ -50,5 +48,6 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
     }
 }
 
-const sav_int8_isa sav_int8_isa_neon = {ROWS, quantise, tile};
-#endif
+#define ISA neon
+#define VECTOR 16
+#include "kernels/int8/row.inc"

@@ -1,10 +1,8 @@
 /* tile_vnni.c: the int8 tile with AVX-512 VNNI: 8 rows x 16 outputs; an instruction adds four products to
  * each sum. */
-typedef int sav_not_empty; /* elsewhere this file is empty, which ISO C does not allow */
-#if defined(__AVX512VNNI__)
 #include <immintrin.h>
 
-#include "kernels/int8/rows.h"
+#include "kernels/int8/rows.inc"
 
 enum { ROWS = 8 };
 
@@ -50,5 +48,6 @@ static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned
     }
 }
 
-const sav_int8_isa sav_int8_isa_vnni = {ROWS, quantise, tile};
-#endif
+#define ISA vnni
+#define VECTOR 64
+#include "kernels/int8/row.inc"

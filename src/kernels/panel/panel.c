@@ -19,9 +19,9 @@
 
 #include <math.h>
 
+#include "kernels/activation.h"
 #include "kernels/ahead.h"
 #include "kernels/attention.h"
-#include "kernels/exact/exact.h"
 #include "kernels/parallel.h"
 
 enum { QUERY_ROWS = 384 }; /* of a head in one task; a multiple of every nr */
@@ -57,18 +57,17 @@ static bool attention_floats(size_t *floats, size_t keys, size_t d, const panel_
            sav_add(floats, *floats, 16);
 }
 
-bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads,
-                       const panel_isa *isa) {
+bool sav_panel_scratch(size_t *bytes, const sav_extent *most, const panel_isa *isa) {
     size_t shared, own;
-    if (!sav_mul(&shared, K, sav_min(sav_round_up(T, isa->mr), PANEL_ROWS)) ||
-        !attention_floats(&own, keys, d, isa))
+    if (!sav_mul(&shared, most->K, sav_min(sav_round_up(most->T, isa->mr), PANEL_ROWS)) ||
+        !attention_floats(&own, most->keys, most->d, isa))
         return false;
     shared = sav_round_up(shared, 16);
     own = sav_round_up(own, 16);
     const size_t linear = linear_floats(isa);
     size_t for_linear, for_attention;
-    if (!sav_mul(&for_linear, linear, (size_t)threads) || !sav_add(&for_linear, for_linear, shared) ||
-        !sav_mul(&for_attention, own, (size_t)threads))
+    if (!sav_mul(&for_linear, linear, (size_t)most->threads) || !sav_add(&for_linear, for_linear, shared) ||
+        !sav_mul(&for_attention, own, (size_t)most->threads))
         return false;
     return sav_mul(bytes, for_linear > for_attention ? for_linear : for_attention, sizeof(float));
 }
@@ -263,11 +262,17 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
 
 void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
                           const panel_isa *isa) {
-    enum { PART = 4096 };    /* a multiple of every vector, so that threads share none */
-    if (f == SAV_GELU_ERF) { /* the projector's and the merger's only: too little of it to want another erf */
-        sav_exact_activation(out, x, n, f, run, &sav_exact_isa_c);
+    enum { PART = 4096 }; /* a multiple of every vector, so that threads share none */
+    if (f == SAV_GELU_ERF) {
+        sav_gelu_erf(out, x, n, run);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))
     for (size_t i = 0; i < n; i += PART) isa->activation(out + i, x + i, sav_min(n - i, PART), f);
 }
+
+const sav_kernels *const sav_engine_panel[] = {
+#if defined(__x86_64__)
+    &sav_panel_avx512, &sav_panel_avx2,
+#endif
+    &sav_panel_c, NULL};

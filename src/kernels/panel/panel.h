@@ -40,10 +40,9 @@ typedef struct panel_isa {
  * PANEL_KEYS: the same for sums over keys. */
 enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 256 };
 
-extern const panel_isa sav_panel_isa_c;
-#if defined(__x86_64__)
-extern const panel_isa sav_panel_isa_avx2, sav_panel_isa_avx512;
-#endif
+/* Each from the file of one ISA; which of them there are, the Makefile decides. */
+extern const sav_kernels sav_panel_c, sav_panel_avx2, sav_panel_avx512;
+extern const sav_kernels *const sav_engine_panel[]; /* those of this machine's kind, the best first; NULL */
 
 void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
                       const panel_isa *isa);
@@ -51,7 +50,6 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
                          const sav_attention *shape, const sav_run *run, const panel_isa *isa);
 void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
                           const panel_isa *isa);
-bool sav_panel_scratch(size_t *bytes, size_t T, size_t K, size_t keys, size_t d, int threads,
-                       const panel_isa *isa);
+bool sav_panel_scratch(size_t *bytes, const sav_extent *most, const panel_isa *isa);
 
 #endif

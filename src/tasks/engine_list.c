@@ -1,5 +1,5 @@
-/* engines.c: the kernel table in words. See engines.h. */
-#include "tasks/engines.h"
+/* engine_list.c: the kernel table in words. See engine_list.h. */
+#include "tasks/engine_list.h"
 
 #include <string.h>
 
@@ -31,6 +31,14 @@ void sav_engines_names(sav_text *out, bool isas) {
     }
 }
 
-sav_status sav_engines_check(const char *engine, const char *isa, sav_error *err) {
-    return sav_kernels_find(engine, isa, err) ? SAV_OK : SAV_UNSUPPORTED;
+const char *sav_engines_instead(const char *engine, sav_dtype R) {
+    const sav_kernels *row = sav_kernels_find(engine, NULL, NULL);
+    return row && !(row->computes & SAV_BIT(R)) ? sav_kernels_default(R, 0) : NULL;
+}
+
+sav_status sav_engines_check(const char *engine, const char *isa, sav_dtype R, sav_error *err) {
+    return sav_kernels_choose(engine, isa, R, 0, err) ||
+                   sav_kernels_choose(engine, isa, R, SAV_BIT(SAV_U8), NULL)
+               ? SAV_OK
+               : SAV_UNSUPPORTED;
 }

@@ -1,0 +1,87 @@
+/* engines.c: the table of engines, and the choice of a row. An engine's own file has its rows (its best ISA
+ * first), and they say what it can do; here stands which engines there are, in the order of the help text.
+ *
+ *   engine, isa, R, what the folder holds -> rows -> the one to run
+ */
+#include <stdio.h>
+#include <string.h>
+
+#ifdef SAV_BLAS
+#include "kernels/blas/blas.h"
+#endif
+#include "kernels/exact/exact.h"
+#include "kernels/int8/int8.h"
+#include "kernels/panel/panel.h"
+
+static const sav_kernels *const *const ENGINES[] = {
+    sav_engine_panel,
+#ifdef SAV_BLAS
+    sav_engine_blas,
+#endif
+    sav_engine_exact,
+    sav_engine_int8,
+};
+
+const sav_kernels *sav_kernels_built(size_t i) {
+    for (size_t e = 0; e < sizeof ENGINES / sizeof *ENGINES; e++)
+        for (size_t row = 0; ENGINES[e][row]; row++)
+            if (i-- == 0) return ENGINES[e][row];
+    return NULL;
+}
+
+const sav_kernels *sav_kernels_at(size_t i) {
+    const sav_kernels *row;
+    for (size_t b = 0; (row = sav_kernels_built(b)) != NULL; b++)
+        if (row->runs_here() && i-- == 0) return row;
+    return NULL;
+}
+
+/* Rows that run here, as "exact avx2, exact c, …"; too many: the list is cut. */
+static void list_rows(char *list, size_t size) {
+    const sav_kernels *row;
+    *list = 0;
+    for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
+        const size_t used = strlen(list);
+        snprintf(list + used, size - used, "%s%s %s", used ? ", " : "", row->engine, row->isa);
+    }
+}
+
+const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err) {
+    const sav_kernels *row;
+    char list[200];
+    for (size_t i = 0; (row = sav_kernels_built(i)) != NULL; i++)
+        if (strcmp(row->engine, engine) == 0 && (!isa || strcmp(row->isa, isa) == 0) && row->runs_here())
+            return row;
+    list_rows(list, sizeof list);
+    sav_fail(err, SAV_UNSUPPORTED,
+             "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s", engine,
+             isa ? ", ISA " : "", isa ? isa : "", list);
+    return NULL;
+}
+
+bool sav_kernels_fit(const sav_kernels *kernels, unsigned holds) {
+    return !(holds & ~kernels->reads) && !(kernels->needs & ~holds);
+}
+
+const char *sav_kernels_default(sav_dtype R, unsigned holds) {
+    const sav_kernels *row;
+    if (R > SAV_F16) return NULL;
+    for (size_t i = 0; (row = sav_kernels_built(i)) != NULL; i++)
+        if (sav_kernels_fit(row, holds) && row->defaults & SAV_BIT(R)) return row->engine;
+    return NULL;
+}
+
+const sav_kernels *sav_kernels_choose(const char *engine, const char *isa, sav_dtype R, unsigned holds,
+                                      sav_error *err) {
+    const char *usual = sav_kernels_default(R, 0);
+    if (!engine) engine = sav_kernels_default(R, holds);
+    if (!usual || !engine) {
+        sav_fail(err, SAV_BAD_INPUT, "storage type: expected f32, bf16 or f16");
+        return NULL;
+    }
+    const sav_kernels *row = sav_kernels_find(engine, isa, err);
+    if (!row || row->computes & SAV_BIT(R)) return row;
+    sav_fail(err, SAV_BAD_INPUT,
+             "storage type: the %s engine computes in f32; bf16 and f16 are the %s engine's", engine, usual);
+    return NULL;
+}
