@@ -90,16 +90,17 @@ bool sav_add(size_t *out, size_t a, size_t b) {
     return true;
 }
 
-bool sav_grow(void *array, size_t *room, size_t want, size_t size) {
+bool sav_grow(void *array, size_t *capacity, size_t count, size_t size) {
     enum { FIRST = 16 };
-    if (want <= *room) return true;
-    const size_t twice = *room > SIZE_MAX / 2 ? want : sav_max(2 * *room, FIRST), more = sav_max(twice, want);
-    void *old, *grown;
-    memcpy(&old, array, sizeof old);
-    grown = sav_realloc(old, more, size);
-    if (!grown) return false;
-    memcpy(array, &grown, sizeof grown);
-    *room = more;
+    if (count <= *capacity) return true;
+    const size_t doubled = *capacity > SIZE_MAX / 2 ? SIZE_MAX : sav_max(2 * *capacity, FIRST);
+    const size_t grown = sav_max(doubled, count);
+    void *old;
+    memcpy(&old, array, sizeof old); /* all pointers to objects look alike here */
+    void *new = sav_realloc(old, grown, size);
+    if (!new) return false;
+    memcpy(array, &new, sizeof new);
+    *capacity = grown;
     return true;
 }
 
@@ -176,7 +177,7 @@ void sav_arena_free(sav_arena *arena) {
 
 /* ---- growing text -------------------------------------------------------------------------------------- */
 
-static bool text_room(sav_text *text, size_t more) {
+static bool text_reserve(sav_text *text, size_t more) {
     size_t want = 0; /* the text, what comes, a NUL */
     if (text->failed) return false;
     text->failed = !sav_add(&want, text->length, more) || !sav_add(&want, want, 1) ||
@@ -185,7 +186,7 @@ static bool text_room(sav_text *text, size_t more) {
 }
 
 void sav_text_bytes(sav_text *text, const void *bytes, size_t length) {
-    if (!text_room(text, length)) return;
+    if (!text_reserve(text, length)) return;
     if (length) memcpy(text->bytes + text->length, bytes, length);
     text->length += length;
     text->bytes[text->length] = '\0';
@@ -203,7 +204,7 @@ void sav_text_printf(sav_text *text, const char *format, ...) {
     va_end(args);
     if (n < 0) {
         text->failed = true;
-    } else if (text_room(text, (size_t)n)) {
+    } else if (text_reserve(text, (size_t)n)) {
         vsnprintf(text->bytes + text->length, (size_t)n + 1, format, again);
         text->length += (size_t)n;
     }

@@ -50,10 +50,10 @@ void sav_free(void *p);
 char *sav_strdup(const char *text); /* NULL for NULL or no memory */
 char *sav_strndup(const char *text, size_t length);
 
-/* Room for `want` elements of `size` bytes in the array whose address is given (&list->items); *room is how
- * many it has room for, 0 with a NULL array at first. Twice as many each time, at least 16. What is new is not
- * zeroed. False when memory is short, with everything as it was. */
-bool sav_grow(void *array, size_t *room, size_t want, size_t size);
+/* Makes the array whose address is given (&list->items) large enough for `count` elements of `size` bytes.
+ * *capacity is how many fit, 0 with a NULL array at first; it doubles, from 16 on. What is new is not zeroed.
+ * False when memory is short, with everything as it was. */
+bool sav_grow(void *array, size_t *capacity, size_t count, size_t size);
 
 /* folder/name, without a second '/' behind a folder that ends with one. By sav_free; NULL: no memory. */
 char *sav_path_join(const char *folder, const char *name);

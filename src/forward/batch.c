@@ -59,11 +59,11 @@ static sav_status read_ids(sav_ids *ids, sav_ids *places, const sav_model *model
     sav_text text = {0};
     sav_status status = sav_layout_render(&text, model->layout, prompt, err);
     const char *bytes = text.bytes ? text.bytes : "";
+    const sav_placeholder image = {sav_layout_placeholder(model->layout), model->image_token};
     if (!status && !model->vision)
         status = sav_tokenizer_encode(ids, model->tokenizer, bytes, text.length, err);
     else if (!status)
-        status = sav_tokenizer_encode_media(ids, places, model->tokenizer, bytes, text.length,
-                                            sav_layout_placeholder(model->layout), model->image_token, err);
+        status = sav_tokenizer_encode_media(ids, places, model->tokenizer, bytes, text.length, &image, err);
     if (!status && ids->count == 0) status = sav_fail(err, SAV_BAD_INPUT, "the prompt has no tokens");
     sav_text_free(&text);
     return status;

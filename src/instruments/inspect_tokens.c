@@ -35,11 +35,11 @@ sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const
     *out = (sav_token_list){0};
     sav_status status = sav_layout_render(&text, model->layout, prompt, err);
     const char *bytes = text.bytes ? text.bytes : "";
+    const sav_placeholder image = {sav_layout_placeholder(model->layout), model->image_token};
     if (!status && !model->vision)
         status = sav_tokenizer_encode(&ids, model->tokenizer, bytes, text.length, err);
     else if (!status)
-        status = sav_tokenizer_encode_media(&ids, &places, model->tokenizer, bytes, text.length,
-                                            sav_layout_placeholder(model->layout), model->image_token, err);
+        status = sav_tokenizer_encode_media(&ids, &places, model->tokenizer, bytes, text.length, &image, err);
     if (!status) status = list_tokens(out, model->tokenizer, &ids, err);
     sav_text_free(&text);
     sav_ids_free(&ids);

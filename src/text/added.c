@@ -14,11 +14,15 @@ static sav_status no_memory(sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "added tokens: out of memory");
 }
 
-const sav_added_token *sav_added_by_content(const sav_added *added, const char *content, size_t length) {
+static sav_added_token *find(const sav_added *added, const char *content, size_t length) {
     for (uint32_t i = 0; i < added->count; i++)
         if (added->tokens[i].length == length && memcmp(added->tokens[i].content, content, length) == 0)
             return &added->tokens[i];
     return NULL;
+}
+
+const sav_added_token *sav_added_by_content(const sav_added *added, const char *content, size_t length) {
+    return find(added, content, length);
 }
 
 const sav_added_token *sav_added_by_id(const sav_added *added, uint32_t id) {
@@ -46,42 +50,32 @@ static sav_status make_needle(char **out, uint32_t *length, const sav_added_toke
     return SAV_OK;
 }
 
+/* A new place with the content in memory of its own; NULL: no memory. */
+static sav_added_token *append(sav_added *added, const sav_added_token *token) {
+    if (!sav_grow(&added->tokens, &added->capacity, added->count + 1, sizeof *added->tokens)) return NULL;
+    char *content = sav_strndup(token->content, token->length);
+    if (!content) return NULL;
+    sav_added_token *place = &added->tokens[added->count++];
+    *place = (sav_added_token){.content = content};
+    return place;
+}
+
 sav_status sav_added_put(sav_added *added, const sav_added_token *token, bool nfc, sav_error *err) {
-    char *needle;
-    uint32_t needle_length;
+    sav_added_token new = *token;
     if (added->count >= SAV_ADDED_MOST)
         return sav_fail(err, SAV_UNSUPPORTED, "added tokens: more than %d; expected fewer", SAV_ADDED_MOST);
-    sav_status status = make_needle(&needle, &needle_length, token, nfc, err);
+    sav_status status = make_needle(&new.needle, &new.needle_length, token, nfc, err);
     if (status) return status;
-    sav_added_token *place = NULL;
-    for (uint32_t i = 0; i < added->count && !place; i++)
-        if (added->tokens[i].length == token->length &&
-            memcmp(added->tokens[i].content, token->content, token->length) == 0)
-            place = &added->tokens[i];
-    char *content = NULL;
-    if (place) {
-        content = place->content;
-        sav_free(place->needle);
-    } else {
-        if (added->count == added->capacity) {
-            uint32_t capacity = added->capacity ? added->capacity * 2 : 32;
-            sav_added_token *grown = sav_realloc(added->tokens, capacity, sizeof *grown);
-            if (!grown) goto failed;
-            added->tokens = grown;
-            added->capacity = capacity;
-        }
-        content = sav_strndup(token->content, token->length);
-        if (!content) goto failed;
-        place = &added->tokens[added->count++];
+    sav_added_token *place = find(added, token->content, token->length);
+    if (!place) place = append(added, token);
+    if (!place) {
+        sav_free(new.needle);
+        return no_memory(err);
     }
-    *place = *token;
-    place->content = content;
-    place->needle = needle;
-    place->needle_length = needle_length;
+    new.content = place->content;
+    sav_free(place->needle);
+    *place = new;
     return SAV_OK;
-failed:
-    sav_free(needle);
-    return no_memory(err);
 }
 
 /* ---- indices ------------------------------------------------------------------------------------------- */
@@ -112,7 +106,7 @@ static sav_status build_index(sav_added_index *index, const sav_added *added, bo
 
 sav_status sav_added_finish(sav_added *added, sav_error *err) {
     sav_status status = build_index(&added->raw, added, false, err);
-    return !status ? build_index(&added->normal, added, true, err) : status;
+    return status ? status : build_index(&added->normal, added, true, err);
 }
 
 void sav_added_free(sav_added *added) {
@@ -174,13 +168,7 @@ static size_t strip_right(const char *text, size_t length, size_t stop) {
 }
 
 static sav_status push_cut(sav_added_cuts *out, size_t start, size_t stop, uint32_t id, sav_error *err) {
-    if (out->count == out->capacity) {
-        size_t capacity = out->capacity ? out->capacity * 2 : 32;
-        sav_added_cut *grown = sav_realloc(out->cuts, capacity, sizeof *grown);
-        if (!grown) return no_memory(err);
-        out->cuts = grown;
-        out->capacity = capacity;
-    }
+    if (!sav_grow(&out->cuts, &out->capacity, out->count + 1, sizeof *out->cuts)) return no_memory(err);
     out->cuts[out->count++] = (sav_added_cut){start, stop, id};
     return SAV_OK;
 }

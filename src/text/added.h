@@ -11,8 +11,8 @@
 #include "base/base.h"
 
 #define SAV_ADDED_NONE UINT32_MAX
-#define SAV_ADDED_MOST \
-    16384 /* tokens; real folders have fewer than 100 (some language models: some thousand) */
+/* tokens; real folders have fewer than 100 (some language models: some thousand) */
+#define SAV_ADDED_MOST 16384
 
 typedef struct sav_added_token {
     char *content; /* as written, UTF-8 */
@@ -34,7 +34,8 @@ typedef struct sav_added_index {
 
 typedef struct sav_added {
     sav_added_token *tokens; /* [count] in the order of their ids' giving */
-    uint32_t count, capacity;
+    uint32_t count;
+    size_t capacity;
     sav_added_index raw, normal; /* the two stages: before NFC, behind it */
 } sav_added;
 

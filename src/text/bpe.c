@@ -14,13 +14,7 @@
 /* ---- growing things ------------------------------------------------------------------------------------ */
 
 bool sav_ids_push(sav_ids *list, uint32_t id) {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        uint32_t *grown = capacity > list->capacity ? sav_realloc(list->ids, capacity, sizeof *grown) : NULL;
-        if (!grown) return false;
-        list->ids = grown;
-        list->capacity = capacity;
-    }
+    if (!sav_grow(&list->ids, &list->capacity, list->count + 1, sizeof *list->ids)) return false;
     list->ids[list->count++] = id;
     return true;
 }
@@ -34,10 +28,9 @@ static sav_status no_memory(sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "tokenizer: out of memory");
 }
 
-/* ---- the byte alphabet
- * ---------------------------------------------------------------------------------------------- Bytes that
- * print stand for themselves; the other 68, in increasing order, for U+0100, U+0101, … */
+/* ---- the byte alphabet --------------------------------------------------------------------------------- */
 
+/* Bytes that print stand for themselves; the other 68, in increasing order, for U+0100, U+0101, … */
 static uint32_t alphabet_point(unsigned byte) {
     if (byte <= 0x20) return 0x100 + byte;
     if (byte >= 0x7F && byte <= 0xA0) return 0x121 + (byte - 0x7F);
@@ -77,13 +70,18 @@ static size_t hash_string(const char *string, size_t length) { /* FNV-1a, 64 bit
     return (size_t)(hash ^ hash >> 29);
 }
 
+static bool has_token(const sav_bpe *bpe, uint32_t id) {
+    return id < bpe->id_end && bpe->strings[id].start != SAV_BPE_NONE;
+}
+
 /* The slot that holds the string, or the free one where it would go. There is always a free one. */
 static uint32_t *find_slot(const sav_bpe *bpe, const char *string, size_t length) {
     size_t mask = bpe->slot_count - 1, i = hash_string(string, length) & mask;
     for (;; i = (i + 1) & mask) {
         uint32_t id = bpe->slots[i];
         if (id == SAV_BPE_NONE) break;
-        if (bpe->length[id] == length && memcmp(bpe->pool.bytes + bpe->offset[id], string, length) == 0)
+        if (bpe->strings[id].length == length &&
+            memcmp(bpe->pool.bytes + bpe->strings[id].start, string, length) == 0)
             break;
     }
     return &bpe->slots[i];
@@ -94,9 +92,9 @@ uint32_t sav_bpe_find(const sav_bpe *bpe, const char *string, size_t length) {
 }
 
 const char *sav_bpe_string(const sav_bpe *bpe, uint32_t id, size_t *length) {
-    if (id >= bpe->id_end || bpe->offset[id] == SAV_BPE_NONE) return NULL;
-    *length = bpe->length[id];
-    return bpe->pool.bytes + bpe->offset[id];
+    if (!has_token(bpe, id)) return NULL;
+    *length = bpe->strings[id].length;
+    return bpe->pool.bytes + bpe->strings[id].start;
 }
 
 static bool grow_slots(sav_bpe *bpe) {
@@ -109,49 +107,37 @@ static bool grow_slots(sav_bpe *bpe) {
     bpe->slots = slots;
     bpe->slot_count = count;
     for (uint32_t id = 0; id < bpe->id_end; id++)
-        if (bpe->offset[id] != SAV_BPE_NONE)
-            *find_slot(bpe, bpe->pool.bytes + bpe->offset[id], bpe->length[id]) = id;
+        if (has_token(bpe, id))
+            *find_slot(bpe, bpe->pool.bytes + bpe->strings[id].start, bpe->strings[id].length) = id;
     return true;
 }
 
 static bool grow_ids(sav_bpe *bpe, uint32_t id) {
-    if (id >= bpe->id_room) {
-        uint32_t room = bpe->id_room ? bpe->id_room : 1024;
-        while (room <= id) room *= 2; /* id < SAV_BPE_MOST_IDS, a power of two */
-        uint32_t *offset = sav_realloc(bpe->offset, room, sizeof *offset);
-        if (!offset) return false;
-        bpe->offset = offset;
-        uint32_t *length = sav_realloc(bpe->length, room, sizeof *length);
-        if (!length) return false;
-        bpe->length = length;
-        bpe->id_room = room;
-    }
-    for (; bpe->id_end <= id; bpe->id_end++)
-        bpe->offset[bpe->id_end] = SAV_BPE_NONE, bpe->length[bpe->id_end] = 0;
+    if (!sav_grow(&bpe->strings, &bpe->id_capacity, (size_t)id + 1, sizeof *bpe->strings)) return false;
+    while (bpe->id_end <= id) bpe->strings[bpe->id_end++] = (sav_bpe_span){SAV_BPE_NONE, 0};
     return true;
 }
 
 sav_status sav_bpe_add_token(sav_bpe *bpe, const char *string, size_t length, uint32_t id, sav_error *err) {
     if (id >= SAV_BPE_MOST_IDS)
         return sav_fail(err, SAV_BAD_INPUT, "token \"%.*s\" has id %u; expected less than %u",
-                        (int)(length < 200 ? length : 200), string, id, SAV_BPE_MOST_IDS);
-    if (id < bpe->id_end && bpe->offset[id] != SAV_BPE_NONE)
+                        (int)sav_min(length, 200), string, id, SAV_BPE_MOST_IDS);
+    if (has_token(bpe, id))
         return sav_fail(err, SAV_BAD_INPUT,
                         "id %u belongs to \"%.*s\" and to \"%.*s\"; expected one token an id", id,
-                        (int)(bpe->length[id] < 100 ? bpe->length[id] : 100),
-                        bpe->pool.bytes + bpe->offset[id], (int)(length < 100 ? length : 100), string);
+                        (int)sav_min(bpe->strings[id].length, 100), bpe->pool.bytes + bpe->strings[id].start,
+                        (int)sav_min(length, 100), string);
     if (!grow_ids(bpe, id) || !grow_slots(bpe)) return no_memory(err);
     uint32_t *slot = find_slot(bpe, string, length);
     if (*slot != SAV_BPE_NONE)
         return sav_fail(err, SAV_BAD_INPUT, "token \"%.*s\" stands twice, with ids %u and %u",
-                        (int)(length < 200 ? length : 200), string, *slot, id);
+                        (int)sav_min(length, 200), string, *slot, id);
     if (bpe->pool.length + length >= SAV_BPE_NONE)
         return sav_fail(err, SAV_UNSUPPORTED, "more than 4 GiB of token strings");
     size_t start = bpe->pool.length;
     sav_text_bytes(&bpe->pool, string, length);
     if (bpe->pool.failed) return no_memory(err);
-    bpe->offset[id] = (uint32_t)start;
-    bpe->length[id] = (uint32_t)length;
+    bpe->strings[id] = (sav_bpe_span){(uint32_t)start, (uint32_t)length};
     *slot = id;
     bpe->count++;
     return SAV_OK;
@@ -166,8 +152,7 @@ void sav_bpe_finish(sav_bpe *bpe) {
 
 void sav_bpe_free(sav_bpe *bpe) {
     sav_text_free(&bpe->pool);
-    sav_free(bpe->offset);
-    sav_free(bpe->length);
+    sav_free(bpe->strings);
     sav_free(bpe->slots);
     sav_free(bpe->merges);
     memset(bpe, 0, sizeof *bpe);
@@ -202,7 +187,7 @@ static bool grow_merges(sav_bpe *bpe) {
 
 static sav_status not_a_token(const char *string, size_t length, const char *what, sav_error *err) {
     return sav_fail(err, SAV_BAD_INPUT, "the merge's %s \"%.*s\" is not in the vocabulary", what,
-                    (int)(length < 200 ? length : 200), string);
+                    (int)sav_min(length, 200), string);
 }
 
 sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right,
@@ -250,9 +235,9 @@ typedef struct candidate {
 
 struct sav_bpe_work {
     part *parts;
-    size_t part_room;
+    size_t part_capacity;
     candidate *heap;
-    size_t heap_count, heap_room;
+    size_t heap_count, heap_capacity;
 };
 
 sav_bpe_work *sav_bpe_work_make(void) {
@@ -266,24 +251,12 @@ void sav_bpe_work_free(sav_bpe_work *work) {
     sav_free(work);
 }
 
-/* Room for a pre-token of n bytes: n parts. Candidates: n - 1 at the start; a merge takes one out and puts at
+/* Enough for a pre-token of n bytes: n parts. Candidates: n - 1 at the start; a merge takes one out and puts at
  * most two in, and there are at most n - 1 merges, so 2n hold them all. */
-static bool work_room(sav_bpe_work *work, size_t n) {
+static bool work_reserve(sav_bpe_work *work, size_t n) {
     size_t twice;
-    if (!sav_mul(&twice, n, 2)) return false;
-    if (n > work->part_room) {
-        part *parts = sav_realloc(work->parts, twice, sizeof *parts);
-        if (!parts) return false;
-        work->parts = parts;
-        work->part_room = twice;
-    }
-    if (twice > work->heap_room) {
-        candidate *heap = sav_realloc(work->heap, twice, sizeof *heap);
-        if (!heap) return false;
-        work->heap = heap;
-        work->heap_room = twice;
-    }
-    return true;
+    return sav_mul(&twice, n, 2) && sav_grow(&work->parts, &work->part_capacity, n, sizeof *work->parts) &&
+           sav_grow(&work->heap, &work->heap_capacity, twice, sizeof *work->heap);
 }
 
 static void heap_push(sav_bpe_work *work, candidate new) {
@@ -294,9 +267,12 @@ static void heap_push(sav_bpe_work *work, candidate new) {
 }
 
 static candidate heap_pop(sav_bpe_work *work) {
-    candidate top = work->heap[0], last = work->heap[--work->heap_count];
-    size_t i = 0, child;
-    while ((child = 2 * i + 1) < work->heap_count) {
+    work->heap_count--;
+    candidate top = work->heap[0], last = work->heap[work->heap_count];
+    size_t i = 0;
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= work->heap_count) break;
         if (child + 1 < work->heap_count && work->heap[child + 1].order < work->heap[child].order) child++;
         if (work->heap[child].order >= last.order) break;
         work->heap[i] = work->heap[child];
@@ -370,7 +346,7 @@ sav_status sav_bpe_encode(sav_ids *out, const sav_bpe *bpe, sav_bpe_work *work, 
         if (failed) return no_memory(err);
         if (id != SAV_BPE_NONE) return sav_ids_push(out, id) ? SAV_OK : no_memory(err);
     }
-    if (!work_room(work, length)) return no_memory(err);
+    if (!work_reserve(work, length)) return no_memory(err);
     uint32_t n = split_bytes(work, bpe, text, length);
     merge_all(work, bpe, n);
     for (uint32_t i = n ? 0 : SAV_BPE_NONE; i != SAV_BPE_NONE; i = work->parts[i].behind)

@@ -28,13 +28,15 @@ typedef struct sav_bpe_merge { /* a slot of the merge table: left, right -> join
     uint32_t joined; /* SAV_BPE_NONE: slot is free */
 } sav_bpe_merge;
 
+typedef struct sav_bpe_span { /* a token's string in the pool */
+    uint32_t start, length;   /* bytes; start SAV_BPE_NONE: no token has this id */
+} sav_bpe_span;
+
 typedef struct sav_bpe {
-    sav_text pool; /* all token strings, one after the other */
-    /* [id_end] where a token's string starts in pool, SAV_BPE_NONE for an id not in use */
-    uint32_t *offset;
-    uint32_t *length;      /* [id_end] its bytes */
+    sav_text pool;         /* all token strings, one after the other */
+    sav_bpe_span *strings; /* [id_end] of pool, by id */
     uint32_t id_end;       /* largest id + 1 */
-    uint32_t id_room;      /* capacity of offset and length */
+    size_t id_capacity;
     uint32_t count;        /* tokens */
     uint32_t *slots;       /* [slot_count] hash of strings -> id, SAV_BPE_NONE: free */
     size_t slot_count;     /* a power of two */

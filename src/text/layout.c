@@ -10,6 +10,7 @@
 #include "base/os.h"
 #include "io/json.h"
 
+enum { TEMPLATE_LIMIT = 1 << 20 }; /* bytes */
 #define SYSTEM_TEXT "You are a helpful assistant."
 
 /* How a layout differs from the others; all of them write <|im_start|>ROLE … <|im_end|>. */
@@ -156,7 +157,7 @@ static void warn(sav_text *warning, const char *path, sav_layout layout, bool kn
     sav_message turn = {"user", parts, 2};
     sav_prompt prompt = {&turn, 1, NULL};
     sav_text example = {0};
-    if (sav_layout_render(&example, layout, &prompt, NULL) != SAV_OK) warning->failed = true;
+    if (sav_layout_render(&example, layout, &prompt, NULL)) warning->failed = true;
     sav_text_printf(warning, "%s: %s; using layout %s: ", path,
                     known_text ? "chat_template is that of another family"
                                : "chat_template is not one of those known",
@@ -170,16 +171,19 @@ static void warn(sav_text *warning, const char *path, sav_layout layout, bool kn
     sav_text_free(&example);
 }
 
+typedef struct choice {
+    sav_layout layout, fallback;
+    sav_text *warning; /* may be NULL */
+} choice;
+
 /* A known text of a layout with other placeholders does not suit the model: as good as unknown. */
-static void decide(sav_layout *out, sav_text *warning, const char *path, const char *text, size_t length,
-                   sav_layout fallback) {
-    sav_layout found = fallback;
-    bool known_text = recognise(&found, text, length);
-    *out = fallback;
-    if (known_text && strcmp(rules[found].placeholder, rules[fallback].placeholder) == 0)
-        *out = found;
+static void decide(choice *c, const char *path, const char *text, size_t length) {
+    sav_layout found = c->fallback;
+    const bool known_text = recognise(&found, text, length);
+    if (known_text && strcmp(rules[found].placeholder, rules[c->fallback].placeholder) == 0)
+        c->layout = found;
     else
-        warn(warning, path, fallback, known_text);
+        warn(c->warning, path, c->fallback, known_text);
 }
 
 /* "chat_template" of a JSON file: a string, or a list of named ones of which "default" counts. */
@@ -193,36 +197,43 @@ static const sav_json *template_of(const sav_json *root) {
     return node && node->kind == SAV_JSON_STRING ? node : NULL;
 }
 
+/* One file that may hold a template; *found when it does. */
+static sav_status try_file(bool *found, choice *c, const char *path, bool jinja, sav_error *err) {
+    sav_status status;
+    if (jinja) {
+        char *text = NULL;
+        size_t length;
+        status = sav_os_read_file(&text, &length, path, TEMPLATE_LIMIT, err);
+        *found = !status;
+        if (*found) decide(c, path, text, length);
+        sav_free(text);
+    } else {
+        sav_json_doc *doc = NULL;
+        status = sav_json_read(&doc, path, err);
+        const sav_json *node = status ? NULL : template_of(sav_json_root(doc));
+        *found = node != NULL;
+        if (*found) decide(c, path, node->text, node->length);
+        sav_json_free(doc);
+    }
+    return status;
+}
+
 sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *folder, sav_layout fallback,
                              sav_error *err) {
     static const char *const files[] = {"chat_template.jinja", "chat_template.json", "processor_config.json",
                                         "tokenizer_config.json"};
-    sav_text path = {0};
+    choice c = {fallback, fallback, warning};
     sav_status status = SAV_OK;
     bool found = false;
-    *out = fallback;
     for (size_t i = 0; i < sizeof files / sizeof *files && !status && !found; i++) {
-        path.length = 0;
-        sav_text_printf(&path, "%s/%s", folder, files[i]);
-        if (path.failed) {
+        char *path = sav_path_join(folder, files[i]);
+        if (!path)
             status = sav_fail(err, SAV_NO_MEMORY, "%s: out of memory", folder);
-        } else if (!sav_os_exists(path.bytes)) {
-            continue;
-        } else if (i == 0) {
-            char *text = NULL;
-            size_t length;
-            status = sav_os_read_file(&text, &length, path.bytes, (size_t)1 << 20, err);
-            if ((found = status == SAV_OK)) decide(out, warning, path.bytes, text, length, fallback);
-            sav_free(text);
-        } else {
-            sav_json_doc *doc = NULL;
-            status = sav_json_read(&doc, path.bytes, err);
-            const sav_json *node = !status ? template_of(sav_json_root(doc)) : NULL;
-            if ((found = node != NULL)) decide(out, warning, path.bytes, node->text, node->length, fallback);
-            sav_json_free(doc);
-        }
+        else if (sav_os_exists(path))
+            status = try_file(&found, &c, path, i == 0, err);
+        sav_free(path);
     }
-    sav_text_free(&path);
+    *out = c.layout;
     if (!status && warning && warning->failed)
         status = sav_fail(err, SAV_NO_MEMORY, "%s: out of memory", folder);
     return status;

@@ -20,6 +20,7 @@
 
 /* What one call of encode needs and gives back at its end. */
 typedef struct scratch {
+    const sav_tokenizer *t;
     sav_bpe_work *work;
     sav_added_cuts raw, normal;
     sav_text composed;
@@ -30,12 +31,11 @@ static sav_status no_memory(sav_error *err) {
 }
 
 /* A piece without added tokens. */
-static sav_status encode_plain(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
-                               size_t length, sav_error *err) {
+static sav_status encode_plain(sav_ids *out, scratch *s, const char *text, size_t length, sav_error *err) {
     sav_status status = SAV_OK;
     while (length && !status) {
         size_t bytes = sav_pretokenize_next(text, length);
-        status = sav_bpe_encode(out, &t->bpe, s->work, text, bytes, err);
+        status = sav_bpe_encode(out, &s->t->bpe, s->work, text, bytes, err);
         text += bytes;
         length -= bytes;
     }
@@ -43,42 +43,41 @@ static sav_status encode_plain(sav_ids *out, const sav_tokenizer *t, scratch *s,
 }
 
 /* A piece between raw added tokens: compose it, cut the normalized ones out. */
-static sav_status encode_piece(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
-                               size_t length, sav_error *err) {
+static sav_status encode_piece(sav_ids *out, scratch *s, const char *text, size_t length, sav_error *err) {
+    const sav_added *added = &s->t->added;
     s->composed.length = 0;
-    if (t->nfc) {
+    if (s->t->nfc) {
         sav_status status = sav_unicode_nfc(&s->composed, text, length, err);
         if (status) return status;
         text = s->composed.bytes;
         length = s->composed.length;
     }
-    sav_status status = sav_added_split(&s->normal, &t->added.normal, &t->added, text, length, err);
+    sav_status status = sav_added_split(&s->normal, &added->normal, added, text, length, err);
     for (size_t i = 0; i < s->normal.count && !status; i++) {
         sav_added_cut cut = s->normal.cuts[i];
         if (cut.id == SAV_ADDED_NONE)
-            status = encode_plain(out, t, s, text + cut.start, cut.stop - cut.start, err);
+            status = encode_plain(out, s, text + cut.start, cut.stop - cut.start, err);
         else if (!sav_ids_push(out, cut.id))
             status = no_memory(err);
     }
     return status;
 }
 
-static sav_status encode_text(sav_ids *out, const sav_tokenizer *t, scratch *s, const char *text,
-                              size_t length, sav_error *err) {
-    sav_status status = sav_added_split(&s->raw, &t->added.raw, &t->added, text, length, err);
+static sav_status encode_text(sav_ids *out, scratch *s, const char *text, size_t length, sav_error *err) {
+    const sav_added *added = &s->t->added;
+    sav_status status = sav_added_split(&s->raw, &added->raw, added, text, length, err);
     for (size_t i = 0; i < s->raw.count && !status; i++) {
         sav_added_cut cut = s->raw.cuts[i];
         if (cut.id == SAV_ADDED_NONE)
-            status = encode_piece(out, t, s, text + cut.start, cut.stop - cut.start, err);
+            status = encode_piece(out, s, text + cut.start, cut.stop - cut.start, err);
         else if (!sav_ids_push(out, cut.id))
             status = no_memory(err);
     }
     return status;
 }
 
-static sav_status scratch_make(scratch *s, sav_error *err) {
-    memset(s, 0, sizeof *s);
-    s->work = sav_bpe_work_make();
+static sav_status scratch_make(scratch *s, const sav_tokenizer *t, sav_error *err) {
+    *s = (scratch){.t = t, .work = sav_bpe_work_make()};
     return s->work ? SAV_OK : no_memory(err);
 }
 
@@ -94,8 +93,8 @@ sav_status sav_tokenizer_encode(sav_ids *out, const sav_tokenizer *tokenizer, co
     scratch s;
     sav_status status = sav_unicode_check(text, length, "text", err);
     if (status) return status;
-    status = scratch_make(&s, err);
-    if (!status) status = encode_text(out, tokenizer, &s, text, length, err);
+    status = scratch_make(&s, tokenizer, err);
+    if (!status) status = encode_text(out, &s, text, length, err);
     scratch_free(&s);
     return status;
 }
@@ -109,38 +108,44 @@ static const char *find_bytes(const char *text, size_t length, const char *word,
 }
 
 /* The placeholder is an ordinary string to the tokenizer: cut there, encode what is between. */
-static sav_status encode_chunks(sav_ids *out, sav_ids *places, const sav_tokenizer *t, scratch *s,
-                                const char *text, size_t length, const char *placeholder, uint32_t marker,
-                                sav_error *err) {
-    size_t bytes = strlen(placeholder);
+static sav_status encode_chunks(sav_ids *out, sav_ids *places, scratch *s, const char *text, size_t length,
+                                const sav_placeholder *placeholder, sav_error *err) {
+    const size_t bytes = strlen(placeholder->text);
     for (;;) {
-        const char *hit = find_bytes(text, length, placeholder, bytes);
-        sav_status status = encode_text(out, t, s, text, hit ? (size_t)(hit - text) : length, err);
+        const char *hit = find_bytes(text, length, placeholder->text, bytes);
+        sav_status status = encode_text(out, s, text, hit ? (size_t)(hit - text) : length, err);
         if (status || !hit) return status;
         if (out->count >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)out->count) ||
-            !sav_ids_push(out, marker))
+            !sav_ids_push(out, placeholder->marker))
             return no_memory(err);
         length -= (size_t)(hit - text) + bytes;
         text = hit + bytes;
     }
 }
 
+/* Where id stands in out from `start` on. */
+static sav_status find_places(sav_ids *places, const sav_ids *out, size_t start, uint32_t id,
+                              sav_error *err) {
+    for (size_t i = start; i < out->count; i++)
+        if (out->ids[i] == id && (i >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)i)))
+            return no_memory(err);
+    return SAV_OK;
+}
+
 sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_tokenizer *tokenizer,
-                                      const char *text, size_t length, const char *placeholder,
-                                      uint32_t marker, sav_error *err) {
+                                      const char *text, size_t length, const sav_placeholder *placeholder,
+                                      sav_error *err) {
     scratch s;
-    size_t start = out->count;
-    uint32_t id = sav_tokenizer_id(tokenizer, placeholder);
+    const size_t start = out->count;
+    const uint32_t id = sav_tokenizer_id(tokenizer, placeholder->text);
     sav_status status = sav_unicode_check(text, length, "prompt", err);
     if (status) return status;
-    status = scratch_make(&s, err);
-    if (!status && id == SAV_TOKEN_NONE && *placeholder) {
-        status = encode_chunks(out, places, tokenizer, &s, text, length, placeholder, marker, err);
+    status = scratch_make(&s, tokenizer, err);
+    if (!status && id == SAV_TOKEN_NONE && *placeholder->text) {
+        status = encode_chunks(out, places, &s, text, length, placeholder, err);
     } else if (!status) {
-        status = encode_text(out, tokenizer, &s, text, length, err);
-        for (size_t i = start; i < out->count && !status; i++)
-            if (out->ids[i] == id && (i >= SAV_TOKEN_NONE || !sav_ids_push(places, (uint32_t)i)))
-                status = no_memory(err);
+        status = encode_text(out, &s, text, length, err);
+        if (!status) status = find_places(places, out, start, id, err);
     }
     scratch_free(&s);
     return status;

@@ -30,13 +30,18 @@ void sav_tokenizer_free(sav_tokenizer *tokenizer); /* NULL is fine */
 sav_status sav_tokenizer_encode(sav_ids *out, const sav_tokenizer *tokenizer, const char *text, size_t length,
                                 sav_error *err);
 
+typedef struct sav_placeholder {
+    const char *text; /* "<image>" */
+    uint32_t marker;  /* the id that it gets where it is no added token */
+} sav_placeholder;
+
 /* The same for a prompt with media, and appends to `places` where the placeholders fell (indices into
  * out->ids). Where the placeholder is an added token it gets that token's id; where it is none (lmms-lab's
  * folders) the text is cut at each literal placeholder, each chunk encoded alone, and `marker` put between:
  * the same ids around it either way. */
 sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_tokenizer *tokenizer,
-                                      const char *text, size_t length, const char *placeholder,
-                                      uint32_t marker, sav_error *err);
+                                      const char *text, size_t length, const sav_placeholder *placeholder,
+                                      sav_error *err);
 
 /* of an added token; SAV_TOKEN_NONE */
 uint32_t sav_tokenizer_id(const sav_tokenizer *tokenizer, const char *added);

@@ -1,9 +1,11 @@
 /* tokenizer_files.c: a model folder's tokenizer files -> sav_tokenizer (see tokenizer.h).
  *
- *     tokenizer.json                      vocabulary, merges, added tokens, and the stages, which are checked
- *     or vocab.json + merges.txt                   vocabulary, merges; the stages are Qwen2's
- *     then tokenizer_config.json           added_tokens_decoder, applied on top; special tokens not yet there
- *     or added_tokens.json, special_tokens_map.json   the same in older folders
+ *     tokenizer.json                -> vocabulary, merges, added tokens; its stages, which are checked
+ *     or vocab.json + merges.txt    -> vocabulary, merges; the stages are Qwen2's
+ *
+ *     then tokenizer_config.json    -> added_tokens_decoder, applied on top; special tokens not yet there
+ *     or added_tokens.json +
+ *        special_tokens_map.json    -> the same in older folders
  *
  * Order and defaults follow transformers 4.51.3: tokenization_utils_base.py, tokenization_utils_fast.py and
  * models/qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern
@@ -12,7 +14,7 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "io/json.h"
+#include "io/config.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer_parts.h"
 #include "text/unicode.h"
@@ -57,9 +59,9 @@ static sav_status check_normalizer(bool *nfc, const sav_json *node, const char *
 static sav_status check_split(const sav_json *split, const char *name, sav_error *err) {
     const sav_json *regex = sav_json_get(sav_json_get(split, "pattern"), "Regex");
     const sav_json *behavior = sav_json_get(split, "behavior");
-    bool invert;
-    sav_status status = sav_json_bool(&invert, split, "invert", false, name, err);
-    if (status) return status;
+    sav_config in = {.object = split, .name = name, .err = err};
+    const bool invert = sav_config_bool(&in, "invert", false);
+    if (in.status) return in.status;
     if (!regex || regex->kind != SAV_JSON_STRING)
         return refuse("pre-tokenizer Split without", "Regex", "Qwen2's pattern", split, name, err);
     if (!sav_json_is(regex, sav_pretokenize_pattern))
@@ -67,6 +69,16 @@ static sav_status check_split(const sav_json *split, const char *name, sav_error
     if (!sav_json_is(behavior, "Isolated") || invert)
         return refuse("pre-tokenizer Split", "behavior or invert", "\"Isolated\", not inverted", split, name,
                       err);
+    return SAV_OK;
+}
+
+static sav_status check_bytes(const sav_json *bytes, const char *name, sav_error *err) {
+    sav_config in = {.object = bytes, .name = name, .err = err};
+    const bool prefix_space = sav_config_bool(&in, "add_prefix_space", true);
+    const bool use_regex = sav_config_bool(&in, "use_regex", true);
+    if (in.status) return in.status;
+    if (prefix_space) return refuse("ByteLevel with", "add_prefix_space", "it to be false", bytes, name, err);
+    if (use_regex) return refuse("ByteLevel with", "use_regex", "it to be false", bytes, name, err);
     return SAV_OK;
 }
 
@@ -87,14 +99,7 @@ static sav_status check_pre_tokenizer(const sav_json *node, const char *name, sa
     if (bytes->next)
         return refuse("third pre-tokenizer", type_of(bytes->next), expected, bytes->next, name, err);
     sav_status status = check_split(split, name, err);
-    bool prefix_space, use_regex;
-    if (!status) status = sav_json_bool(&prefix_space, bytes, "add_prefix_space", true, name, err);
-    if (!status) status = sav_json_bool(&use_regex, bytes, "use_regex", true, name, err);
-    if (!status && prefix_space)
-        status = refuse("ByteLevel with", "add_prefix_space", "it to be false", bytes, name, err);
-    if (!status && use_regex)
-        status = refuse("ByteLevel with", "use_regex", "it to be false", bytes, name, err);
-    return status;
+    return status ? status : check_bytes(bytes, name, err);
 }
 
 static sav_status check_byte_level(const sav_json *node, const char *what, const char *name, sav_error *err) {
@@ -128,7 +133,7 @@ static sav_status add_merge_line(sav_bpe *bpe, const char *line, size_t length, 
     size_t left = space ? (size_t)(space - line) : length;
     if (!space || left == 0 || left + 1 == length || memchr(space + 1, ' ', length - left - 1))
         return sav_fail(err, SAV_BAD_INPUT, "merge \"%.*s\"; expected two tokens with one space between",
-                        (int)(length < 200 ? length : 200), line);
+                        (int)sav_min(length, 200), line);
     return sav_bpe_add_merge(bpe, line, left, space + 1, length - left - 1, err);
 }
 
@@ -178,29 +183,31 @@ static bool blank(const sav_json *node) { /* absent, null or "" */
     return is_null(node) || sav_json_is(node, "");
 }
 
+static bool spells_every_byte(const sav_bpe *bpe) {
+    for (unsigned byte = 0; byte < 256; byte++)
+        if (bpe->byte_id[byte] == SAV_BPE_NONE) return false;
+    return true;
+}
+
 /* The BPE model's own switches; those that would change ids in a way not written here are refused. */
 static sav_status check_model(sav_bpe *bpe, const sav_json *model, const char *name, sav_error *err) {
+    static const char *const unused[] = {"continuing_subword_prefix", "end_of_word_suffix", "unk_token"};
     const sav_json *type = sav_json_get(model, "type");
-    bool fallback;
     if (!is_null(type) && !sav_json_is(type, "BPE"))
         return refuse("model", type_of(model), "BPE", type, name, err);
-    sav_status status = sav_json_bool(&bpe->ignore_merges, model, "ignore_merges", false, name, err);
-    if (!status) status = sav_json_bool(&fallback, model, "byte_fallback", false, name, err);
-    if (status) return status;
+    sav_config in = {.object = model, .name = name, .err = err};
+    bpe->ignore_merges = sav_config_bool(&in, "ignore_merges", false);
+    const bool fallback = sav_config_bool(&in, "byte_fallback", false);
+    if (in.status) return in.status;
     if (fallback) return refuse("model with", "byte_fallback", "it to be false", model, name, err);
-    static const char *const unused[] = {"continuing_subword_prefix", "end_of_word_suffix", "unk_token"};
     for (size_t i = 0; i < sizeof unused / sizeof *unused; i++) {
         const sav_json *node = sav_json_get(model, unused[i]);
-        if (blank(node)) continue;
-        bool needless = i == 2; /* with a token for every byte nothing is ever unknown */
-        for (unsigned byte = 0; byte < 256; byte++) needless = needless && bpe->byte_id[byte] != SAV_BPE_NONE;
-        if (!needless) return refuse("model with", unused[i], "none", node, name, err);
+        const bool needless = i == 2 && spells_every_byte(bpe); /* then nothing is ever unknown */
+        if (!blank(node) && !needless) return refuse("model with", unused[i], "none", node, name, err);
     }
-    double dropout;
-    status = sav_json_double(&dropout, model, "dropout", 0, name, err);
-    if (!status && dropout != 0)
-        status = refuse("model with", "dropout", "none", sav_json_get(model, "dropout"), name, err);
-    return status;
+    if (sav_config_double(&in, "dropout", 0) != 0)
+        return refuse("model with", "dropout", "none", sav_json_get(model, "dropout"), name, err);
+    return in.status;
 }
 
 /* ---- added tokens -------------------------------------------------------------------------------------- */
@@ -241,12 +248,13 @@ static sav_status read_added(sav_added_token *out, const sav_json *node, const c
                         node->line, node->column);
     out->content = (char *)(uintptr_t)content->text; /* read only: sav_added_put copies it */
     out->length = content->length;
-    sav_status status = sav_json_bool(&out->special, node, "special", false, name, err);
-    if (!status) status = sav_json_bool(&out->normalized, node, "normalized", !out->special, name, err);
-    if (!status) status = sav_json_bool(&out->lstrip, node, "lstrip", false, name, err);
-    if (!status) status = sav_json_bool(&out->rstrip, node, "rstrip", false, name, err);
-    if (!status) status = sav_json_bool(&out->single_word, node, "single_word", false, name, err);
-    return status;
+    sav_config in = {.object = node, .name = name, .err = err};
+    out->special = sav_config_bool(&in, "special", false);
+    out->normalized = sav_config_bool(&in, "normalized", !out->special);
+    out->lstrip = sav_config_bool(&in, "lstrip", false);
+    out->rstrip = sav_config_bool(&in, "rstrip", false);
+    out->single_word = sav_config_bool(&in, "single_word", false);
+    return in.status;
 }
 
 static sav_status read_added_list(sav_tokenizer *t, const sav_json *list, const char *name, sav_error *err) {
@@ -311,14 +319,13 @@ static sav_status check_ids(const sav_json *object, int64_t (*id_of)(const sav_j
 static sav_status read_decoder(sav_tokenizer *t, const sav_json *object, const char *name, sav_error *err) {
     sav_status status = check_ids(object, key_id, name, err);
     if (status) return status;
-    const sav_json *node = NULL;
-    while ((node = next_by_id(object, node ? key_id(node) : -1, key_id))) {
+    for (const sav_json *node = next_by_id(object, -1, key_id); node && !status;
+         node = next_by_id(object, key_id(node), key_id)) {
         sav_added_token token;
         status = read_added(&token, node, name, err);
         if (!status) status = at_node(put_added(t, &token, key_id(node), err), node, name, err);
-        if (status) return status;
     }
-    return SAV_OK;
+    return status;
 }
 
 /* ---- special tokens by name ---------------------------------------------------------------------------- */
@@ -376,23 +383,28 @@ static sav_status put_defaults(sav_tokenizer *t, const sav_json *config, sav_err
     return SAV_OK;
 }
 
+/* Whether one of a file's special tokens has this content. */
+static bool names_special(const sav_json *file, const char *content) {
+    for (int i = 0; i < SPECIAL_NAMES; i++) {
+        const sav_json *value = sav_json_get(file, special_names[i]);
+        const bool several = value && value->kind == SAV_JSON_ARRAY;
+        for (const sav_json *one = several ? value->child : value; one; one = several ? one->next : NULL)
+            if (sav_json_is(one->kind == SAV_JSON_OBJECT ? sav_json_get(one, "content") : one, content))
+                return true;
+    }
+    return false;
+}
+
 /* added_tokens.json of older folders: {"<|im_end|>": 151645, …}; which are special stands in the config or
  * the map. */
 static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sav_json *config,
                               const sav_json *map, const char *name, sav_error *err) {
     sav_status status = check_ids(object, value_id, name, err);
-    const sav_json *node = NULL;
-    while (!status && (node = next_by_id(object, node ? value_id(node) : -1, value_id))) {
+    if (status) return status;
+    for (const sav_json *node = next_by_id(object, -1, value_id); node && !status;
+         node = next_by_id(object, value_id(node), value_id)) {
         sav_added_token token = {.content = (char *)(uintptr_t)node->key, .length = node->key_length};
-        for (int i = 0; i < 2 * SPECIAL_NAMES; i++) {
-            const sav_json *value =
-                sav_json_get(i < SPECIAL_NAMES ? config : map, special_names[i % SPECIAL_NAMES]);
-            const sav_json *one = value && value->kind == SAV_JSON_ARRAY ? value->child : value;
-            for (; one; one = one == value ? NULL : one->next) {
-                const sav_json *text = one->kind == SAV_JSON_OBJECT ? sav_json_get(one, "content") : one;
-                if (text && sav_json_is(text, node->key)) token.special = true;
-            }
-        }
+        token.special = names_special(config, node->key) || names_special(map, node->key);
         token.normalized = !token.special;
         /* tokenizer.json goes before */
         if (sav_added_by_content(&t->added, token.content, token.length)) continue;
@@ -405,15 +417,14 @@ static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sa
 
 /* folder/file, parsed; *out NULL when there is no such file. */
 static sav_status read_optional(sav_json_doc **out, const char *folder, const char *file, sav_error *err) {
-    sav_text path = {0};
-    sav_text_printf(&path, "%s/%s", folder, file);
+    char *path = sav_path_join(folder, file);
     sav_status status = SAV_OK;
     *out = NULL;
-    if (path.failed)
+    if (!path)
         status = no_memory(err, file);
-    else if (sav_os_exists(path.bytes))
-        status = sav_json_read(out, path.bytes, err);
-    sav_text_free(&path);
+    else if (sav_os_exists(path))
+        status = sav_json_read(out, path, err);
+    sav_free(path);
     return status;
 }
 
@@ -436,8 +447,8 @@ static sav_status open_tokenizer_json(sav_tokenizer *t, const sav_json_doc *doc,
 
 static sav_status open_vocab_json(sav_tokenizer *t, const char *folder, sav_error *err) {
     sav_json_doc *doc = NULL;
-    sav_text path = {0};
-    sav_status status = read_optional(&doc, folder, "vocab.json", err);
+    char *merges = sav_path_join(folder, "merges.txt");
+    sav_status status = merges ? read_optional(&doc, folder, "vocab.json", err) : no_memory(err, folder);
     if (!status && !doc) {
         status = sav_fail(err, SAV_BAD_INPUT,
                           "%s: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt", folder);
@@ -445,10 +456,8 @@ static sav_status open_vocab_json(sav_tokenizer *t, const char *folder, sav_erro
     }
     t->nfc = true;
     if (!status) status = read_vocab(&t->bpe, sav_json_root(doc), sav_json_name(doc), err);
-    sav_text_printf(&path, "%s/merges.txt", folder);
-    if (!status && path.failed) status = no_memory(err, folder);
-    if (!status) status = read_merges_text(&t->bpe, path.bytes, err);
-    sav_text_free(&path);
+    if (!status) status = read_merges_text(&t->bpe, merges, err);
+    sav_free(merges);
     sav_json_free(doc);
     return status;
 }

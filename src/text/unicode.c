@@ -175,17 +175,8 @@ typedef struct marks {
 } marks;
 
 static bool marks_push(marks *list, uint32_t point) {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 256;
-        if (capacity < list->capacity) return false;
-        mark *grown = sav_realloc(list->at, capacity, sizeof *grown);
-        if (!grown) return false;
-        list->at = grown;
-        list->capacity = capacity;
-    }
-    list->at[list->count].point = point;
-    list->at[list->count].ccc = combining_class(point);
-    list->count++;
+    if (!sav_grow(&list->at, &list->capacity, list->count + 1, sizeof *list->at)) return false;
+    list->at[list->count++] = (mark){point, combining_class(point)};
     return true;
 }
 
@@ -233,11 +224,13 @@ static bool decompose(marks *list, uint32_t point) {
     return single ? decompose(list, single->to) : marks_push(list, point);
 }
 
+enum { SHORT_RUN = 32 };
+
 /* Sorts each run of marks by class, equal classes in their order: an insertion sort while runs are short, and
  * a bucket pass where somebody wrote thousands of marks on one letter. `spare` has room for the longest
  * run. */
 static void sort_run(mark *run, size_t count, mark *spare) {
-    if (count > 32) {
+    if (count > SHORT_RUN) {
         size_t start[257] = {0};
         for (size_t i = 0; i < count; i++) start[run[i].ccc + 1]++;
         for (size_t k = 1; k < 257; k++) start[k] += start[k - 1];
@@ -253,18 +246,23 @@ static void sort_run(mark *run, size_t count, mark *spare) {
     }
 }
 
+/* The end of the run of marks that begins at `first`; `first` itself where a starter stands there. */
+static size_t run_end(const marks *list, size_t first) {
+    while (first < list->count && list->at[first].ccc != 0) first++;
+    return first;
+}
+
 static bool sort_marks(marks *list) {
     size_t longest = 0;
-    mark *spare = NULL;
-    for (int pass = 0; pass < 2; pass++) { /* measure, then sort */
-        if (pass == 1 && longest > 32 && !(spare = sav_alloc(longest, sizeof *spare))) return false;
-        for (size_t i = 0; i < list->count;) {
-            size_t first = i;
-            while (i < list->count && list->at[i].ccc != 0) i++;
-            if (pass == 0 && i - first > longest) longest = i - first;
-            if (pass == 1) sort_run(list->at + first, i - first, spare);
-            if (i == first) i++;
-        }
+    for (size_t i = 0, end; i < list->count; i = end + 1) {
+        end = run_end(list, i);
+        longest = sav_max(longest, end - i);
+    }
+    mark *spare = longest > SHORT_RUN ? sav_alloc(longest, sizeof *spare) : NULL;
+    if (longest > SHORT_RUN && !spare) return false;
+    for (size_t i = 0, end; i < list->count; i = end + 1) {
+        end = run_end(list, i);
+        sort_run(list->at + i, end - i, spare);
     }
     sav_free(spare);
     return true;

@@ -120,7 +120,8 @@ static sav_status tokenize(const char *folder, sav_error *err) {
     if (status) return status;
     status = sav_tokenizer_encode(&ids, tokenizer, text, strlen(text), err);
     if (!status)
-        status = sav_tokenizer_encode_media(&ids, &places, tokenizer, text, strlen(text), "<image>", 7, err);
+        status = sav_tokenizer_encode_media(&ids, &places, tokenizer, text, strlen(text),
+                                            &(sav_placeholder){"<image>", 7}, err);
     if (!status) status = sav_tokenizer_decode(&back, tokenizer, ids.ids, ids.count, false, err);
     sav_text_free(&back);
     sav_ids_free(&ids);

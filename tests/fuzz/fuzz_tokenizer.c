@@ -81,7 +81,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     else if (sav_unicode_check(bytes, size, "text", NULL) == SAV_OK)
         abort();
     ids.count = 0;
-    if (sav_tokenizer_encode_media(&ids, &places, tokenizer, bytes, size, "<image>", 999, NULL) == SAV_OK)
+    if (sav_tokenizer_encode_media(&ids, &places, tokenizer, bytes, size, &(sav_placeholder){"<image>", 999},
+                                   NULL) == SAV_OK)
         for (size_t i = 0; i < places.count; i++)
             if (ids.ids[places.ids[i]] != 999) abort();
     ids.count = 0;

@@ -216,8 +216,11 @@ static void test_media(const char *with, const char *without) {
         for (size_t i = 0; i < sizeof prompts / sizeof *prompts; i++) {
             const char *p = prompts[i];
             a.count = b.count = places_a.count = places_b.count = 0;
-            CHECK_OK(sav_tokenizer_encode_media(&a, &places_a, hf, p, strlen(p), "<image>", 7, &err), &err);
-            CHECK_OK(sav_tokenizer_encode_media(&b, &places_b, lmms, p, strlen(p), "<image>", id, &err),
+            CHECK_OK(sav_tokenizer_encode_media(&a, &places_a, hf, p, strlen(p),
+                                                &(sav_placeholder){"<image>", 7}, &err),
+                     &err);
+            CHECK_OK(sav_tokenizer_encode_media(&b, &places_b, lmms, p, strlen(p),
+                                                &(sav_placeholder){"<image>", id}, &err),
                      &err);
             same_ids(&a, b.ids, b.count, "media", i);
             same_ids(&places_a, places_b.ids, places_b.count, "places", i);
