@@ -1,6 +1,6 @@
 #!/bin/sh
-# Lists in batches: whatever their order, each line has the features it would have alone, and results stand in list order;
-# --memory.
+# Lists in batches: whatever their order, each line has the features it would have alone, and results stand in
+# list order; --memory.
 . tests/cli/lib
 needs_pictures 'cli batch'
 
@@ -23,10 +23,12 @@ encode() { # encode LIST STORE options...
     expect 0 '' encode --quiet --model $llava --engine exact --input "$list" --store "$scratch/$store" "$@"
 }
 ids() { sed 's/.*"question_id":\([0-9]*\),.*/\1/' "$1" | tr '\n' ' '; }
-sums() { sed 's/.*"question_id":\([0-9]*\),.*"crc32":"\([0-9a-f]*\)".*/\1 \2/' "$scratch/$1/index.jsonl" | sort; }
+sums() { sed 's/.*"question_id":\([0-9]*\),.*"crc32":"\([0-9a-f]*\)".*/\1 \2/' "$scratch/$1/index.jsonl" |
+    sort; }
 
 encode "$turns" turns --json
-check 'nine samples computed, one copied' grep -q '"rows":10,"forwarded":9,"copied":1,"present":0' "$scratch/out"
+check 'nine samples computed, one copied' grep -q '"rows":10,"forwarded":9,"copied":1,"present":0' \
+    "$scratch/out"
 encode "$grouped" grouped
 check 'rows in list order' [ "$(ids "$scratch/turns/index.jsonl")" = '0 1 2 3 4 5 6 7 8 9 ' ]
 check 'rows in the other order' [ "$(ids "$scratch/grouped/index.jsonl")" = '9 0 4 6 2 8 1 5 7 3 ' ]
@@ -42,17 +44,23 @@ encode "$turns" turns --json # once more: nothing to do
 check 'all there' grep -q '"forwarded":0,"copied":0,"present":10' "$scratch/out"
 
 # ---- predictions in list order ----
-expect 0 '' run --quiet --model $llava --engine exact --train "$turns" --test "$grouped" --out "$scratch/out-folder" --heads 3
-check 'predictions in list order' [ "$(ids "$scratch/out-folder/predictions.jsonl")" = '9 0 4 6 2 8 1 5 7 3 ' ]
+expect 0 '' run --quiet --model $llava --engine exact --train "$turns" --test "$grouped" \
+    --out "$scratch/out-folder" --heads 3
+check 'predictions in list order' [ "$(ids "$scratch/out-folder/predictions.jsonl")" \
+    = '9 0 4 6 2 8 1 5 7 3 ' ]
 cp "$scratch/out-folder/predictions.jsonl" "$scratch/first.jsonl"
 cp "$scratch/out-folder/sav.safetensors" "$scratch/first.safetensors"
-expect 0 '' run --quiet --model $llava --engine exact --train "$turns" --test "$grouped" --out "$scratch/out-folder" --heads 3 --memory 400M
-check 'the same predictions under a budget' cmp -s "$scratch/first.jsonl" "$scratch/out-folder/predictions.jsonl"
-check 'the same heads under a budget' cmp -s "$scratch/first.safetensors" "$scratch/out-folder/sav.safetensors"
+expect 0 '' run --quiet --model $llava --engine exact --train "$turns" --test "$grouped" \
+    --out "$scratch/out-folder" --heads 3 --memory 400M
+check 'the same predictions under a budget' cmp -s "$scratch/first.jsonl" \
+    "$scratch/out-folder/predictions.jsonl"
+check 'the same heads under a budget' cmp -s "$scratch/first.safetensors" \
+    "$scratch/out-folder/sav.safetensors"
 
-# ---- a bad picture among them: only that line goes; what was computed before its turn is not computed again ----
+# ---- a bad picture among them: only that line goes; what was computed before its turn is not done again ----
 bad=$scratch/bad.jsonl
-{ line "$a" 'What is it?' 0 x; line "$b" 'What is it?' 1 y; line "$pictures/none.png" 'What is it?' 2 x; line "$a" 'How many?' 3 y; } >"$bad"
+{ line "$a" 'What is it?' 0 x; line "$b" 'What is it?' 1 y; line "$pictures/none.png" 'What is it?' 2 x;
+    line "$a" 'How many?' 3 y; } >"$bad"
 expect 1 bad.jsonl:3 encode --quiet --model $llava --engine exact --input "$bad" --store "$scratch/bad-store"
 check 'what stands before it is kept' [ "$(ids "$scratch/bad-store/index.jsonl")" = '0 1 ' ]
 check 'and what was computed before its turn' [ "$(ids "$scratch/bad-store/ahead/index.jsonl")" = '3 ' ]
@@ -69,7 +77,8 @@ memory 1 'expected at least' 1
 memory 1 'raise --memory' 500K
 for size in 1G 1.5g 900MiB 500000000; do memory 0 '' $size; done
 expect 0 '' info --model $llava --memory 1G --json
-check 'info says what the budget buys' grep -q '"budget":1073741824,"fixed_bytes":[0-9]*,"held_bytes":[0-9]*,"streams":false' "$scratch/out"
+check 'info says what the budget buys' \
+    grep -q '"budget":1073741824,"fixed_bytes":[0-9]*,"held_bytes":[0-9]*,"streams":false' "$scratch/out"
 expect 0 '' info --model $llava
 check 'and what happens without' grep -q 'batches of up to 4096 rows' "$scratch/out"
 

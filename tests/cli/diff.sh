@@ -1,11 +1,13 @@
 #!/bin/sh
-# savs dump and savs diff: equal to the oracle's golden; one changed weight found, the first stage that differs named.
+# savs dump and savs diff: equal to the oracle's golden; one changed weight found, the first stage that
+# differs named.
 . tests/cli/lib
 
 dump() { # dump MODEL OUT options...
     model_folder=$1 to=$2
     shift 2
-    expect 0 '' dump --engine exact --quiet --model "$model_folder" --messages golden/qwen2/window.messages.json \
+    expect 0 '' dump --engine exact --quiet --model "$model_folder" \
+        --messages golden/qwen2/window.messages.json \
         --prompt golden/qwen2/window.prompt.txt --out "$to" "$@"
 }
 
@@ -23,13 +25,14 @@ dump "$model" "$scratch/c.safetensors"
 silent=1
 expect 1 '' diff golden/qwen2/window.exact.safetensors "$scratch/c.safetensors"
 silent=''
-if grep -q 'first that differs: model.norm.output' "$scratch/out"; then pass; else fail 'diff names another stage first'; fi
+check 'the first stage that differs' grep -q 'first that differs: model.norm.output' "$scratch/out"
 
 # The oracle's own dump of a model with one weight doubled
 silent=1
 expect 1 '' diff golden/llava/t70-text.exact.safetensors golden/changed/t70-text.exact.safetensors
 silent=''
-if grep -q 'first that differs: language_model.model.layers.1.mlp.gate_proj.output' "$scratch/out"; then pass; else fail 'diff names another stage first'; fi
+check 'the first stage that differs' \
+    grep -q 'first that differs: language_model.model.layers.1.mlp.gate_proj.output' "$scratch/out"
 
 # Trouble is 2
 expect 2 'none.safetensors' diff "$scratch/none.safetensors" "$scratch/a.safetensors"
@@ -41,5 +44,6 @@ expect 2 '' diff "$scratch/a.safetensors" "$scratch" # a folder that is no store
 # Stages by name
 expect 0 '' dump --engine exact --quiet --model $qwen --messages golden/qwen2/window.messages.json \
     --out "$scratch/d.safetensors" --stages 'sav.tap,model.layers.0*'
-check 'fewer stages make a smaller file' [ "$(wc -c <"$scratch/d.safetensors")" -lt "$(wc -c <"$scratch/a.safetensors")" ]
+check 'fewer stages make a smaller file' [ "$(wc -c <"$scratch/d.safetensors")" \
+    -lt "$(wc -c <"$scratch/a.safetensors")" ]
 report 'cli diff'

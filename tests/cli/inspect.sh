@@ -13,7 +13,8 @@ holds '"family":"llava_onevision"'
 expect 0 '' info --model $shards --verify
 holds model-00002-of-00003.safetensors
 copy_model $qwen infinite
-printf '\0\174' | dd of="$model/model.safetensors" bs=1 seek=$(($(wc -c <"$model/model.safetensors") - 2)) conv=notrunc 2>/dev/null
+printf '\0\174' | dd of="$model/model.safetensors" bs=1 seek=$(($(wc -c <"$model/model.safetensors") - 2)) \
+    conv=notrunc 2>/dev/null
 expect 1 '' info --model "$model" --verify # a weight that is no finite number
 
 printf 'What is this?' >"$scratch/text"
@@ -32,7 +33,8 @@ expect 1 nowhere.png show pixels --model $llava --image "$scratch/nowhere.png"
 expect 1 '' show pixels --model $qwen --image golden/llava/images/49x61.png # a text model
 
 if [ -c /dev/full ]; then
-    for command in "info --model $qwen" "show tokens --model $qwen --text $scratch/text" "show pixels --model $llava --image golden/llava/images/49x61.png"; do
+    for command in "info --model $qwen" "show tokens --model $qwen --text $scratch/text" \
+        "show pixels --model $llava --image golden/llava/images/49x61.png"; do
         # shellcheck disable=SC2086 # words
         $limit "$savs" $command >/dev/full 2>"$scratch/err" </dev/null
         judge 1 '' "savs $command >/dev/full"

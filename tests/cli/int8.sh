@@ -15,7 +15,8 @@ expect 0 '' quantize --quiet --model $tiny --out "$int8"
 check 'quantize says what it did' has '68 matrices in groups of 128'
 check 'the tokenizer is copied' cmp -s $tiny/tokenizer.json "$int8/tokenizer.json"
 check 'nothing is left behind' no_leftovers "$int8"
-check 'the folder is smaller' [ "$(wc -c <"$int8/model.safetensors")" -lt "$(($(wc -c <$tiny/model.safetensors) * 2 / 3))" ]
+check 'the folder is smaller' [ "$(wc -c <"$int8/model.safetensors")" \
+    -lt "$(($(wc -c <$tiny/model.safetensors) * 2 / 3))" ]
 expect 0 '' info --model "$int8" --verify
 check 'info says so' has 'int8, 128 weights share a scale'
 check 'info runs with int8' has 'engine int8'
@@ -39,15 +40,18 @@ head -n 40 data/demo/textures/test.jsonl >"$scratch/test.jsonl"
 for kind in int8 float; do
     folder=$int8
     [ $kind = int8 ] || folder=$tiny
-    expect 0 '' run --quiet --model "$folder" --train "$scratch/train.jsonl" --test "$scratch/test.jsonl" --out "$scratch/run-$kind" --image-root data/demo/textures
+    expect 0 '' run --quiet --model "$folder" --train "$scratch/train.jsonl" --test "$scratch/test.jsonl" \
+        --out "$scratch/run-$kind" --image-root data/demo/textures
 done
 silent=1 expect 1 '' diff "$scratch/run-float/sav.safetensors" "$scratch/run-int8/sav.safetensors" --json
 common=$(sed -n 's/.*"heads_common":\([0-9]*\).*/\1/p' "$scratch/out")
 check "17 of 20 heads at least are the float32 run's ($common)" [ "${common:-0}" -ge 17 ]
 same=$(paste -d'|' "$scratch/run-float/predictions.jsonl" "$scratch/run-int8/predictions.jsonl" |
     sed 's/.*"prediction":\("[^"]*"\).*|.*"prediction":\("[^"]*"\).*/\1 \2/' | awk '$1 == $2' | wc -l)
-check "32 of 40 predictions at least are the float32 run's ($same)" [ "$same" -ge 32 ] # those that differ are near ties
-expect 0 '' run --quiet --model "$int8" --isa c --threads 2 --train "$scratch/train.jsonl" --test "$scratch/test.jsonl" --out "$scratch/run-c" --image-root data/demo/textures
+# those that differ are near ties
+check "32 of 40 predictions at least are the float32 run's ($same)" [ "$same" -ge 32 ]
+expect 0 '' run --quiet --model "$int8" --isa c --threads 2 --train "$scratch/train.jsonl" \
+    --test "$scratch/test.jsonl" --out "$scratch/run-c" --image-root data/demo/textures
 check 'ISAs agree to the bit' cmp -s "$scratch/run-int8/predictions.jsonl" "$scratch/run-c/predictions.jsonl"
 
 # ---- wrong engine, wrong folder ----

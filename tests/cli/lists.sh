@@ -1,5 +1,6 @@
 #!/bin/sh
-# Lists, messages and pictures that cannot be: the complaint names the list and its line; --skip-bad goes on and counts.
+# Lists, messages and pictures that cannot be: the complaint names the list and its line; --skip-bad goes on
+# and counts.
 . tests/cli/lib
 
 pictures=$(pwd)/golden/llava/images
@@ -13,7 +14,8 @@ run() { # run CODE PART options...
     code=$1 part=$2
     shift 2
     rm -rf "$scratch/out-folder"
-    expect "$code" "$part" run --quiet --model $qwen --train "$train" --test "$test" --out "$scratch/out-folder" --heads 3 "$@"
+    expect "$code" "$part" run --quiet --model $qwen --train "$train" --test "$test" \
+        --out "$scratch/out-folder" --heads 3 "$@"
 }
 show() { # show CODE PART TEXT options...: the list as a list
     printf '%b' "$3" >"$scratch/list.jsonl"
@@ -24,7 +26,9 @@ show() { # show CODE PART TEXT options...: the list as a list
 
 # ---- a good one first ----
 run 0 ''
-for file in sav.safetensors predictions.jsonl metrics.json; do check "$file is written" [ -s "$scratch/out-folder/$file" ]; done
+for file in sav.safetensors predictions.jsonl metrics.json; do
+    check "$file is written" [ -s "$scratch/out-folder/$file" ]
+done
 check 'a prediction a sample' [ "$(wc -l <"$scratch/out-folder/predictions.jsonl")" -eq 2 ]
 
 # ---- training lists ----
@@ -35,7 +39,8 @@ train=$scratch/nowhere.jsonl
 run 1 nowhere.jsonl
 train=$scratch/one.jsonl; { line one a; line two b; line three a; } >"$train"
 run 0 '' # a class with one example works
-expect 0 'b' run --model $qwen --train "$train" --test "$test" --out "$scratch/out-folder" --heads 3 # and warns
+# and warns
+expect 0 'b' run --model $qwen --train "$train" --test "$test" --out "$scratch/out-folder" --heads 3
 train=$scratch/unlabelled.jsonl; { line one a; printf '{"question":"two"}\n'; } >"$train"
 run 1 unlabelled.jsonl:2
 train=$good
@@ -44,7 +49,8 @@ train=$good
 test=$scratch/empty.jsonl
 run 1 empty.jsonl
 test=$scratch/other.jsonl; { line five a; line six zebra; } >"$test"
-expect 0 zebra run --model $qwen --train "$train" --test "$test" --out "$scratch/out-folder" --heads 3 # a label never trained on
+# a label never trained on
+expect 0 zebra run --model $qwen --train "$train" --test "$test" --out "$scratch/out-folder" --heads 3
 test=$scratch/bare.jsonl; printf '{"question":"five"}\n' >"$test"
 run 0 '' # predict without scoring
 test=$scratch/test.jsonl
@@ -68,7 +74,8 @@ judge 0 '' 'show samples --input -'
 
 # ---- pictures ----
 picture() { # picture CODE PART PATH: a test record with this picture
-    printf '{"question":"what","label":"a"}\n{"image":"%s","question":"what","label":"b"}\n' "$3" >"$scratch/pictures.jsonl"
+    printf '{"question":"what","label":"a"}\n{"image":"%s","question":"what","label":"b"}\n' "$3" \
+        >"$scratch/pictures.jsonl"
     expect "$1" "$2" encode --quiet --model $llava --input "$scratch/pictures.jsonl" --store "$scratch/store"
     rm -rf "$scratch/store"
 }
@@ -87,14 +94,19 @@ printf 'hello\n' >"$scratch/text.png"; picture 1 pictures.jsonl:2 text.png
 printf 'P6 1 1 255\nabc' >"$scratch/one.ppm"; picture 0 '' one.ppm
 { printf 'P6 30000 1 255\n'; head -c 90000 /dev/zero; } >"$scratch/wide.ppm"; picture 0 '' wide.ppm
 printf 'P6 99999 99999 255\nabc' >"$scratch/bomb.ppm"; picture 1 pictures.jsonl:2 bomb.ppm
-printf '{"image":"missing.png","question":"a","label":"a"}\n{"image":"one.ppm","question":"b","label":"b"}\n' >"$scratch/pictures.jsonl"
-expect 0 pictures.jsonl:1 encode --model $llava --input "$scratch/pictures.jsonl" --store "$scratch/store" --skip-bad
-expect 1 '' encode --quiet --model $qwen --input "$scratch/pictures.jsonl" --store "$scratch/store2" # a text model sees no pictures
+printf \
+    '{"image":"missing.png","question":"a","label":"a"}\n{"image":"one.ppm","question":"b","label":"b"}\n' \
+    >"$scratch/pictures.jsonl"
+expect 0 pictures.jsonl:1 encode --model $llava --input "$scratch/pictures.jsonl" --store "$scratch/store" \
+    --skip-bad
+# a text model sees no pictures
+expect 1 '' encode --quiet --model $qwen --input "$scratch/pictures.jsonl" --store "$scratch/store2"
 
 # ---- messages ----
 say() { # say CODE PART TEXT
     printf '%b' "$3" >"$scratch/messages.json"
-    expect "$1" "$2" dump --engine exact --quiet --model $llava --messages "$scratch/messages.json" --out "$scratch/dump.safetensors"
+    expect "$1" "$2" dump --engine exact --quiet --model $llava --messages "$scratch/messages.json" \
+        --out "$scratch/dump.safetensors"
 }
 say 1 messages.json '{'
 say 1 messages.json '[]'

@@ -4,7 +4,8 @@
 
 messages=golden/qwen2/window.messages.json
 use() { # use CODE PART: a forward with the damaged copy
-    expect "$1" "$2" dump --engine exact --quiet --model "$model" --messages $messages --out "$scratch/dump.safetensors"
+    expect "$1" "$2" dump --engine exact --quiet --model "$model" --messages $messages \
+        --out "$scratch/dump.safetensors"
 }
 replace() { # replace FILE FROM TO: the same number of bytes, anywhere in a binary file
     LC_ALL=C sed "s/$2/$3/g" "$1" >"$scratch/edited" && cp "$scratch/edited" "$1"
@@ -32,24 +33,29 @@ use 1 tokenizer.json
 # ---- config.json ----
 copy_model $qwen bad-json; printf '{\n  "hidden_size": 48,\n  oops\n}\n' >"$model/config.json"
 use 1 config.json:3:3
-copy_model $qwen family; replace "$model/config.json" '"qwen2"' '"mamba"'; replace "$model/config.json" Qwen2ForCausalLM MambaForCausalL
+copy_model $qwen family
+replace "$model/config.json" '"qwen2"' '"mamba"'
+replace "$model/config.json" Qwen2ForCausalLM MambaForCausalL
 use 1 MambaForCausalL
-if grep -q Qwen2ForCausalLM "$scratch/err"; then pass; else fail 'an unknown architecture: the known ones are not listed'; fi
+check 'an unknown architecture: the known ones are listed' grep -q Qwen2ForCausalLM "$scratch/err"
 copy_model $qwen width; replace "$model/config.json" '"hidden_size": 48' '"hidden_size": 64'
 use 1 model.safetensors
 copy_model $qwen zero; replace "$model/config.json" '"num_attention_heads": [0-9]*' '"num_attention_heads": 0'
 use 1 config.json
-copy_model $qwen negative; replace "$model/config.json" '"num_hidden_layers": [0-9]*' '"num_hidden_layers": -1'
+copy_model $qwen negative; replace "$model/config.json" '"num_hidden_layers": [0-9]*' \
+    '"num_hidden_layers": -1'
 use 1 num_hidden_layers
 copy_model $qwen huge; replace "$model/config.json" '"vocab_size": [0-9]*' '"vocab_size": 9223372036854775807'
 use 1 ''
 copy_model $qwen text; replace "$model/config.json" '"hidden_size": 48' '"hidden_size": "48"'
 use 1 hidden_size
-copy_model $qwen short-context; replace "$model/config.json" '"max_position_embeddings": [0-9]*' '"max_position_embeddings": 4'
+copy_model $qwen short-context; replace "$model/config.json" '"max_position_embeddings": [0-9]*' \
+    '"max_position_embeddings": 4'
 use 1 max_position_embeddings
 
 # ---- tensors ----
-copy_model $qwen unknown-tensor; replace "$model/model.safetensors" 'layers.0.self_attn.q_proj.weight' 'layers.0.self_attn.q_prox.weight'
+copy_model $qwen unknown-tensor
+replace "$model/model.safetensors" 'layers.0.self_attn.q_proj.weight' 'layers.0.self_attn.q_prox.weight'
 use 1 q_pro
 copy_model $qwen dtype; replace "$model/model.safetensors" '"F16"' '"I16"'
 use 1 I16
@@ -57,7 +63,8 @@ copy_model $shards no-shard; rm "$model/model-00002-of-00003.safetensors"
 use 1 model-00002-of-00003.safetensors
 copy_model $shards leaves; replace "$model/model.safetensors.index.json" 'model-00002-of' '..\/..\/x-002-of'
 use 1 model.safetensors.index.json
-copy_model $shards absolute; replace "$model/model.safetensors.index.json" 'model-00002-of' '\/tmp\/x-00002-of'
+copy_model $shards absolute
+replace "$model/model.safetensors.index.json" 'model-00002-of' '\/tmp\/x-00002-of'
 use 1 model.safetensors.index.json
 copy_model $shards index-json; printf '{"weight_map": [' >"$model/model.safetensors.index.json"
 use 1 model.safetensors.index.json:1:
@@ -72,7 +79,8 @@ use 1 model.safetensors
 copy_model $qwen long-header; printf '\377\377\377\377\377\377\377\177{}' >"$model/model.safetensors"
 use 1 model.safetensors
 file=$model/model.safetensors
-header "$file" '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}}' 12
+one='"dtype":"F32","shape":[1],"data_offsets"' two='"dtype":"F32","shape":[2],"data_offsets"'
+header "$file" "{\"a\":{$two:[0,8]},\"b\":{$two:[4,12]}}" 12
 use 1 model.safetensors # overlap
 header "$file" '{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}' 4
 use 1 model.safetensors # past the end
@@ -82,13 +90,17 @@ header "$file" '{"a":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}' 8
 use 1 model.safetensors
 header "$file" '{"a":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}}' 8
 use 1 model.safetensors
-header "$file" '{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}' 8
+header "$file" "{\"a\":{$one:[0,4]},\"a\":{$one:[4,8]}}" 8
 use 1 model.safetensors # one name twice
 header "$file" '{"a":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]' 0
 use 1 model.safetensors # deep
 header "$file" '{"a\u0007b":{"dtype":"F32","shape":[2],"data_offsets":[0,12]}}' 12
 use 1 model.safetensors
-if LC_ALL=C grep -q "$(printf '\a')" "$scratch/err"; then fail 'a control character from a file reached the terminal'; else pass; fi
+if LC_ALL=C grep -q "$(printf '\a')" "$scratch/err"; then
+    fail 'a control character from a file reached the terminal'
+else
+    pass
+fi
 rm "$file"; mkdir "$file"
 use 1 model.safetensors
 rm -r "$file"; mkfifo "$file"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Where results go and may not fit: names that are folders, folders that cannot be written, a full disk, a closed pipe,
-# Ctrl-C. What was there before is kept, and no temporary file stays.
+# Where results go and may not fit: names that are folders, folders that cannot be written, a full disk, a
+# closed pipe, Ctrl-C. What was there before is kept, and no temporary file stays.
 . tests/cli/lib
 
 messages=golden/qwen2/window.messages.json
@@ -21,7 +21,8 @@ else # root writes everywhere: the program runs as nobody, where nobody may read
     nobody='setpriv --reuid 65534 --regid 65534 --clear-groups'
     chmod 755 "$scratch"
     if $nobody "$savs" --version >/dev/null 2>&1; then
-        $nobody "$savs" dump --engine exact --quiet --model $qwen --messages $messages --out "$scratch/locked/a.safetensors" \
+        $nobody "$savs" dump --engine exact --quiet --model $qwen --messages $messages \
+            --out "$scratch/locked/a.safetensors" \
             >"$scratch/out" 2>"$scratch/err" </dev/null
         judge 1 locked 'savs dump into a folder without write permission'
     else
@@ -67,16 +68,20 @@ else
 fi
 # A reader that goes away ends the program without a word. The list is long enough to fill the pipe.
 i=0
-while [ $i -lt 3000 ]; do echo '{"question":"a question of some length, so that pipes fill","label":"a"}'; i=$((i + 1)); done >"$scratch/long.jsonl"
+while [ $i -lt 3000 ]; do
+    echo '{"question":"a question of some length, so that pipes fill","label":"a"}'; i=$((i + 1))
+done >"$scratch/long.jsonl"
 : >"$scratch/out"
-{ $limit "$savs" show samples --input "$scratch/long.jsonl" 2>"$scratch/err"; echo $? >"$scratch/code"; } | head -n 1 >/dev/null
+{ $limit "$savs" show samples --input "$scratch/long.jsonl" 2>"$scratch/err"; echo $? >"$scratch/code"; } |
+    head -n 1 >/dev/null
 check 'a closed pipe: no message' [ ! -s "$scratch/err" ]
 
 # ---- Ctrl-C ----
-# A background job of sh ignores SIGINT, and so would the program; timeout(1) does not, and hands the signal on (once,
-# with --foreground; a second one ends the program at once).
+# A background job of sh ignores SIGINT, and so would the program; timeout(1) does not, and hands the signal
+# on (once, with --foreground; a second one ends the program at once).
 stop() { # stop SIGNAL CODE ROWS: encode until the store has more than ROWS rows, then the signal
-    timeout --foreground -k 20 100 "$savs" encode --quiet --model $qwen --input "$scratch/long.jsonl" --store "$scratch/stop/store" \
+    timeout --foreground -k 20 100 "$savs" encode --quiet --model $qwen --input "$scratch/long.jsonl" \
+        --store "$scratch/stop/store" \
         >"$scratch/out" 2>"$scratch/err" </dev/null &
     job=$!
     tries=0
@@ -91,17 +96,21 @@ rows() { cat "$scratch/stop/store/index.jsonl" 2>/dev/null | wc -l; }
 if command -v timeout >/dev/null 2>&1; then
     # different questions: equal samples copy each other's features and would be done at once
     i=0
-    while [ $i -lt 4000 ]; do echo '{"question":"question number '$i'","label":"a"}'; i=$((i + 1)); done >"$scratch/long.jsonl"
+    while [ $i -lt 4000 ]; do
+        echo '{"question":"question number '$i'","label":"a"}'; i=$((i + 1))
+    done >"$scratch/long.jsonl"
     mkdir "$scratch/stop"
     stop INT 130 0
     stop TERM 143 "$(rows)" # and goes on where it was
 
-    # predict without --out: the lines that are finished come out. The first signals may come before the first line.
+    # predict without --out: the lines that are finished come out. The first signals may come before the first
+    # line.
     expect 0 '' run --quiet --model $qwen --train "$list" --test "$list" --out "$scratch/heads" --heads 2
     i=0
     while [ $i -lt 8 ]; do cat "$scratch/long.jsonl"; i=$((i + 1)); done >"$scratch/longer.jsonl"
     for seconds in 1 4 16; do
-        timeout --foreground -s INT -k 60 $seconds "$savs" predict --quiet --model $qwen --sav "$scratch/heads/sav.safetensors" \
+        timeout --foreground -s INT -k 60 $seconds "$savs" predict --quiet --model $qwen \
+            --sav "$scratch/heads/sav.safetensors" \
             --input "$scratch/longer.jsonl" >"$scratch/out" 2>"$scratch/err" </dev/null
         [ ! -s "$scratch/out" ] || break
     done

@@ -27,7 +27,8 @@ says '"height":100,"width":200'
 says '"pinpoint":[140,210],"fit":[105,210],"tile":70,"grid":[2,3],"tiles":7'
 says '"tokens":153}'
 check 'seven tiles' [ "$(ls "$scratch/tiles" | wc -l)" -eq 7 ]
-expect 0 '' show pixels --model $llava --image "$scratch/tiles/picture0-0.png" # a tile is a PNG that can be read
+# a tile is a PNG that can be read
+expect 0 '' show pixels --model $llava --image "$scratch/tiles/picture0-0.png"
 says ': 70 x 70'
 expect 0 '' show pixels --model $llava --messages golden/llava/t70-two.messages.json
 count=$(grep -c 'width x height' "$scratch/out")
@@ -37,7 +38,8 @@ expect 1 'no-such.png' show pixels --model $llava --image no-such.png
 
 # ---- samples ----
 expect 0 '' show samples --input golden/fewshot/train.jsonl --json
-says '[{"index":0,"images":["golden/fewshot/images/train0.png"],"prompt":"What is this?","label":"sea","question_id":0,"group":null}'
+says '[{"index":0,"images":["golden/fewshot/images/train0.png"],"prompt":"What is this?",'
+says '"prompt":"What is this?","label":"sea","question_id":0,"group":null}'
 
 # ---- info ----
 expect 0 '' info --model $llava

@@ -9,7 +9,8 @@ says() { # says WORDS arguments...: exit 0 and WORDS on stdout
     expect 0 '' "$@"
     if grep -qF -- "$words" "$scratch/out"; then pass; else fail "savs $*: stdout lacks \"$words\""; fi
 }
-dump="dump --model $qwen --messages golden/qwen2/window.messages.json --out $scratch/x" # words without spaces inside
+# words without spaces inside
+dump="dump --model $qwen --messages golden/qwen2/window.messages.json --out $scratch/x"
 
 expect 2 'savs'
 says 'exact' --version
