@@ -223,8 +223,7 @@ void folder_tensors(const folder_edit *edits, size_t count) {
         must(found, e->tensor, NULL);
     }
     rename_all(&l, edits, count);
-    must(sav_safetensors_write(folder_path("new"), l.tensors, l.count, NULL, NULL, 0, &err) == SAV_OK, folder,
-         &err);
+    must(sav_safetensors_write(folder_path("new"), l.tensors, l.count, NULL, &err) == SAV_OK, folder, &err);
     while (l.doubles) free(l.doubled[--l.doubles]);
     sav_safetensors_close(file); /* before its file goes: some systems keep what is mapped */
     folder_delete("model.safetensors");
@@ -241,8 +240,7 @@ void folder_shard(size_t shards) {
     for (size_t s = 0; s < shards; s++) {
         size_t first = l.count * s / shards, end = l.count * (s + 1) / shards;
         snprintf(name, sizeof name, "model-%05zu-of-%05zu.safetensors", s + 1, shards);
-        must(sav_safetensors_write(folder_path(name), l.tensors + first, end - first, NULL, NULL, 0, &err) ==
-                 SAV_OK,
+        must(sav_safetensors_write(folder_path(name), l.tensors + first, end - first, NULL, &err) == SAV_OK,
              name, &err);
         for (size_t i = first; i < end; i++)
             sav_text_printf(&index, "%s\n\"%s\": \"%s\"", i ? "," : "", l.names[i], name);

@@ -47,7 +47,7 @@ sav_status sav_classifier_save(const sav_classifier *heads, const char *path, co
     }
     const char *const values[] = {labels.bytes,   origin->model, origin->model_sha256,
                                   origin->engine, dtype,         FORMAT_VERSION};
-    sav_status status = sav_safetensors_write(path, tensors, 4, keys, values, 6, err);
+    sav_status status = sav_safetensors_write(path, tensors, 4, &(sav_metadata){6, keys, values}, err);
     sav_text_free(&labels);
     return status;
 }

@@ -246,9 +246,10 @@ static sav_status write_shard(work *w, const shard_plan *p, const char *path, sa
     static const char *const keys[] = {"format", "savs_int8"};
     char version[24];
     const char *const values[] = {"pt", version};
+    const sav_metadata metadata = {2, keys, values};
     sav_os_file *file;
     snprintf(version, sizeof version, "%d", SAV_INT8_VERSION);
-    sav_status status = sav_safetensors_start(&file, path, p->tensors, p->count, keys, values, 2, 64, err);
+    sav_status status = sav_safetensors_start(&file, path, p->tensors, p->count, &metadata, err);
     if (status) return status;
     for (size_t i = 0; i < p->count && !status; i++) {
         if (p->names[i]) { /* its panels have just been written */

@@ -128,7 +128,8 @@ static sav_status read_header(sav_safetensors *file, sav_error *err) {
     if (!file->tensors || !file->by_name) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", file->path);
     for (const sav_json *node = root->child; node; node = node->next) {
         if (node == metadata) continue;
-        if ((status = read_tensor(&file->tensors[file->count++], file, node, err)) != SAV_OK) return status;
+        status = read_tensor(&file->tensors[file->count++], file, node, err);
+        if (status) return status;
     }
     if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, by_offset);
     for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
@@ -232,64 +233,78 @@ int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i) {
 
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
-static void put_header(sav_text *out, const sav_tensor *tensors, size_t count, const char *const *keys,
-                       const char *const *values, size_t metadata, size_t align) {
-    size_t offset = 0;
-    const char *comma = "";
-    sav_text_string(out, "{");
-    for (size_t i = 0; i < metadata; i++) {
-        if (!values[i]) continue;
-        sav_text_string(out, *comma ? comma : "\"__metadata__\":{");
-        sav_json_put_string(out, keys[i], strlen(keys[i]));
+static void put_metadata(sav_text *out, const sav_metadata *metadata) {
+    const char *before = "{\"__metadata__\":{";
+    for (size_t i = 0; i < metadata->count; i++) {
+        if (!metadata->values[i]) continue;
+        sav_text_string(out, before);
+        sav_json_put_string(out, metadata->keys[i], strlen(metadata->keys[i]));
         sav_text_string(out, ":");
-        sav_json_put_string(out, values[i], strlen(values[i]));
-        comma = ",";
+        sav_json_put_string(out, metadata->values[i], strlen(metadata->values[i]));
+        before = ",";
     }
-    if (*comma) sav_text_string(out, "}");
+    if (out->length) sav_text_string(out, "}");
+}
+
+static void put_tensors(sav_text *out, const sav_tensor *tensors, size_t count) {
+    size_t offset = 0;
     for (size_t i = 0; i < count; i++) {
         const sav_tensor *t = &tensors[i];
-        size_t bytes = t->count * sav_dtype_size(t->dtype);
-        sav_text_string(out, comma);
+        const size_t end = offset + t->count * sav_dtype_size(t->dtype);
+        sav_text_string(out, out->length ? "," : "{");
         sav_json_put_string(out, t->name, strlen(t->name));
         sav_text_printf(out, ":{\"dtype\":\"%s\",\"shape\":[", sav_dtype_name(t->dtype));
         for (int r = 0; r < t->rank; r++) sav_text_printf(out, "%s%zu", r ? "," : "", t->shape[r]);
-        sav_text_printf(out, "],\"data_offsets\":[%zu,%zu]}", offset, offset + bytes);
-        offset += bytes;
-        comma = ",";
+        sav_text_printf(out, "],\"data_offsets\":[%zu,%zu]}", offset, end);
+        offset = end;
     }
-    sav_text_string(out, "}");
-    while (!out->failed && (8 + out->length) % align) sav_text_string(out, " ");
+}
+
+/* A file with everything that stands in front of the data. */
+static sav_status start(sav_os_file **out, const char *path, const sav_text *header, sav_error *err) {
+    unsigned char length[8];
+    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header->length >> (8 * i));
+    sav_status status = header->failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path) : SAV_OK;
+    if (!status) status = sav_os_create(out, path, err);
+    if (!status) status = sav_os_write(*out, length, sizeof length, err);
+    if (!status) status = sav_os_write(*out, header->bytes, header->length, err);
+    if (!status) return SAV_OK;
+    sav_os_abandon(*out);
+    *out = NULL;
+    return status;
+}
+
+/* The header's JSON, with spaces behind it so that the data begins at a multiple of `align` bytes. */
+static sav_text header_of(const sav_tensor *tensors, size_t count, const sav_metadata *metadata,
+                          size_t align) {
+    sav_text out = {0};
+    if (metadata) put_metadata(&out, metadata);
+    put_tensors(&out, tensors, count);
+    sav_text_string(&out, out.length ? "}" : "{}");
+    while (!out.failed && (8 + out.length) % align) sav_text_string(&out, " ");
+    return out;
 }
 
 sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_tensor *tensors, size_t count,
-                                 const char *const *keys, const char *const *values, size_t metadata,
-                                 size_t align, sav_error *err) {
-    sav_text header = {0};
-    unsigned char length[8];
+                                 const sav_metadata *metadata, sav_error *err) {
+    sav_text header = header_of(tensors, count, metadata, 64);
     *out = NULL;
-    put_header(&header, tensors, count, keys, values, metadata, align);
-    for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header.length >> (8 * i));
-    sav_status status = header.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path) : SAV_OK;
-    if (!status) status = sav_os_create(out, path, err);
-    if (!status) status = sav_os_write(*out, length, sizeof length, err);
-    if (!status) status = sav_os_write(*out, header.bytes, header.length, err);
-    if (status) {
-        sav_os_abandon(*out);
-        *out = NULL;
-    }
+    sav_status status = start(out, path, &header, err);
     sav_text_free(&header);
     return status;
 }
 
 sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count,
-                                 const char *const *keys, const char *const *values, size_t metadata,
-                                 sav_error *err) {
-    sav_os_file *file;
-    sav_status status = sav_safetensors_start(&file, path, tensors, count, keys, values, metadata, 8, err);
+                                 const sav_metadata *metadata, sav_error *err) {
+    sav_text header = header_of(tensors, count, metadata, 8);
+    sav_os_file *file = NULL;
+    sav_status status = start(&file, path, &header, err);
+    sav_text_free(&header);
     if (status) return status;
-    for (size_t i = 0; i < count && !status; i++)
-        status =
-            sav_os_write(file, tensors[i].data, tensors[i].count * sav_dtype_size(tensors[i].dtype), err);
+    for (size_t i = 0; i < count && !status; i++) {
+        const sav_tensor *t = &tensors[i];
+        status = sav_os_write(file, t->data, t->count * sav_dtype_size(t->dtype), err);
+    }
     if (!status) return sav_os_commit(file, err);
     sav_os_abandon(file);
     return status;

@@ -44,17 +44,21 @@ const unsigned char *sav_safetensors_header(const sav_safetensors *file, size_t 
 float sav_tensor_float(const sav_tensor *tensor, size_t i);
 int64_t sav_tensor_integer(const sav_tensor *tensor, size_t i);
 
+/* Strings by name, for the header; values[i] NULL is left out. */
+typedef struct sav_metadata {
+    size_t count;
+    const char *const *keys, *const *values; /* [count] each */
+} sav_metadata;
+
 /* Writes tensors in the order given, header padded with spaces to 8 bytes; a temporary file renamed at the
- * end. keys/values: metadata, strings; values[i] NULL is left out. */
+ * end. metadata NULL: none. */
 sav_status sav_safetensors_write(const char *path, const sav_tensor *tensors, size_t count,
-                                 const char *const *keys, const char *const *values, size_t metadata,
-                                 sav_error *err);
+                                 const sav_metadata *metadata, sav_error *err);
 
 /* The same for data that does not exist yet: header and nothing else, padded so that data begins at a
- * multiple of `align`; the caller writes each tensor's bytes (their `data` is not read), then commits. */
+ * multiple of 64; the caller writes each tensor's bytes (their `data` is not read), then commits. */
 sav_status sav_safetensors_start(sav_os_file **out, const char *path, const sav_tensor *tensors, size_t count,
-                                 const char *const *keys, const char *const *values, size_t metadata,
-                                 size_t align, sav_error *err);
+                                 const sav_metadata *metadata, sav_error *err);
 
 /* ---- a folder's weights: model.safetensors, or shards with model.safetensors.index.json ---------------- */
 

@@ -18,14 +18,6 @@ struct sav_weights {
     size_t count;
 };
 
-static char *join(const char *folder, const char *name) {
-    sav_text path = {0};
-    sav_text_printf(&path, "%s/%s", folder, name);
-    if (!path.failed) return path.bytes;
-    sav_text_free(&path);
-    return NULL;
-}
-
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
@@ -61,27 +53,6 @@ static sav_status shard_names(const char ***out, size_t *count, const sav_json_d
     return SAV_OK;
 }
 
-static sav_status open_shards(sav_weights *w, const char *folder, const char **names, size_t count,
-                              sav_error *err) {
-    w->shards = sav_alloc(count, sizeof *w->shards);
-    w->stamps = sav_alloc(count, sizeof *w->stamps);
-    if (!w->shards || !w->stamps) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
-    for (size_t i = 0; i < count; i++) {
-        char *path = join(folder, names[i]);
-        if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
-        sav_status status = sav_safetensors_open(&w->shards[i], path, err);
-        /* it is open */
-        if (!status && (status = sav_os_stat(&w->stamps[i], path, err)) != SAV_OK) w->shard_count++;
-        if (status == SAV_BAD_INPUT && !sav_os_exists(path))
-            sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
-        sav_free(path);
-        if (status) return status;
-        w->shard_count++;
-        w->count += sav_safetensors_count(w->shards[i]);
-    }
-    return SAV_OK;
-}
-
 static int by_name(const void *a, const void *b) {
     return strcmp((*(const sav_tensor *const *)a)->name, (*(const sav_tensor *const *)b)->name);
 }
@@ -101,6 +72,26 @@ static sav_status collect(sav_weights *w, const char *folder, sav_error *err) {
     return SAV_OK;
 }
 
+static sav_status open_shards(sav_weights *w, const char *folder, const char **names, size_t count,
+                              sav_error *err) {
+    w->shards = sav_alloc(count, sizeof *w->shards);
+    w->stamps = sav_alloc(count, sizeof *w->stamps);
+    if (!w->shards || !w->stamps) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    for (size_t i = 0; i < count; i++) {
+        char *path = sav_path_join(folder, names[i]);
+        if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+        sav_status status = sav_safetensors_open(&w->shards[i], path, err);
+        if (!status) w->shard_count++; /* open, so close will close it */
+        if (!status) status = sav_os_stat(&w->stamps[i], path, err);
+        if (status == SAV_BAD_INPUT && !sav_os_exists(path))
+            sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
+        sav_free(path);
+        if (status) return status;
+        w->count += sav_safetensors_count(w->shards[i]);
+    }
+    return collect(w, folder, err);
+}
+
 /* Every tensor of the index must be in the shard that the index names. */
 static sav_status check_index(const sav_weights *w, const sav_json_doc *index, sav_error *err) {
     const sav_json *map = sav_json_get(sav_json_root(index), "weight_map");
@@ -113,35 +104,35 @@ static sav_status check_index(const sav_weights *w, const sav_json_doc *index, s
     return SAV_OK;
 }
 
-sav_status sav_weights_open(sav_weights **out, const char *folder, sav_error *err) {
-    const char *one = "model.safetensors", **names = NULL;
-    sav_json_doc *index = NULL;
-    size_t count = 1;
-    sav_status status = SAV_NO_MEMORY;
-    sav_weights *w = sav_alloc(1, sizeof *w);
-    char *single = join(folder, one), *index_path = join(folder, "model.safetensors.index.json");
-    *out = NULL;
-    if (!w || !single || !index_path) {
-        sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
-        goto done;
-    }
-    if (sav_os_exists(single) || !sav_os_exists(index_path)) {
-        status = open_shards(w, folder, &one, 1, err);
-    } else if ((status = sav_json_read(&index, index_path, err)) == SAV_OK &&
-               (status = shard_names(&names, &count, index, err)) == SAV_OK) {
-        status = open_shards(w, folder, names, count, err);
-    }
-    if (!status) status = collect(w, folder, err);
-    if (!status && index) status = check_index(w, index, err);
-done:
+/* The shards that an index names, each tensor where it says. */
+static sav_status open_index(sav_weights *w, const char *folder, const char *path, sav_error *err) {
+    const char **names = NULL;
+    size_t count = 0;
+    sav_json_doc *index;
+    sav_status status = sav_json_read(&index, path, err);
+    if (!status) status = shard_names(&names, &count, index, err);
+    if (!status) status = open_shards(w, folder, names, count, err);
+    if (!status) status = check_index(w, index, err);
     sav_free(names);
     sav_json_free(index);
-    sav_free(single);
-    sav_free(index_path);
-    if (status)
-        sav_weights_close(w);
+    return status;
+}
+
+sav_status sav_weights_open(sav_weights **out, const char *folder, sav_error *err) {
+    const char *one = "model.safetensors";
+    sav_weights *w = sav_alloc(1, sizeof *w);
+    char *single = sav_path_join(folder, one), *index = sav_path_join(folder, "model.safetensors.index.json");
+    sav_status status = SAV_OK;
+    if (!w || !single || !index)
+        status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    else if (!sav_os_exists(single) && sav_os_exists(index))
+        status = open_index(w, folder, index, err);
     else
-        *out = w;
+        status = open_shards(w, folder, &one, 1, err);
+    sav_free(single);
+    sav_free(index);
+    if (status) sav_weights_close(w);
+    *out = status ? NULL : w;
     return status;
 }
 

@@ -136,10 +136,10 @@ sav_status sav_dump_file_write(const sav_dump_file *file, const char *path, cons
         sav_json_put_string(&json, file->tensors[i].name, strlen(file->tensors[i].name));
     }
     sav_text_string(&json, "]}");
-    const char *values[] = {json.bytes};
-    sav_status status = json.failed
-                            ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path)
-                            : sav_safetensors_write(path, file->tensors, file->count, keys, values, 1, err);
+    const char *const values[] = {json.bytes};
+    const sav_metadata metadata = {1, keys, values};
+    sav_status status = json.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path)
+                                    : sav_safetensors_write(path, file->tensors, file->count, &metadata, err);
     sav_text_free(&json);
     return status;
 }

@@ -65,7 +65,8 @@ static void check_content(const content *c, const char *part) {
     };
     sav_classifier *heads;
     sav_error err = {0};
-    if (!CHECK_OK(sav_safetensors_write(path, tensors, 4, keys, values, 3, &err), &err)) return;
+    if (!CHECK_OK(sav_safetensors_write(path, tensors, 4, &(sav_metadata){3, keys, values}, &err), &err))
+        return;
     sav_status status = sav_classifier_open(&heads, path, &err);
     if (!part) {
         if (CHECK_OK(status, &err)) sav_classifier_free(heads);

@@ -40,7 +40,7 @@ static sav_status write_tensors(sav_error *err) {
     static const sav_tensor tensors[2] = {{"a", SAV_F32, 2, {2, 2}, 4, values},
                                           {"b", SAV_F32, 1, {3}, 3, values}};
     static const char *const keys[1] = {"savs"}, *const text[1] = {"{}"};
-    return sav_safetensors_write(file, tensors, 2, keys, text, 1, err);
+    return sav_safetensors_write(file, tensors, 2, &(sav_metadata){1, keys, text}, err);
 }
 
 static sav_status read_tensors(sav_error *err) {

@@ -157,7 +157,7 @@ static const char *write_file(void) {
                                   {"empty", SAV_F32, 1, {0}, 0, DATA}};
     sav_error err;
     snprintf(path, sizeof path, "%s/t.safetensors", check_folder());
-    CHECK_OK(sav_safetensors_write(path, tensors, 3, keys, values, 2, &err), &err);
+    CHECK_OK(sav_safetensors_write(path, tensors, 3, &(sav_metadata){2, keys, values}, &err), &err);
     return path;
 }
 

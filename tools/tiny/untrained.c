@@ -80,7 +80,7 @@ static sav_status write(const char *path, const sav_weights *weights, sav_random
         tensors[i].dtype = SAV_BF16;
         next += tensors[i].count;
     }
-    if (!status) status = sav_safetensors_write(path, tensors, count, keys, values, 1, err);
+    if (!status) status = sav_safetensors_write(path, tensors, count, &(sav_metadata){1, keys, values}, err);
     sav_free(tensors);
     sav_free(numbers);
     return status;
