@@ -1,8 +1,8 @@
 /* tracer.c: which functions a program calls, in the order of their first calls. For tools/checks/visits.
  *
- * Loaded with LD_PRELOAD into a program that was compiled with -finstrument-functions; one thread. At its end the
- * program writes each function once, as `%lx` offsets into the program, one a line, to the file TRACER_OUT. What is
- * called inside a function of TRACER_SKIP (offsets in hexadecimal, apart by spaces) is not seen.
+ * Loaded with LD_PRELOAD into a program that was compiled with -finstrument-functions; one thread. At its end
+ * it writes each function once, its offset in the program in hexadecimal, one a line, to the file TRACER_OUT.
+ * What is called inside a function of TRACER_SKIP (offsets, apart by spaces) is not seen.
  */
 #define _GNU_SOURCE
 #include <link.h>
