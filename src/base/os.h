@@ -1,7 +1,7 @@
 /* os.h: every call to the operating system. Tests wrap these to make each of them fail.
  *
- * os_posix.c and os_windows.c make them, os_common.c has what they share (os_parts.h). Paths are UTF-8 byte strings. Errors name the path and
- * carry the system's own words.
+ * os_posix.c and os_windows.c make them, os_common.c has what they share (os_parts.h). Paths are UTF-8 byte
+ * strings. Errors name the path and carry the system's own words.
  */
 #ifndef SAV_OS_H
 #define SAV_OS_H

@@ -42,7 +42,8 @@ sav_status sav_console_print(const sav_text *text, sav_error *err);
 /* SIGINT and SIGTERM from now on ask to stop; a second one ends the program at once */
 void sav_console_catch(void);
 int sav_console_stopped(void); /* the signal that asked, or 0 */
-/* SAV_STOPPED with a message once a signal asked to stop. It fits the library's hooks; context is not used. */
+/* SAV_STOPPED with a message once a signal asked to stop. It fits the library's hooks; context is
+ * not used. */
 sav_status sav_console_check(void *context, sav_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* fitting.h: labelled features -> a classifier, as --heads, --validation and --seed say, and what people should
- * know of it. */
+/* fitting.h: labelled features -> a classifier, as --heads, --validation and --seed say, and what people
+ * should know of it. */
 #ifndef SAV_CLI_FITTING_H
 #define SAV_CLI_FITTING_H
 

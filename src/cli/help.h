@@ -1,5 +1,5 @@
-/* help.h: what the program says about itself: its commands, one command, its version; a command that it does not
- * have. */
+/* help.h: what the program says about itself: its commands, one command, its version; a command that it does
+ * not have. */
 #ifndef SAV_CLI_HELP_H
 #define SAV_CLI_HELP_H
 

@@ -1,4 +1,5 @@
-/* open_session.h: --model, --engine, --isa, … -> model, session, and the loop that runs samples through them. */
+/* open_session.h: --model, --engine, --isa, … -> model, session, and the loop that runs samples through
+ * them. */
 #ifndef SAV_CLI_OPEN_SESSION_H
 #define SAV_CLI_OPEN_SESSION_H
 

@@ -1,5 +1,5 @@
-/* cpu.h: what this CPU has, asked at run time. Rows of kernels and the peak ask here, and nobody else asks the
- * CPU. */
+/* cpu.h: what this CPU has, asked at run time. Rows of kernels and the peak ask here, and nobody else asks
+ * the CPU. */
 #ifndef SAV_CPU_H
 #define SAV_CPU_H
 

@@ -1,5 +1,5 @@
-/* engine_list.h: what this program can compute with on this CPU, in words, and whether a choice of the user is
- * among it. */
+/* engine_list.h: what this program can compute with on this CPU, in words, and whether a choice of the user
+ * is among it. */
 #ifndef SAV_ENGINE_LIST_H
 #define SAV_ENGINE_LIST_H
 

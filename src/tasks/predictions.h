@@ -40,8 +40,8 @@ sav_status sav_predictions_take(void *predictions, const sav_sample *sample, con
 void sav_predictions_put_array(sav_text *out, const sav_predictions *p);
 void sav_predictions_free(sav_predictions *p);
 
-/* json: metrics.json; words: what it says, for people. Both start empty; after a failure they are empty again.
- * more: further members of metrics.json, or NULL. */
+/* json: metrics.json; words: what it says, for people. Both start empty; after a failure they are empty
+ * again. more: further members of metrics.json, or NULL. */
 sav_status sav_predictions_score(sav_text *json, sav_text *words, const sav_predictions *p, const char *more,
                                  sav_error *err);
 

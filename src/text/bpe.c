@@ -251,8 +251,8 @@ void sav_bpe_work_free(sav_bpe_work *work) {
     sav_free(work);
 }
 
-/* Enough for a pre-token of n bytes: n parts. Candidates: n - 1 at the start; a merge takes one out and puts at
- * most two in, and there are at most n - 1 merges, so 2n hold them all. */
+/* Enough for a pre-token of n bytes: n parts. Candidates: n - 1 at the start; a merge takes one out and puts
+ * at most two in, and there are at most n - 1 merges, so 2n hold them all. */
 static bool work_reserve(sav_bpe_work *work, size_t n) {
     size_t twice;
     return sav_mul(&twice, n, 2) && sav_grow(&work->parts, &work->part_capacity, n, sizeof *work->parts) &&

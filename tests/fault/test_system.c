@@ -1,5 +1,5 @@
-/* Every call to the operating system in base/os_posix.c made to fail, one after the other: the error is said, the
- * file that was there before is still there and whole, no temporary file, descriptor or memory is left
+/* Every call to the operating system in base/os_posix.c made to fail, one after the other: the error is said,
+ * the file that was there before is still there and whole, no temporary file, descriptor or memory is left
  * behind.
  *
  * os_posix.c is compiled into this program with its calls renamed; the library's own object is then never

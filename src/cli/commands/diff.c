@@ -156,7 +156,7 @@ static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
     return status;
 }
 
-/* ---- two classifiers --------------------------------------------------------------------------------------------- */
+/* ---- two classifiers -------------------------------------------------------------------------------- */
 
 static void put_classifiers(sav_text *out, const sav_classifier_difference *d) {
     sav_text_printf(out, "classes: %s\n",
@@ -208,7 +208,7 @@ static sav_status diff_classifiers(sav_cli *cli, sav_error *err) {
     return status;
 }
 
-/* ---- two stores -------------------------------------------------------------------------------------------- */
+/* ---- two stores ------------------------------------------------------------------------------------- */
 
 static void put_stores(sav_text *out, const sav_stores_difference *d) {
     sav_text_printf(out, "rows: %zu in A, %zu in B; %zu differ, rel-L2 %.3g", d->rows_a, d->rows_b,
