@@ -84,7 +84,7 @@ static void spell(sav_text *out, const char *bytes, size_t length) { /* in the b
         else if (byte == 0xAD)
             point = 0x143;
         char utf8[4];
-        sav_text_bytes(out, utf8, sav_unicode_encode(utf8, point));
+        sav_text_bytes(out, utf8, sav_utf8_encode(utf8, point));
     }
 }
 

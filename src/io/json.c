@@ -13,14 +13,15 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 
 enum { MAX_DEPTH = 64, FIRST_NODES = 16, MOST_NODES = 1024 };
 
-/* Nodes stay where they are, so room grows by further blocks, each twice the one before: a record of a list
- * is one small block, a tokenizer.json a few hundred large ones. */
+/* Nodes stay where they are, so the tree grows by further blocks, each twice the one before: a record of a
+ * list is one small block, a tokenizer.json a few hundred large ones. */
 typedef struct block {
     struct block *older;
-    size_t used, room;
+    size_t used, capacity;
     sav_json nodes[];
 } block;
 
@@ -51,11 +52,11 @@ static sav_status fail_memory(parser *in) {
 
 static sav_json *new_node(parser *in) {
     block *b = in->doc->blocks;
-    if (!b || b->used == b->room) {
-        const size_t room = !b ? FIRST_NODES : b->room < MOST_NODES ? 2 * b->room : MOST_NODES;
-        b = sav_alloc(1, sizeof *b + room * sizeof *b->nodes);
+    if (!b || b->used == b->capacity) {
+        const size_t capacity = b ? sav_min(2 * b->capacity, MOST_NODES) : FIRST_NODES;
+        b = sav_alloc(1, sizeof *b + capacity * sizeof *b->nodes);
         if (!b) return NULL;
-        b->room = room;
+        b->capacity = capacity;
         b->older = in->doc->blocks;
         in->doc->blocks = b;
     }
@@ -91,26 +92,6 @@ static int32_t hex4(const unsigned char *p, const unsigned char *end) {
     return v;
 }
 
-static void put_code_point(parser *in, uint32_t c) {
-    char *s = in->strings;
-    if (c < 0x80) {
-        *s++ = (char)c;
-    } else if (c < 0x800) {
-        *s++ = (char)(0xC0 | c >> 6);
-        *s++ = (char)(0x80 | (c & 63));
-    } else if (c < 0x10000) {
-        *s++ = (char)(0xE0 | c >> 12);
-        *s++ = (char)(0x80 | (c >> 6 & 63));
-        *s++ = (char)(0x80 | (c & 63));
-    } else {
-        *s++ = (char)(0xF0 | c >> 18);
-        *s++ = (char)(0x80 | (c >> 12 & 63));
-        *s++ = (char)(0x80 | (c >> 6 & 63));
-        *s++ = (char)(0x80 | (c & 63));
-    }
-    in->strings = s;
-}
-
 /* One escape, p on the character behind the backslash. */
 static sav_status read_escape(parser *in) {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -121,36 +102,29 @@ static sav_status read_escape(parser *in) {
         return SAV_OK;
     }
     if (in->p >= in->end || *in->p != 'u') return fail_here(in, "found an unknown escape in a string");
-    int32_t high = hex4(in->p + 1, in->end), low;
+    const int32_t high = hex4(in->p + 1, in->end);
     if (high < 0) return fail_here(in, "found \\u without four hex digits");
     uint32_t c = (uint32_t)high;
     size_t length = 5;
     if (c >= 0xD800 && c < 0xE000) {
-        bool pair = c < 0xDC00 && in->end - in->p >= 11 && in->p[5] == '\\' && in->p[6] == 'u' &&
-                    (low = hex4(in->p + 7, in->end)) >= 0xDC00 && low < 0xE000;
-        if (!pair) return fail_here(in, "found half of a surrogate pair in a string");
+        const bool second = in->end - in->p >= 11 && in->p[5] == '\\' && in->p[6] == 'u';
+        const int32_t low = second ? hex4(in->p + 7, in->end) : -1;
+        if (c >= 0xDC00 || low < 0xDC00 || low >= 0xE000)
+            return fail_here(in, "found half of a surrogate pair in a string");
         c = 0x10000 + ((c - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
         length = 11;
     }
-    put_code_point(in, c);
+    in->strings += sav_utf8_encode(in->strings, c);
     in->p += length;
     return SAV_OK;
 }
 
-/* Length of the well-formed UTF-8 sequence at p, 0 if there is none (Unicode table 3-7). */
-static size_t utf8_length(const unsigned char *p, const unsigned char *end) {
-    if (*p < 0x80) return 1;
-    size_t n = *p >= 0xC2 && *p < 0xE0 ? 2 : *p >= 0xE0 && *p < 0xF0 ? 3 : *p >= 0xF0 && *p < 0xF5 ? 4 : 0;
-    if (n == 0 || (size_t)(end - p) < n) return 0;
-    unsigned low = *p == 0xE0   ? 0xA0
-                   : *p == 0xF0 ? 0x90
-                                : 0x80,
-             high = *p == 0xED   ? 0x9F
-                    : *p == 0xF4 ? 0x8F
-                                 : 0xBF;
-    if (p[1] < low || p[1] > high) return 0;
-    for (size_t i = 2; i < n; i++)
-        if (p[i] < 0x80 || p[i] > 0xBF) return 0;
+/* Bytes of the character at p; 0: no UTF-8. */
+static size_t character_length(const parser *in) {
+    uint32_t point;
+    size_t n = 0;
+    if (*in->p < 0x80) return 1; /* most text, without a call */
+    sav_utf8_decode(&point, (const char *)in->p, (size_t)(in->end - in->p), &n);
     return n;
 }
 
@@ -169,7 +143,7 @@ static sav_status read_string(parser *in, const char **text, uint32_t *length) {
             if (status) return status;
             continue;
         }
-        size_t n = utf8_length(in->p, in->end);
+        const size_t n = character_length(in);
         if (n == 0) return fail_here(in, "found bytes that are no UTF-8");
         memcpy(in->strings, in->p, n);
         in->strings += n;
@@ -276,14 +250,16 @@ static sav_status read_children(parser *in, sav_json *node, unsigned char close,
         sav_status status;
         if (close == '}') {
             if (in->p >= in->end || *in->p != '"') return fail_here(in, "expected a key in quotes");
-            if ((status = read_string(in, &key, &key_length)) != SAV_OK) return status;
+            status = read_string(in, &key, &key_length);
+            if (status) return status;
             skip_space(in);
             if (in->p >= in->end || *in->p != ':') return fail_here(in, "expected ':' behind the key");
             in->p++;
             skip_space(in);
         }
         sav_json *value;
-        if ((status = read_value(in, &value, depth)) != SAV_OK) return status;
+        status = read_value(in, &value, depth);
+        if (status) return status;
         value->key = key;
         value->key_length = key_length;
         *link = value;
@@ -302,7 +278,8 @@ static sav_status read_children(parser *in, sav_json *node, unsigned char close,
 }
 
 static sav_status read_value(parser *in, sav_json **out, int depth) {
-    sav_json *node = *out = new_node(in);
+    sav_json *node = new_node(in);
+    *out = node;
     if (!node) return fail_memory(in);
     if (in->p >= in->end) return fail_here(in, "found the end; expected a value");
     switch (*in->p) {
@@ -327,16 +304,13 @@ static sav_status read_value(parser *in, sav_json **out, int depth) {
 
 sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name,
                           uint32_t first_line, const char **duplicate, sav_error *err) {
-    sav_json_doc *doc = sav_alloc(1, sizeof *doc);
-    size_t room;
     *out = NULL;
     if (duplicate) *duplicate = NULL;
-    if (length >= UINT32_MAX) {
-        sav_free(doc);
+    if (length >= UINT32_MAX - 2)
         return sav_fail(err, SAV_BAD_INPUT, "%s: JSON of 4 GiB and more is not read", name);
-    }
-    if (!doc || !sav_add(&room, length, 2) || !(doc->strings = sav_alloc(room, 1)) ||
-        !(doc->name = sav_strdup(name))) {
+    sav_json_doc *doc = sav_alloc(1, sizeof *doc);
+    if (doc) *doc = (sav_json_doc){.strings = sav_alloc(length + 2, 1), .name = sav_strdup(name)};
+    if (!doc || !doc->strings || !doc->name) {
         sav_json_free(doc);
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", name);
     }
@@ -393,7 +367,7 @@ const char *sav_json_name(const sav_json_doc *doc) {
     return doc->name;
 }
 
-/* ---- looking things up --------------------------------------------------------------------------------- */
+/* ---- values by key ------------------------------------------------------------------------------------- */
 
 const sav_json *sav_json_get(const sav_json *object, const char *key) {
     const sav_json *found = NULL;

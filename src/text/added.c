@@ -141,14 +141,14 @@ static bool point_before(uint32_t *point, size_t *start, const char *text, size_
     *start = at - 1;
     while (*start > 0 && ((unsigned char)text[*start] & 0xC0) == 0x80) --*start;
     size_t place = *start;
-    return sav_unicode_decode(point, text, at, &place);
+    return sav_utf8_decode(point, text, at, &place);
 }
 
 static bool beside_word(const char *text, size_t length, size_t start, size_t stop) {
     uint32_t point;
     size_t place;
     if (point_before(&point, &place, text, start) && sav_unicode_is_word(point)) return true;
-    return sav_unicode_decode(&point, text, length, &stop) && sav_unicode_is_word(point);
+    return sav_utf8_decode(&point, text, length, &stop) && sav_unicode_is_word(point);
 }
 
 static size_t strip_left(const char *text, size_t start, size_t not_before) {
@@ -162,7 +162,7 @@ static size_t strip_left(const char *text, size_t start, size_t not_before) {
 static size_t strip_right(const char *text, size_t length, size_t stop) {
     uint32_t point;
     for (size_t at = stop;
-         sav_unicode_decode(&point, text, length, &at) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE;)
+         sav_utf8_decode(&point, text, length, &at) && sav_unicode_kind_of(point) == SAV_UNICODE_SPACE;)
         stop = at;
     return stop;
 }

@@ -50,7 +50,7 @@ static int alphabet_byte(uint32_t point) { /* -1: not in the alphabet */
 void sav_bpe_bytes(sav_text *out, const char *string, size_t length) {
     size_t at = 0, start = out->length;
     uint32_t point;
-    while (sav_unicode_decode(&point, string, length, &at)) {
+    while (sav_utf8_decode(&point, string, length, &at)) {
         int byte = alphabet_byte(point);
         if (byte < 0) break;
         unsigned char one = (unsigned char)byte;
@@ -146,7 +146,7 @@ sav_status sav_bpe_add_token(sav_bpe *bpe, const char *string, size_t length, ui
 void sav_bpe_finish(sav_bpe *bpe) {
     for (unsigned byte = 0; byte < 256; byte++) {
         char bytes[4];
-        bpe->byte_id[byte] = sav_bpe_find(bpe, bytes, sav_unicode_encode(bytes, alphabet_point(byte)));
+        bpe->byte_id[byte] = sav_bpe_find(bpe, bytes, sav_utf8_encode(bytes, alphabet_point(byte)));
     }
 }
 
@@ -328,7 +328,7 @@ static void merge_all(sav_bpe_work *work, const sav_bpe *bpe, uint32_t n) {
 static uint32_t find_whole(const sav_bpe *bpe, const char *text, size_t length, sav_text *spelled) {
     for (size_t i = 0; i < length; i++) {
         char bytes[4];
-        sav_text_bytes(spelled, bytes, sav_unicode_encode(bytes, alphabet_point((unsigned char)text[i])));
+        sav_text_bytes(spelled, bytes, sav_utf8_encode(bytes, alphabet_point((unsigned char)text[i])));
     }
     return spelled->failed ? SAV_BPE_NONE : sav_bpe_find(bpe, spelled->bytes, spelled->length);
 }

@@ -30,7 +30,7 @@ typedef struct glyph {
 
 static glyph glyph_at(const char *text, size_t length, size_t at) {
     glyph g = {0, SAV_UNICODE_OTHER, 0};
-    if (sav_unicode_decode(&g.point, text, length, &at)) {
+    if (sav_utf8_decode(&g.point, text, length, &at)) {
         g.kind = sav_unicode_kind_of(g.point);
         g.end = at;
     }

@@ -91,7 +91,7 @@ static void scratch_free(scratch *s) {
 sav_status sav_tokenizer_encode(sav_ids *out, const sav_tokenizer *tokenizer, const char *text, size_t length,
                                 sav_error *err) {
     scratch s;
-    sav_status status = sav_unicode_check(text, length, "text", err);
+    sav_status status = sav_utf8_check(text, length, "text", err);
     if (status) return status;
     status = scratch_make(&s, tokenizer, err);
     if (!status) status = encode_text(out, &s, text, length, err);
@@ -138,7 +138,7 @@ sav_status sav_tokenizer_encode_media(sav_ids *out, sav_ids *places, const sav_t
     scratch s;
     const size_t start = out->count;
     const uint32_t id = sav_tokenizer_id(tokenizer, placeholder->text);
-    sav_status status = sav_unicode_check(text, length, "prompt", err);
+    sav_status status = sav_utf8_check(text, length, "prompt", err);
     if (status) return status;
     status = scratch_make(&s, tokenizer, err);
     if (!status && id == SAV_TOKEN_NONE && *placeholder->text) {
@@ -184,7 +184,7 @@ sav_status sav_tokenizer_decode(sav_text *out, const sav_tokenizer *tokenizer, c
         const char *piece = sav_tokenizer_piece(tokenizer, ids[i], &length);
         if (piece) sav_bpe_bytes(&bytes, piece, length);
     }
-    if (bytes.bytes) sav_unicode_replace(out, bytes.bytes, bytes.length);
+    if (bytes.bytes) sav_utf8_replace(out, bytes.bytes, bytes.length);
     bool failed = bytes.failed || out->failed;
     sav_text_free(&bytes);
     return failed ? no_memory(err) : SAV_OK;

@@ -165,7 +165,7 @@ static sav_status read_merges_text(sav_bpe *bpe, const char *path, sav_error *er
     size_t length, line_number = 1;
     sav_status status = sav_os_read_file(&text, &length, path, MERGES_LIMIT, err);
     if (status) return status;
-    status = sav_unicode_check(text, length, path, err);
+    status = sav_utf8_check(text, length, path, err);
     for (size_t at = 0; at < length && !status; line_number++) {
         const char *line = text + at, *end = memchr(line, '\n', length - at);
         size_t bytes = end ? (size_t)(end - line) : length - at;

@@ -27,7 +27,7 @@ static void write_json(sav_text *out) {
         bool plain = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
         char utf8[4];
         sav_text_string(out, byte ? ", " : "");
-        sav_json_put_string(out, utf8, sav_unicode_encode(utf8, plain ? byte : next++));
+        sav_json_put_string(out, utf8, sav_utf8_encode(utf8, plain ? byte : next++));
         sav_text_printf(out, ": %u", byte);
     }
     sav_text_string(
@@ -61,7 +61,7 @@ static void check_round_trip(const sav_tokenizer *tokenizer, const sav_ids *ids,
     bool added = false;
     for (size_t i = 0; i < ids->count; i++) added = added || ids->ids[i] >= 262;
     if (sav_tokenizer_decode(&back, tokenizer, ids->ids, ids->count, false, NULL)) abort();
-    if (sav_unicode_check(back.bytes ? back.bytes : "", back.length, "decoded", NULL)) abort();
+    if (sav_utf8_check(back.bytes ? back.bytes : "", back.length, "decoded", NULL)) abort();
     if (sav_unicode_nfc(&composed, bytes, size, NULL)) abort();
     if (!added && (back.length != composed.length ||
                    memcmp(back.bytes ? back.bytes : "", composed.bytes, back.length) != 0))
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (!tokenizer) tokenizer = make();
     if (sav_tokenizer_encode(&ids, tokenizer, bytes, size, NULL) == SAV_OK)
         check_round_trip(tokenizer, &ids, bytes, size);
-    else if (sav_unicode_check(bytes, size, "text", NULL) == SAV_OK)
+    else if (sav_utf8_check(bytes, size, "text", NULL) == SAV_OK)
         abort();
     ids.count = 0;
     if (sav_tokenizer_encode_media(&ids, &places, tokenizer, bytes, size, &(sav_placeholder){"<image>", 999},
@@ -88,7 +88,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ids.count = 0;
     for (size_t i = 0; i + 1 < size; i += 2) sav_ids_push(&ids, (uint32_t)(data[i] | (data[i + 1] & 1) << 8));
     if (sav_tokenizer_decode(&text, tokenizer, ids.ids, ids.count, size & 1, NULL)) abort();
-    if (text.bytes && sav_unicode_check(text.bytes, text.length, "decoded", NULL)) abort();
+    if (text.bytes && sav_utf8_check(text.bytes, text.length, "decoded", NULL)) abort();
     sav_text_free(&text);
     sav_ids_free(&ids);
     sav_ids_free(&places);

@@ -63,7 +63,7 @@ static void test_many_marks(void) {
 
 static void replaced(const char *bytes, size_t length, const char *want) {
     sav_text out = {0};
-    sav_unicode_replace(&out, bytes, length);
+    sav_utf8_replace(&out, bytes, length);
     CHECK_STR(out.bytes, want);
     sav_text_free(&out);
 }
@@ -71,9 +71,9 @@ static void replaced(const char *bytes, size_t length, const char *want) {
 static void test_utf8(void) {
     for (uint32_t c = 0; c < 0x110000; c++) {
         char bytes[4];
-        size_t length = sav_unicode_encode(bytes, c), at = 0;
+        size_t length = sav_utf8_encode(bytes, c), at = 0;
         uint32_t back = 0;
-        bool good = sav_unicode_decode(&back, bytes, length, &at);
+        bool good = sav_utf8_decode(&back, bytes, length, &at);
         bool surrogate = c >= 0xD800 && c <= 0xDFFF;
         bool survives = good ? !surrogate && back == c && at == length : surrogate;
         if (!survives) CHECK(survives);
@@ -89,8 +89,8 @@ static void test_utf8(void) {
     replaced("\xF4\x90\x80\x80", 4, R R R R);
     replaced("\xF0\x9F\x98\x80", 4, "\xF0\x9F\x98\x80");
     replaced("a\xFF", 2, "a" R);
-    CHECK_OK(sav_unicode_check("\xC3\xA9", 2, "x", &err), &err);
-    CHECK_FAILS(sav_unicode_check("ab\xC3", 3, "prompt.txt", &err), &err, SAV_BAD_INPUT,
+    CHECK_OK(sav_utf8_check("\xC3\xA9", 2, "x", &err), &err);
+    CHECK_FAILS(sav_utf8_check("ab\xC3", 3, "prompt.txt", &err), &err, SAV_BAD_INPUT,
                 "prompt.txt: byte 0xC3 at offset 2");
 }
 

@@ -1,0 +1,28 @@
+/* utf8.h: code points in and out of UTF-8: what JSON reads, what a prompt must be, what decoded tokens become.
+ *
+ * Well-formed is what table 3-7 of the Unicode Standard allows: no overlong forms, no surrogates, nothing
+ * above U+10FFFF.
+ */
+#ifndef SAV_UTF8_H
+#define SAV_UTF8_H
+
+#include "base/base.h"
+
+/* The code point at text[*at], and *at moved behind it. False, and nothing moved, at the end or where the
+ * bytes are not well-formed. */
+bool sav_utf8_decode(uint32_t *point, const char *text, size_t length, size_t *at);
+
+/* One replacement character's worth of ill-formed bytes at text[at]: the longest prefix of a well-formed
+ * sequence, or one byte. This is what one U+FFFD stands for in Python's decode("utf-8", "replace"). */
+size_t sav_utf8_bad_length(const char *text, size_t length, size_t at);
+
+/* UTF-8 of a code point; gives the number of bytes written, 1 to 4. */
+size_t sav_utf8_encode(char out[4], uint32_t point);
+
+/* Appends text with U+FFFD for what is not UTF-8. */
+void sav_utf8_replace(sav_text *out, const char *text, size_t length);
+
+/* Fails with the byte offset of the first ill-formed sequence; `what` names the text. */
+sav_status sav_utf8_check(const char *text, size_t length, const char *what, sav_error *err);
+
+#endif
