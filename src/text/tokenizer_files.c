@@ -8,7 +8,7 @@
  *        special_tokens_map.json    -> the same in older folders
  *
  * Order and defaults follow transformers 4.51.3: tokenization_utils_base.py, tokenization_utils_fast.py and
- * models/qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern
+ * models/of_qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern
  * would give other ids without any sign of it.
  */
 #include <string.h>
@@ -370,9 +370,10 @@ static sav_status put_specials(sav_tokenizer *t, const sav_json *config, const c
 static sav_status put_defaults(sav_tokenizer *t, const sav_json *config, sav_error *err) {
     static const char *const names[] = {"eos_token", "unk_token", "pad_token"};
     const sav_json *class_name = sav_json_get(config, "tokenizer_class");
-    bool qwen2 = !class_name || sav_json_is(class_name, "Qwen2Tokenizer") ||
-                 sav_json_is(class_name, "Qwen2TokenizerFast");
-    if (!qwen2 || (!config && t->added.count)) return SAV_OK; /* a tokenizer.json alone says all there is */
+    bool of_qwen2 = !class_name || sav_json_is(class_name, "Qwen2Tokenizer") ||
+                    sav_json_is(class_name, "Qwen2TokenizerFast");
+    if (!of_qwen2 || (!config && t->added.count))
+        return SAV_OK; /* a tokenizer.json alone says all there is */
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (sav_json_get(config, names[i])) continue;
         char content[] = "<|endoftext|>";
