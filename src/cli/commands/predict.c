@@ -105,38 +105,17 @@ static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err)
 
 /* ---- what goes in -------------------------------------------------------------------------------------- */
 
-/* --image F… --question T: one sample, as if a list had said it. */
-static sav_status images_list(sav_list **out, const sav_cli *cli, sav_error *err) {
-    sav_list *list = sav_alloc(1, sizeof *list);
-    sav_sample *sample = list ? sav_alloc(1, sizeof *sample) : NULL;
-    if (!sample) {
-        sav_free(list);
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
-    }
-    *list = (sav_list){.name = sav_strdup("--image"), .samples = sample, .count = 1, .room = 1};
-    sample->question = sav_strdup(cli->question ? cli->question : "");
-    sample->question_id = sav_strdup("null");
-    sample->group = sav_strdup("null");
-    sample->media = sav_alloc(cli->image_count, sizeof *sample->media);
-    bool whole = list->name && sample->question && sample->question_id && sample->group && sample->media;
-    for (size_t i = 0; i < cli->image_count && whole; i++) {
-        sample->media[i] = sav_strdup(cli->images[i]);
-        whole = sample->media[i] != NULL;
-        sample->media_count += whole;
-    }
-    if (whole) {
-        *out = list;
-        return SAV_OK;
-    }
-    sav_list_free(list);
-    return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
+/* --input LIST, or --image F… --question T. */
+static sav_status read_samples(sav_list **out, sav_cli *cli, sav_error *err) {
+    if (!cli->image_count) return sav_cli_read_list(out, cli, cli->input, false, err);
+    const char *question = cli->question ? cli->question : "";
+    return sav_list_of_pictures(out, cli->images, cli->image_count, question, err);
 }
 
 static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
     sav_list *list = NULL;
     sav_predictions p = {0};
-    sav_status status = cli->image_count ? images_list(&list, cli, err)
-                                         : sav_cli_read_list(&list, cli, cli->input, false, err);
+    sav_status status = read_samples(&list, cli, err);
     const size_t total = list ? list->count : 0;
     const sav_prediction_options options = {total, cli->min_margin, list ? list->protocol : NULL};
     if (!status) status = sav_predictions_begin(&p, classifier, &options, err);
