@@ -49,7 +49,22 @@ typedef struct sav_command {
 
 /* ---- a command line ------------------------------------------------------------------------------------ */
 
-/* Options as the user gave them: NULL, 0 and false where not given, unless a comment says otherwise. */
+/* The type of an option's value, by its kind in options.inc. */
+#define SAV_VALUE_FLAG bool
+#define SAV_VALUE_TEXT const char *   /* not empty */
+#define SAV_VALUE_CHOICE const char * /* one of the words that its row shows */
+#define SAV_VALUE_ENGINE const char * /* one of the engines built into this program */
+#define SAV_VALUE_ISA const char *    /* one of their ISAs */
+#define SAV_VALUE_FORMAT const char * /* a list format */
+#define SAV_VALUE_COUNT size_t        /* from 1 */
+#define SAV_VALUE_NUMBER size_t       /* from 0 */
+#define SAV_VALUE_SEED uint64_t
+#define SAV_VALUE_SHARE double        /* in (0, 1) */
+#define SAV_VALUE_LIMIT double        /* from 0 */
+#define SAV_VALUE_SIZE uint64_t       /* bytes; K, M, G or T may stand behind the number */
+#define SAV_VALUE_FILES const char ** /* one or more words, into argv */
+
+/* Options as the user gave them: NULL, 0 and false where not given, unless options.inc says otherwise. */
 struct sav_cli {
     const sav_command *command;
     sav_console *console;
@@ -57,18 +72,11 @@ struct sav_cli {
     int code;         /* exit code of success: diff puts 1 there */
     bool misuse;      /* the failure is about the command line: exit 2 and a pointer to --help */
 
-    const char *model, *engine, *isa, *dtype, *pillow;
-    const char *train, *test, *input, *data, *image_root, *question;
-    const char *store, *sav, *out;
-    const char *vision, *group;
-    const char *messages, *prompt, *text, *stages, *truth, *image_size;
-    const char **images; /* [image_count] into argv */
-    size_t image_count;
-    size_t threads, tokens, rounds, heads, shots, min_margin, min_pixels, max_pixels;
-    uint64_t seed, memory;
-    double validation;
-    double max_rel_l2; /* below 0: not given */
-    bool skip_bad, exif_rotate, verify, quiet, json, help;
+    /* the options' values, a field each: model, engine, … */
+#define OPTION(id, name, kind, field, value, help) SAV_VALUE_##kind field;
+#include "cli/options.inc"
+#undef OPTION
+    size_t image_count; /* of images */
 
     const char **operands; /* [operand_count] into argv */
     size_t operand_count;

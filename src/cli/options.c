@@ -14,20 +14,21 @@
 
 /* ---- the table ----------------------------------------------------------------------------------------- */
 
+/* What they are stands in cli.h, with their types. */
 typedef enum kind {
-    FLAG,   /* bool, no value */
-    TEXT,   /* const char *, not empty */
-    CHOICE, /* const char *, one of the words that the table shows */
-    ENGINE, /* const char *, one of the engines built into this program */
-    ISA,    /* const char *, one of their ISAs */
-    FORMAT, /* const char *, a list format */
-    COUNT,  /* size_t, from 1 */
-    NUMBER, /* size_t, from 0 */
-    SEED,   /* uint64_t */
-    SHARE,  /* double in (0, 1) */
-    LIMIT,  /* double from 0 */
-    SIZE,   /* uint64_t of bytes, with K, M, G or T */
-    FILES   /* images: one or more words */
+    FLAG,
+    TEXT,
+    CHOICE,
+    ENGINE,
+    ISA,
+    FORMAT,
+    COUNT,
+    NUMBER,
+    SEED,
+    SHARE,
+    LIMIT,
+    SIZE,
+    FILES
 } kind;
 
 typedef struct option {
