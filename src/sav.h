@@ -237,11 +237,11 @@ typedef struct sav_classifier_view {
  * NULL. */
 sav_status sav_fit(sav_classifier **out, const float *features, const char *const *labels,
                    const size_t shape[4], const sav_fit_options *options, sav_error *err);
-const sav_classifier_view *sav_classifier_describe(const sav_classifier *heads);
-void sav_classifier_free(sav_classifier *heads); /* NULL is fine */
+const sav_classifier_view *sav_classifier_describe(const sav_classifier *classifier);
+void sav_classifier_free(sav_classifier *classifier); /* NULL is fine */
 
 /* The file `sav.safetensors`; opens in Python with safetensors.numpy.load_file. origin may be NULL. */
-sav_status sav_classifier_save(const sav_classifier *heads, const char *path, const sav_origin *origin,
+sav_status sav_classifier_save(const sav_classifier *classifier, const char *path, const sav_origin *origin,
                                sav_error *err);
 sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err);
 
@@ -253,7 +253,7 @@ typedef struct sav_prediction {
 
 /* tap [L, H, d], of which only the selected heads are read; votes [C] and head_votes [K] class ids in rank
  * order. */
-sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes, const sav_classifier *heads,
-                       const float *tap, sav_error *err);
+sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes,
+                       const sav_classifier *classifier, const float *tap, sav_error *err);
 
 #endif

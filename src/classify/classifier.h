@@ -17,9 +17,9 @@ struct sav_classifier {
     char *model, *model_sha256, *engine;
 };
 
-/* Arrays for view.layers, heads, head_size, classes, selected, which must be set. */
-sav_status sav_classifier_make(sav_classifier *heads, sav_error *err);
+/* Arrays for view.L, H, d, C, K, which must be set. */
+sav_status sav_classifier_make(sav_classifier *classifier, sav_error *err);
 /* Once the arrays and labels are filled: units, and the view's pointers. */
-void sav_classifier_finish(sav_classifier *heads);
+void sav_classifier_finish(sav_classifier *classifier);
 
 #endif

@@ -1,4 +1,4 @@
-/* savfile.c: a fitted classifier <-> `sav.safetensors` (CLI.md "Output").
+/* savfile.c: a fitted classifier <-> `sav.safetensors` (docs/CLI.md).
  *
  *   activations F32 [C, K, d]   top_heads I32 [K, 2]   head_scores F32 [L, H]   class_counts I32 [C]
  *   metadata: int_to_str {"0": label, …}, model, model_sha256, engine, dtype, format_version
@@ -25,11 +25,11 @@ static void put_labels(sav_text *out, const sav_labels *labels) {
     sav_text_string(out, "}");
 }
 
-sav_status sav_classifier_save(const sav_classifier *heads, const char *path, const sav_origin *origin,
+sav_status sav_classifier_save(const sav_classifier *classifier, const char *path, const sav_origin *origin,
                                sav_error *err) {
     static const char *const keys[] = {"int_to_str", "model", "model_sha256",
                                        "engine",     "dtype", "format_version"};
-    const sav_classifier_view *v = &heads->view;
+    const sav_classifier_view *v = &classifier->view;
     const size_t C = v->C, K = v->K, d = v->d, L = v->L, H = v->H;
     const sav_tensor tensors[] = {
         {"activations", SAV_F32, 3, {C, K, d}, C * K * d, v->activations},
@@ -40,7 +40,7 @@ sav_status sav_classifier_save(const sav_classifier *heads, const char *path, co
     const char *dtype = sav_storage_name(v->dtype);
     if (!origin) origin = &v->origin;
     sav_text labels = {0};
-    put_labels(&labels, &heads->labels);
+    put_labels(&labels, &classifier->labels);
     if (labels.failed) {
         sav_text_free(&labels);
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path);
@@ -90,18 +90,18 @@ static sav_status find_parts(parts *p, const sav_safetensors *file, sav_error *e
     return SAV_OK;
 }
 
-static sav_status read_arrays(sav_classifier *heads, const parts *p, const char *path, sav_error *err) {
-    const sav_classifier_view *v = &heads->view;
+static sav_status read_arrays(sav_classifier *classifier, const parts *p, const char *path, sav_error *err) {
+    const sav_classifier_view *v = &classifier->view;
     for (size_t i = 0; i < p->activations->count; i++)
-        heads->activations[i] = sav_tensor_float(p->activations, i);
+        classifier->activations[i] = sav_tensor_float(p->activations, i);
     for (size_t i = 0; i < p->head_scores->count; i++)
-        heads->head_scores[i] = sav_tensor_float(p->head_scores, i);
+        classifier->head_scores[i] = sav_tensor_float(p->head_scores, i);
     for (size_t c = 0; c < v->C; c++) {
-        heads->class_counts[c] = (int32_t)sav_tensor_integer(p->class_counts, c);
-        if (heads->class_counts[c] < 1)
+        classifier->class_counts[c] = (int32_t)sav_tensor_integer(p->class_counts, c);
+        if (classifier->class_counts[c] < 1)
             return sav_fail(err, SAV_BAD_INPUT,
                             "%s, tensor class_counts: found %d for class %zu; expected at least 1", path,
-                            (int)heads->class_counts[c], c);
+                            (int)classifier->class_counts[c], c);
     }
     for (size_t r = 0; r < v->K; r++) {
         const int64_t layer = sav_tensor_integer(p->top_heads, 2 * r),
@@ -111,23 +111,23 @@ static sav_status read_arrays(sav_classifier *heads, const parts *p, const char 
                 err, SAV_BAD_INPUT,
                 "%s, tensor top_heads: found layer %lld, head %lld; expected %zu layers of %zu heads", path,
                 (long long)layer, (long long)head, v->L, v->H);
-        heads->top_heads[2 * r] = (int32_t)layer;
-        heads->top_heads[2 * r + 1] = (int32_t)head;
+        classifier->top_heads[2 * r] = (int32_t)layer;
+        classifier->top_heads[2 * r + 1] = (int32_t)head;
     }
     return SAV_OK;
 }
 
 /* {"0": label, "1": label, …} in any order: each id once. */
-static sav_status read_labels(sav_classifier *heads, const sav_json *object, const char *path,
+static sav_status read_labels(sav_classifier *classifier, const sav_json *object, const char *path,
                               sav_error *err) {
-    const size_t classes = heads->view.C;
+    const size_t classes = classifier->view.C;
     for (size_t c = 0, id; c < classes; c++) {
         char key[24];
         snprintf(key, sizeof key, "%zu", c);
         const sav_json *label = sav_json_get(object, key);
         if (!label || label->kind != SAV_JSON_STRING || memchr(label->text, '\0', label->length))
             return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has no string for class %zu", path, c);
-        sav_status status = sav_labels_add(&id, &heads->labels, label->text, err);
+        sav_status status = sav_labels_add(&id, &classifier->labels, label->text, err);
         if (status) return status;
         if (id != c)
             return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str names class %zu like class %zu", path, c, id);
@@ -138,7 +138,7 @@ static sav_status read_labels(sav_classifier *heads, const sav_json *object, con
     return SAV_OK;
 }
 
-static sav_status read_metadata(sav_classifier *heads, const sav_safetensors *file, sav_error *err) {
+static sav_status read_metadata(sav_classifier *classifier, const sav_safetensors *file, sav_error *err) {
     const char *path = sav_safetensors_path(file);
     const char *labels = sav_safetensors_metadata(file, "int_to_str"),
                *dtype = sav_safetensors_metadata(file, "dtype");
@@ -147,10 +147,10 @@ static sav_status read_metadata(sav_classifier *heads, const sav_safetensors *fi
     if (version && strcmp(version, FORMAT_VERSION) != 0)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found format_version %s; expected %s", path, version,
                         FORMAT_VERSION);
-    if (dtype && !sav_storage_find(&heads->view.dtype, dtype)) /* absent: f32 */
+    if (dtype && !sav_storage_find(&classifier->view.dtype, dtype)) /* absent: f32 */
         return sav_fail(err, SAV_BAD_INPUT, "%s: found dtype %s; expected f32, bf16 or f16", path, dtype);
     static const char *const keys[] = {"model", "model_sha256", "engine"};
-    char **const copies[] = {&heads->model, &heads->model_sha256, &heads->engine};
+    char **const copies[] = {&classifier->model, &classifier->model_sha256, &classifier->engine};
     for (size_t i = 0; i < 3; i++) {
         const char *value = sav_safetensors_metadata(file, keys[i]);
         if (value && (*copies[i] = sav_strdup(value)) == NULL)
@@ -161,26 +161,26 @@ static sav_status read_metadata(sav_classifier *heads, const sav_safetensors *fi
     if (status) return status;
     if (sav_json_root(doc)->kind != SAV_JSON_OBJECT)
         status = sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str is no JSON object", path);
-    if (!status) status = read_labels(heads, sav_json_root(doc), path, err);
+    if (!status) status = read_labels(classifier, sav_json_root(doc), path, err);
     sav_json_free(doc);
     return status;
 }
 
-static sav_status read_file(sav_classifier *heads, const sav_safetensors *file, sav_error *err) {
+static sav_status read_file(sav_classifier *classifier, const sav_safetensors *file, sav_error *err) {
     parts p = {0};
     sav_status status = find_parts(&p, file, err);
     if (status) return status;
-    sav_classifier_view *v = &heads->view;
+    sav_classifier_view *v = &classifier->view;
     *v = (sav_classifier_view){.L = p.head_scores->shape[0],
                                .H = p.head_scores->shape[1],
                                .d = p.activations->shape[2],
                                .C = p.activations->shape[0],
                                .K = p.activations->shape[1],
                                .dtype = SAV_F32};
-    status = sav_classifier_make(heads, err);
-    if (!status) status = read_arrays(heads, &p, sav_safetensors_path(file), err);
-    if (!status) status = read_metadata(heads, file, err);
-    if (!status) sav_classifier_finish(heads);
+    status = sav_classifier_make(classifier, err);
+    if (!status) status = read_arrays(classifier, &p, sav_safetensors_path(file), err);
+    if (!status) status = read_metadata(classifier, file, err);
+    if (!status) sav_classifier_finish(classifier);
     return status;
 }
 
@@ -189,13 +189,13 @@ sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error
     *out = NULL;
     sav_status status = sav_safetensors_open(&file, path, err);
     if (status) return status;
-    sav_classifier *heads = sav_alloc(1, sizeof *heads);
-    status = heads ? read_file(heads, file, err)
-                   : sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+    sav_classifier *classifier = sav_alloc(1, sizeof *classifier);
+    status = classifier ? read_file(classifier, file, err)
+                        : sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
     sav_safetensors_close(file);
     if (status)
-        sav_classifier_free(heads);
+        sav_classifier_free(classifier);
     else
-        *out = heads;
+        *out = classifier;
     return status;
 }

@@ -1,5 +1,5 @@
 /* stage.c: class sums, means, cosines, hits, selection, votes. See stage.h; source: SAVs
- * (github.com/chancharikmitra/SAVs, src/utils.py) as reference/sav.md reads it.
+ * (github.com/chancharikmitra/SAVs, src/utils.py).
  */
 #include "classify/stage.h"
 
@@ -90,12 +90,30 @@ static inline void add_products(double *sum, const float *units, const float *un
             sum[c] += (double)sav_round((double)units[k * C + c] * (double)unit[k], dtype);
 }
 
+sav_status sav_stage_scratch_make(sav_stage_scratch *out, const sav_fit_setup *stage, sav_error *err) {
+    out->unit = sav_alloc(stage->d, sizeof *out->unit);
+    out->sum = sav_alloc(stage->C, sizeof *out->sum);
+    out->cosines = sav_alloc(stage->C, sizeof *out->cosines);
+    if (out->unit && out->sum && out->cosines) return SAV_OK;
+    sav_stage_scratch_free(out);
+    return sav_fail(err, SAV_NO_MEMORY, "no memory to compare with %zu classes", stage->C);
+}
+
+void sav_stage_scratch_free(sav_stage_scratch *scratch) {
+    sav_free(scratch->unit);
+    sav_free(scratch->sum);
+    sav_free(scratch->cosines);
+    *scratch = (sav_stage_scratch){0};
+}
+
 /* PARITY: both vectors are divided by their norms first, the products rounded, then summed; the textbook's
  * dot product over the product of norms has other bits (test_stage.c: cosine vector). */
-void sav_stage_cosines(float *cosines, const float *x, const float *units, float *unit, double *sum,
+void sav_stage_cosines(sav_stage_scratch *scratch, const float *x, const float *units,
                        const sav_fit_setup *stage) {
     const size_t d = stage->d, C = stage->C;
     const sav_dtype dtype = stage->dtype;
+    float *unit = scratch->unit;
+    double *sum = scratch->sum;
     double square_sum = 0;
     for (size_t k = 0; k < d; k++) {
         unit[k] = load(x[k], dtype);
@@ -109,7 +127,7 @@ void sav_stage_cosines(float *cosines, const float *x, const float *units, float
         add_products(sum, units, unit, d, C, SAV_F16);
     else
         add_products(sum, units, unit, d, C, SAV_F32);
-    for (size_t c = 0; c < C; c++) cosines[c] = sav_round(sum[c], dtype);
+    for (size_t c = 0; c < C; c++) scratch->cosines[c] = sav_round(sum[c], dtype);
 }
 
 double sav_stage_tolerance(sav_dtype dtype) {
@@ -137,60 +155,55 @@ sav_vote sav_stage_vote(const float *cosines, const sav_fit_setup *stage) {
 
 /* ---- hits ---------------------------------------------------------------------------------------------- */
 
-typedef struct lane { /* one of the pieces that heads are dealt out to, with its scratch */
-    float *unit;      /* [d] */
-    float *cosines;   /* [C] */
-    double *sum;      /* [C] */
+typedef struct scoring {
+    const float *features; /* [N, L*H, d] */
+    const int32_t *ids;    /* [N] */
+    const float *units;    /* [L*H, d, C] */
+    const sav_fit_setup *stage;
+} scoring;
+
+/* One of the pieces that heads are dealt out to. */
+typedef struct lane {
+    sav_stage_scratch scratch;
     sav_stage_report report;
 } lane;
 
-static int32_t hits_of_head(lane *own, float *cosines, const float *features, const int32_t *ids,
-                            const float *units, size_t f, const sav_fit_setup *stage) {
+static int32_t hits_of_head(lane *own, const scoring *in, size_t f) {
+    const sav_fit_setup *stage = in->stage;
     const size_t d = stage->d, C = stage->C;
     int32_t hits = 0;
     for (size_t n = 0; n < stage->N; n++) {
-        if (ids[n] < 0) continue;
-        float *cosine = cosines ? cosines + (n * stage->LH + f) * C : own->cosines;
-        sav_stage_cosines(cosine, features + (n * stage->LH + f) * d, units + f * d * C, own->unit, own->sum,
-                          stage);
-        const sav_vote vote = sav_stage_vote(cosine, stage);
-        hits += vote.choice == ids[n];
+        if (in->ids[n] < 0) continue;
+        const float *x = in->features + (n * stage->LH + f) * d;
+        sav_stage_cosines(&own->scratch, x, in->units + f * d * C, stage);
+        const sav_vote vote = sav_stage_vote(own->scratch.cosines, stage);
+        hits += vote.choice == in->ids[n];
         own->report.near_ties += vote.near_tie;
         own->report.nan_cosines += vote.nan;
     }
     return hits;
 }
 
-sav_status sav_stage_hits(int32_t *hits, float *cosines, sav_stage_report *report, const float *features,
-                          const int32_t *ids, const float *units, const sav_fit_setup *stage,
-                          sav_error *err) {
+sav_status sav_stage_hits(int32_t *hits, sav_stage_report *report, const float *features, const int32_t *ids,
+                          const float *units, const sav_fit_setup *stage, sav_error *err) {
     enum { LANES = 64 };
-    lane lanes[LANES] = {{NULL, NULL, NULL, {0, 0}}};
-    const size_t heads = stage->LH;
-    const ptrdiff_t count = heads < LANES ? (ptrdiff_t)heads : LANES;
+    lane lanes[LANES] = {{{NULL, NULL, NULL}, {0, 0}}};
+    const scoring in = {features, ids, units, stage};
+    const ptrdiff_t count = (ptrdiff_t)sav_min(stage->LH, LANES);
     sav_status status = SAV_OK;
     *report = (sav_stage_report){0, 0};
-    for (ptrdiff_t i = 0; i < count && !status; i++) {
-        lanes[i].unit = sav_alloc(stage->d, sizeof(float));
-        lanes[i].cosines = sav_alloc(stage->C, sizeof(float));
-        lanes[i].sum = sav_alloc(stage->C, sizeof(double));
-        if (!lanes[i].unit || !lanes[i].cosines || !lanes[i].sum)
-            status = sav_fail(err, SAV_NO_MEMORY, "no memory to score heads over %zu classes", stage->C);
-    }
-    if (status) goto done;
+    for (ptrdiff_t i = 0; i < count && !status; i++)
+        status = sav_stage_scratch_make(&lanes[i].scratch, stage, err);
+    if (!status) {
 #pragma omp parallel for schedule(dynamic) num_threads(team(stage->threads))
-    for (ptrdiff_t i = 0; i < count; i++)
-        for (size_t f = (size_t)i; f < heads; f += (size_t)count)
-            hits[f] = hits_of_head(&lanes[i], cosines, features, ids, units, f, stage);
+        for (ptrdiff_t i = 0; i < count; i++)
+            for (size_t f = (size_t)i; f < stage->LH; f += (size_t)count)
+                hits[f] = hits_of_head(&lanes[i], &in, f);
+    }
     for (ptrdiff_t i = 0; i < count; i++) {
         report->near_ties += lanes[i].report.near_ties;
         report->nan_cosines += lanes[i].report.nan_cosines;
-    }
-done:
-    for (ptrdiff_t i = 0; i < count; i++) {
-        sav_free(lanes[i].unit);
-        sav_free(lanes[i].cosines);
-        sav_free(lanes[i].sum);
+        sav_stage_scratch_free(&lanes[i].scratch);
     }
     return status;
 }
@@ -205,34 +218,33 @@ static int descending(const void *a, const void *b) {
 /* PARITY: np.argsort(counts)[-k:][::-1] sorts unstably, and its ties differ from one numpy and CPU to the
  * next. The rule here is what kind="stable" gives: hits descending, then flat index descending (test_stage.c:
  * selection). */
-sav_status sav_stage_select(int32_t *top, sav_stage_cut *cut, const int32_t *hits, size_t heads,
-                            size_t selected, sav_error *err) {
+sav_status sav_stage_select(int32_t *top, sav_stage_cut *cut, const int32_t *hits, size_t LH, size_t K,
+                            sav_error *err) {
     /* hits in the upper half, index in the lower: all different */
-    uint64_t *keys = sav_alloc(heads, sizeof *keys);
-    if (!keys) return sav_fail(err, SAV_NO_MEMORY, "no memory to sort %zu heads", heads);
-    for (size_t f = 0; f < heads; f++) keys[f] = (uint64_t)(uint32_t)hits[f] << 32 | (uint32_t)f;
-    qsort(keys, heads, sizeof *keys, descending);
-    for (size_t r = 0; r < selected; r++) top[r] = (int32_t)(uint32_t)keys[r];
-    *cut = (sav_stage_cut){hits[top[selected - 1]], -1, 0, 0};
-    if (selected < heads) cut->next = (int32_t)(keys[selected] >> 32);
-    for (size_t f = 0; f < heads; f++) cut->tied += hits[f] == cut->count;
-    for (size_t r = 0; r < selected; r++) cut->taken += hits[top[r]] == cut->count;
+    uint64_t *keys = sav_alloc(LH, sizeof *keys);
+    if (!keys) return sav_fail(err, SAV_NO_MEMORY, "no memory to sort %zu heads", LH);
+    for (size_t f = 0; f < LH; f++) keys[f] = (uint64_t)(uint32_t)hits[f] << 32 | (uint32_t)f;
+    qsort(keys, LH, sizeof *keys, descending);
+    for (size_t r = 0; r < K; r++) top[r] = (int32_t)(uint32_t)keys[r];
+    *cut = (sav_stage_cut){hits[top[K - 1]], -1, 0, 0};
+    if (K < LH) cut->next = (int32_t)(keys[K] >> 32);
+    for (size_t f = 0; f < LH; f++) cut->tied += hits[f] == cut->count;
+    for (size_t r = 0; r < K; r++) cut->taken += hits[top[r]] == cut->count;
     sav_free(keys);
     return SAV_OK;
 }
 
 /* PARITY: Counter.most_common sorts stably over a dict in order of first vote, so a lower class id can lose a
  * tie to the class voted for first (test_stage.c: vote tie). */
-void sav_stage_winner(size_t *winner, size_t *margin, int32_t *votes, const int32_t *head_votes,
-                      size_t selected, size_t classes) {
-    for (size_t c = 0; c < classes; c++) votes[c] = 0;
-    for (size_t r = 0; r < selected; r++) votes[head_votes[r]]++;
+void sav_stage_winner(sav_prediction *out, int32_t *votes, const int32_t *head_votes, size_t K, size_t C) {
+    for (size_t c = 0; c < C; c++) votes[c] = 0;
+    for (size_t r = 0; r < K; r++) votes[head_votes[r]]++;
     size_t best = (size_t)head_votes[0];
-    for (size_t r = 1; r < selected; r++)
+    for (size_t r = 1; r < K; r++)
         if (votes[head_votes[r]] > votes[best]) best = (size_t)head_votes[r];
     int32_t second = 0;
-    for (size_t c = 0; c < classes; c++)
+    for (size_t c = 0; c < C; c++)
         if (c != best && votes[c] > second) second = votes[c];
-    *winner = best;
-    *margin = (size_t)(votes[best] - second);
+    out->winner = best;
+    out->margin = (size_t)(votes[best] - second);
 }

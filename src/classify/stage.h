@@ -1,4 +1,4 @@
-/* stage.h: the arithmetic of Sparse Attention Vectors, step by step (reference/sav.md §2 to §4).
+/* stage.h: the arithmetic of Sparse Attention Vectors, step by step (docs/CONTRACT.md).
  *
  *   features [N, L*H, d] -> class sums [C, L*H, d] -> class means
  *       -> cosines [C] of one head and one example -> argmax
@@ -34,12 +34,22 @@ void sav_stage_sums(float *sums, int32_t *counts, const float *features, const i
 /* may be in place */
 void sav_stage_means(float *means, const float *sums, const int32_t *counts, const sav_fit_setup *stage);
 
-/* The unit vectors of the class means, laid out for the loop over classes: means [C, heads, d] -> units
- * [heads, d, C]. */
+/* The unit vectors of the class means, laid out for the loop over classes: means [C, L*H, d] -> units
+ * [L*H, d, C]. */
 void sav_stage_units(float *units, const float *means, const sav_fit_setup *stage);
 
-/* cosines [C] of x [d] with one head's units [d, C]. unit: [d] scratch, sum: [C] scratch. */
-void sav_stage_cosines(float *cosines, const float *x, const float *units, float *unit, double *sum,
+/* What one head's comparison with one example needs. */
+typedef struct sav_stage_scratch {
+    float *unit;    /* [d] the example as a unit vector */
+    double *sum;    /* [C] */
+    float *cosines; /* [C] the result */
+} sav_stage_scratch;
+
+sav_status sav_stage_scratch_make(sav_stage_scratch *out, const sav_fit_setup *stage, sav_error *err);
+void sav_stage_scratch_free(sav_stage_scratch *scratch);
+
+/* scratch->cosines [C] of x [d] with one head's units [d, C]. */
+void sav_stage_cosines(sav_stage_scratch *scratch, const float *x, const float *units,
                        const sav_fit_setup *stage);
 sav_vote sav_stage_vote(const float *cosines, const sav_fit_setup *stage);
 double sav_stage_tolerance(sav_dtype dtype); /* of near ties: 2^-20, 2^-8, 2^-11 */
@@ -48,9 +58,9 @@ typedef struct sav_stage_report {
     size_t near_ties, nan_cosines; /* (example, head) pairs */
 } sav_stage_report;
 
-/* hits [heads]: how many examples each head puts into their class. cosines [N, heads, C] may be NULL. */
-sav_status sav_stage_hits(int32_t *hits, float *cosines, sav_stage_report *report, const float *features,
-                          const int32_t *ids, const float *units, const sav_fit_setup *stage, sav_error *err);
+/* hits [L*H]: how many examples each head puts into their class. */
+sav_status sav_stage_hits(int32_t *hits, sav_stage_report *report, const float *features, const int32_t *ids,
+                          const float *units, const sav_fit_setup *stage, sav_error *err);
 
 typedef struct sav_stage_cut {
     int32_t count, next; /* hits at rank K, and most hits outside; next = -1 when all heads are selected */
@@ -59,12 +69,11 @@ typedef struct sav_stage_cut {
 } sav_stage_cut;
 
 /* top [K]: the heads with most hits; equal hits: the higher flat index first. */
-sav_status sav_stage_select(int32_t *top, sav_stage_cut *cut, const int32_t *hits, size_t heads,
-                            size_t selected, sav_error *err);
+sav_status sav_stage_select(int32_t *top, sav_stage_cut *cut, const int32_t *hits, size_t LH, size_t K,
+                            sav_error *err);
 
 /* votes [C] from head_votes [K] in rank order; the winner has most votes, a tie goes to the one whose first
- * vote came first. margin = its votes less the runner-up's. */
-void sav_stage_winner(size_t *winner, size_t *margin, int32_t *votes, const int32_t *head_votes,
-                      size_t selected, size_t classes);
+ * vote came first. Fills winner and margin, its votes less the runner-up's. */
+void sav_stage_winner(sav_prediction *out, int32_t *votes, const int32_t *head_votes, size_t K, size_t C);
 
 #endif

@@ -97,6 +97,17 @@ static void golden_close(golden *g) {
     sav_safetensors_close(g->file);
 }
 
+/* cosines [N, L*H, C] of every example and head. */
+static void all_cosines(float *cosines, const float *x, const float *units, const sav_fit_setup *stage) {
+    const size_t d = stage->d, C = stage->C, LH = stage->LH;
+    sav_stage_scratch scratch = {sav_alloc(d, sizeof(float)), sav_alloc(C, sizeof(double)), NULL};
+    for (size_t i = 0; i < stage->N * LH; i++) {
+        scratch.cosines = cosines + i * C;
+        sav_stage_cosines(&scratch, x + i * d, units + i % LH * d * C, stage);
+    }
+    sav_free(scratch.unit), sav_free(scratch.sum);
+}
+
 /* Means, cosines, hits, selection; top [K] flat heads. */
 static void check_fit_steps(const golden *g, int32_t *top) {
     const size_t heads = g->L * g->H;
@@ -121,13 +132,11 @@ static void check_fit_steps(const golden *g, int32_t *top) {
     sav_stage_means(means, means, counts, &stage);
     check_floats(g, "sav.class_means", means);
     sav_stage_units(units, means, &stage);
-    /* all examples' cosines */
-    CHECK_OK(sav_stage_hits(hits, cosines, &report, x, ids, units, &stage, &err), &err);
+    all_cosines(cosines, x, units, &stage);
     check_floats(g, "sav.cosines", cosines);
     for (size_t n = 0; n < g->N; n++)
         if (split && !held[n]) ids[n] = -1;
-    /* and the hits of the scored ones */
-    CHECK_OK(sav_stage_hits(hits, NULL, &report, x, ids, units, &stage, &err), &err);
+    CHECK_OK(sav_stage_hits(hits, &report, x, ids, units, &stage, &err), &err);
     check_integers(g, "sav.head_counts", hits);
     CHECK((int64_t)report.nan_cosines == number_of(g, root, "fit_nan_cosines"));
     CHECK_OK(sav_stage_select(top, &cut, hits, heads, g->K, &err), &err);
@@ -149,28 +158,28 @@ static void check_vote_steps(const golden *g, const int32_t *top) {
     const sav_fit_setup stage = {1, heads, g->d, g->C, g->dtype, 1};
     const sav_json *root = sav_json_root(g->meta);
     float *means = floats_of(g, "sav.class_means"), *x = floats_of(g, "sav.test_features");
-    float *units = sav_alloc(g->C * heads * g->d, sizeof *units), *unit = sav_alloc(g->d, sizeof *unit);
+    float *units = sav_alloc(g->C * heads * g->d, sizeof *units);
     float *cosines = sav_alloc(g->M * g->K * g->C, sizeof *cosines);
-    double *sum = sav_alloc(g->C, sizeof *sum);
+    sav_stage_scratch scratch = {sav_alloc(g->d, sizeof(float)), sav_alloc(g->C, sizeof(double)), NULL};
     int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes),
             *votes = sav_alloc(g->M * g->C, sizeof *votes);
     int32_t *winners = sav_alloc(g->M, sizeof *winners), *margins = sav_alloc(g->M, sizeof *margins);
     size_t near_ties = 0, nans = 0;
     sav_stage_units(units, means, &stage);
     for (size_t m = 0; m < g->M; m++) {
-        size_t winner, margin;
+        sav_prediction prediction;
         for (size_t r = 0; r < g->K; r++) {
             const size_t f = (size_t)top[r];
-            float *cosine = cosines + (m * g->K + r) * g->C;
-            sav_stage_cosines(cosine, x + (m * heads + f) * g->d, units + f * g->d * g->C, unit, sum, &stage);
-            const sav_vote vote = sav_stage_vote(cosine, &stage);
+            scratch.cosines = cosines + (m * g->K + r) * g->C;
+            sav_stage_cosines(&scratch, x + (m * heads + f) * g->d, units + f * g->d * g->C, &stage);
+            const sav_vote vote = sav_stage_vote(scratch.cosines, &stage);
             head_votes[m * g->K + r] = vote.choice;
             near_ties += vote.near_tie;
             nans += vote.nan;
         }
-        sav_stage_winner(&winner, &margin, votes + m * g->C, head_votes + m * g->K, g->K, g->C);
-        winners[m] = (int32_t)winner;
-        margins[m] = (int32_t)margin;
+        sav_stage_winner(&prediction, votes + m * g->C, head_votes + m * g->K, g->K, g->C);
+        winners[m] = (int32_t)prediction.winner;
+        margins[m] = (int32_t)prediction.margin;
     }
     check_floats(g, "sav.test_cosines", cosines);
     check_integers(g, "sav.head_votes", head_votes);
@@ -179,7 +188,8 @@ static void check_vote_steps(const golden *g, const int32_t *top) {
     check_integers(g, "sav.margins", margins);
     CHECK((int64_t)near_ties == number_of(g, root, "near_ties") &&
           (int64_t)nans == number_of(g, root, "nan_cosines"));
-    sav_free(means), sav_free(x), sav_free(units), sav_free(unit), sav_free(cosines), sav_free(sum);
+    sav_free(means), sav_free(x), sav_free(units), sav_free(scratch.unit), sav_free(cosines),
+        sav_free(scratch.sum);
     sav_free(head_votes), sav_free(votes), sav_free(winners), sav_free(margins);
 }
 
