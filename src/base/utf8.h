@@ -1,4 +1,5 @@
-/* utf8.h: code points in and out of UTF-8: what JSON reads, what a prompt must be, what decoded tokens become.
+/* utf8.h: code points in and out of UTF-8: what JSON reads, what a prompt must be, what decoded tokens
+ * become.
  *
  * Well-formed is what table 3-7 of the Unicode Standard allows: no overlong forms, no surrogates, nothing
  * above U+10FFFF.

@@ -1,5 +1,5 @@
-/* named_pictures.c: pictures that a command line names and one question -> a list of one sample, as if a file had
- * said it. */
+/* named_pictures.c: pictures that a command line names and one question -> a list of one sample, as if a file
+ * had said it. */
 #include "lists/list.h"
 
 /* false: no memory; what there is so far is freed with the list. */

@@ -1,7 +1,7 @@
 /* tile_avx2.c: the int8 tile with 256-bit vectors: 4 rows x 16 outputs, 8 of 16 registers hold sums. */
 #include <immintrin.h>
 
-#include "kernels/int8/rows.inc"
+#include "kernels/int8/quantise.inc"
 
 enum { ROWS = 4 };
 

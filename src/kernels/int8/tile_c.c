@@ -1,5 +1,5 @@
 /* tile_c.c: the int8 tile for any CPU, and what the others must equal to the bit. */
-#include "kernels/int8/rows.inc"
+#include "kernels/int8/quantise.inc"
 
 enum { ROWS = 4 };
 

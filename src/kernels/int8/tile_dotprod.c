@@ -2,7 +2,7 @@
  * products to each sum. */
 #include <arm_neon.h>
 
-#include "kernels/int8/rows.inc"
+#include "kernels/int8/quantise.inc"
 
 enum { ROWS = 4 };
 

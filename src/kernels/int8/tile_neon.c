@@ -2,7 +2,7 @@
  * added, which cannot overflow (int8.h); pairs of those to 32. */
 #include <arm_neon.h>
 
-#include "kernels/int8/rows.inc"
+#include "kernels/int8/quantise.inc"
 
 enum { ROWS = 4 };
 

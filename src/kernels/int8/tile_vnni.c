@@ -2,7 +2,7 @@
  * each sum. */
 #include <immintrin.h>
 
-#include "kernels/int8/rows.inc"
+#include "kernels/int8/quantise.inc"
 
 enum { ROWS = 8 };
 

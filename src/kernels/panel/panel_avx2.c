@@ -4,4 +4,4 @@
 #define LANES 8
 #define ROWS 6
 #define VECS 2
-#include "kernels/panel/tile.inc"
+#include "kernels/panel/panel_tile.inc"

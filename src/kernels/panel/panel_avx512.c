@@ -4,4 +4,4 @@
 #define LANES 16
 #define ROWS 8
 #define VECS 3
-#include "kernels/panel/tile.inc"
+#include "kernels/panel/panel_tile.inc"

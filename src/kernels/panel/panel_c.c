@@ -8,4 +8,4 @@
 #define ROWS 4
 #endif
 #define VECS 2
-#include "kernels/panel/tile.inc"
+#include "kernels/panel/panel_tile.inc"
