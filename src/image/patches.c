@@ -3,35 +3,34 @@
 
 #include <math.h>
 
-sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t factor, size_t min_pixels,
-                            size_t max_pixels, bool guard, sav_error *err) {
-    const double f = (double)factor, long_side = (double)(h > w ? h : w),
-                 short_side = (double)(h > w ? w : h);
+sav_status sav_smart_resize(sav_size *out, sav_size in, const sav_size_bounds *bounds, sav_error *err) {
+    const size_t h = in.h, w = in.w;
+    const double f = (double)bounds->factor, min = (double)bounds->min_pixels,
+                 max = (double)bounds->max_pixels;
     if (h == 0 || w == 0) return sav_fail(err, SAV_BAD_INPUT, "found a picture without pixels");
-    if (!guard && (h < factor || w < factor))
+    if (!bounds->guard && (h < bounds->factor || w < bounds->factor))
         return sav_fail(err, SAV_BAD_INPUT, "found %zu x %zu pixels; the processor takes sides from %zu", w,
-                        h, factor);
-    if (long_side / short_side > 200)
+                        h, bounds->factor);
+    if ((double)sav_max(h, w) / (double)sav_min(h, w) > 200)
         return sav_fail(err, SAV_BAD_INPUT,
                         "found %zu x %zu pixels (width x height); sides may differ 200 times at most", w, h);
     double high = rint((double)h / f) * f, wide = rint((double)w / f) * f;
-    if (guard && high < f) high = f;
-    if (guard && wide < f) wide = f;
-    if (high * wide > (double)max_pixels) {
-        double beta = sqrt((double)(h * w) / (double)max_pixels);
+    if (bounds->guard && high < f) high = f;
+    if (bounds->guard && wide < f) wide = f;
+    if (high * wide > max) {
+        double beta = sqrt((double)(h * w) / max);
         high = floor((double)h / beta / f) * f;
         wide = floor((double)w / beta / f) * f;
-    } else if (high * wide < (double)min_pixels) {
-        double beta = sqrt((double)min_pixels / (double)(h * w));
+    } else if (high * wide < min) {
+        double beta = sqrt(min / (double)(h * w));
         high = ceil((double)h * beta / f) * f;
         wide = ceil((double)w * beta / f) * f;
     }
     if (high < f || wide < f)
         return sav_fail(err, SAV_BAD_INPUT,
                         "%zu x %zu pixels (width x height) shrink to nothing under a bound of %zu pixels", w,
-                        h, max_pixels);
-    *H = (size_t)high;
-    *W = (size_t)wide;
+                        h, bounds->max_pixels);
+    *out = (sav_size){(size_t)high, (size_t)wide};
     return SAV_OK;
 }
 

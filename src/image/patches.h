@@ -1,6 +1,6 @@
 /* patches.h: how the Qwen-VL families cut a picture: a size in multiples of 28, then patches in merge order.
  *
- *   (h, w) -> [H, W], multiples of 28 within bounds of pixels                         sav_smart_resize
+ *   (h, w) -> (H, W), multiples of 28 within bounds of pixels                             sav_smart_resize
  *   rgb [H, W, 3] -> pixel_values [gh*gw, 3*2*14*14], four neighbours one after another   sav_patches_fill
  *
  * Source: qwen_vl_utils 0.0.11 (vision_process.py) and transformers 4.51.3
@@ -16,10 +16,15 @@ typedef struct sav_patch_grid {
     size_t patch, merge, temporal;
 } sav_patch_grid;
 
-/* PARITY: Python's round is half to even; qwen_vl_utils lifts both sides to `factor` before it looks at the
+typedef struct sav_size_bounds {
+    size_t factor; /* both sides become multiples of it: patch * merge, 28 */
+    size_t min_pixels, max_pixels;
+    bool guard; /* qwen_vl_utils' form: see below */
+} sav_size_bounds;
+
+/* PARITY: Python's round is half to even; qwen_vl_utils lifts both sides to `factor` before it counts the
  * pixels (guard), the processor does not and refuses what is smaller (test_patches.c). */
-sav_status sav_smart_resize(size_t *H, size_t *W, size_t h, size_t w, size_t factor, size_t min_pixels,
-                            size_t max_pixels, bool guard, sav_error *err);
+sav_status sav_smart_resize(sav_size *out, sav_size in, const sav_size_bounds *bounds, sav_error *err);
 
 /* Alpha on white, where the file opened as RGBA: what qwen_vl_utils does before it converts. */
 void sav_image_on_white(sav_image *image);

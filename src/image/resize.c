@@ -50,22 +50,39 @@ static kernel kernel_of(sav_filter filter) {
     return (kernel){bicubic, 2.0};
 }
 
-/* Which samples output xx reads: first and count. (PARITY: truncation of centre ± support + 0.5; row tests in
- * tests/image/test_resize.c.) */
-static void reach(size_t *first, size_t *count, double *center, size_t xx, size_t n, double scale,
-                  double support) {
-    *center = ((double)xx + 0.5) * scale;
-    double lo = *center - support + 0.5, hi = *center + support + 0.5;
-    *first = lo > 0.0 ? (size_t)lo : 0;
-    size_t end = hi < (double)n ? (size_t)hi : n;
-    *count = end > *first ? end - *first : 0;
+/* How one axis is sampled: n samples to m, with the kernel widened where they become fewer. */
+typedef struct sampling {
+    kernel kernel;
+    size_t n;
+    double scale, support,
+        inv; /* samples an output; reach of the widened kernel; 1 / how much it is widened */
+} sampling;
+
+static sampling sampling_of(size_t n, size_t m, sav_filter filter) {
+    const kernel k = kernel_of(filter);
+    const double scale = (double)n / (double)m, widened = scale > 1.0 ? scale : 1.0;
+    return (sampling){k, n, scale, k.support * widened, 1.0 / widened};
 }
 
-static void fill_row(int32_t *row, double *weight, size_t first, size_t count, double center, kernel f,
-                     double inv) {
+/* Which samples output i reads: first and count. Returns its centre. (PARITY: truncation of centre ± support
+ * + 0.5; row tests in tests/image/test_resize.c.) */
+static double reach(size_t *first, size_t *count, size_t i, const sampling *s) {
+    const double center = ((double)i + 0.5) * s->scale;
+    const double low = center - s->support + 0.5, high = center + s->support + 0.5;
+    *first = low > 0.0 ? (size_t)low : 0;
+    const size_t end = high < (double)s->n ? (size_t)high : s->n;
+    *count = end > *first ? end - *first : 0;
+    return center;
+}
+
+/* The row of coefficients of output i; weight: scratch for one row. */
+static void fill_row(sav_resize_axis *axis, double *weight, size_t i, const sampling *s) {
+    const double center = reach(&axis->first[i], &axis->count[i], i, s);
+    const size_t first = axis->first[i], count = axis->count[i];
+    int32_t *row = axis->coefficient + i * axis->width;
     double sum = 0.0;
     for (size_t x = 0; x < count; x++) {
-        weight[x] = f.at(((double)(x + first) - center + 0.5) * inv);
+        weight[x] = s->kernel.at(((double)(x + first) - center + 0.5) * s->inv);
         sum += weight[x];
     }
     for (size_t x = 0; x < count; x++) {
@@ -75,31 +92,21 @@ static void fill_row(int32_t *row, double *weight, size_t first, size_t count, d
 }
 
 sav_status sav_resize_axis_make(sav_resize_axis *out, size_t n, size_t m, sav_filter filter, sav_error *err) {
-    kernel f = kernel_of(filter);
-    double scale = (double)n / (double)m, filter_scale = scale > 1.0 ? scale : 1.0;
-    double support = f.support * filter_scale, inv = 1.0 / filter_scale, center;
-    double room = ceil(support) * 2.0 + 1.0;
-    sav_status status = SAV_OK;
-    memset(out, 0, sizeof *out);
-    out->m = m;
-    out->width = room < (double)n ? (size_t)room : n;
+    const sampling s = sampling_of(n, m, filter);
+    const double most = ceil(s.support) * 2.0 + 1.0;
+    const size_t width = most < (double)n ? (size_t)most : n;
     size_t cells;
-    double *weight = sav_alloc(out->width, sizeof *weight);
+    double *weight = sav_alloc(width, sizeof *weight);
+    *out = (sav_resize_axis){.m = m, .width = width};
     out->first = sav_alloc(m, sizeof *out->first);
     out->count = sav_alloc(m, sizeof *out->count);
-    if (sav_mul(&cells, m, out->width)) out->coefficient = sav_alloc(cells, sizeof *out->coefficient);
-    if (!weight || !out->first || !out->count || !out->coefficient) {
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory to resize an axis of %zu to %zu pixels", n, m);
-        goto done;
-    }
-    for (size_t xx = 0; xx < m; xx++) {
-        reach(out->first + xx, out->count + xx, &center, xx, n, scale, support);
-        fill_row(out->coefficient + xx * out->width, weight, out->first[xx], out->count[xx], center, f, inv);
-    }
-done:
+    if (sav_mul(&cells, m, width)) out->coefficient = sav_alloc(cells, sizeof *out->coefficient);
+    const bool enough = weight && out->first && out->count && out->coefficient;
+    for (size_t i = 0; enough && i < m; i++) fill_row(out, weight, i, &s);
     sav_free(weight);
-    if (status) sav_resize_axis_free(out);
-    return status;
+    if (enough) return SAV_OK;
+    sav_resize_axis_free(out);
+    return sav_fail(err, SAV_NO_MEMORY, "no memory to resize an axis of %zu to %zu pixels", n, m);
 }
 
 void sav_resize_axis_free(sav_resize_axis *axis) {
@@ -160,46 +167,59 @@ static void pass_vertical(unsigned char *out, const unsigned char *in, size_t w,
 
 /* PARITY: see sav_pillow in resize.h; the two orders differ by up to 25 levels
  * (tests/image/test_resize.c). */
-static bool vertical_first(size_t oh, size_t ow, size_t h, size_t w, sav_pillow pillow) {
-    if (pillow != SAV_PILLOW_13 || h <= oh) return false;
-    return ow >= w || h - oh > 2 * (w - ow);
+static bool vertical_first(sav_size to, sav_size from, sav_pillow pillow) {
+    if (pillow != SAV_PILLOW_13 || from.h <= to.h) return false;
+    return to.w >= from.w || from.h - to.h > 2 * (from.w - to.w);
 }
 
-sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsigned char *in, size_t h,
-                            size_t w, sav_filter filter, sav_pillow pillow, sav_error *err) {
+/* Both passes, through a picture of memory of its own; its rows or columns are the result's already. */
+static sav_status resize_both(unsigned char *out, const unsigned char *in, sav_size from,
+                              const sav_resize_axis *across, const sav_resize_axis *down, bool down_first) {
+    size_t pixels;
+    const size_t rows = down_first ? down->m : from.h, columns = down_first ? from.w : across->m;
+    unsigned char *middle = sav_mul(&pixels, rows, columns) ? sav_alloc(pixels, 3) : NULL;
+    if (!middle) return SAV_NO_MEMORY;
+    if (down_first) {
+        pass_vertical(middle, in, from.w, down);
+        pass_horizontal(out, middle, down->m, from.w, across);
+    } else {
+        pass_horizontal(middle, in, from.h, from.w, across);
+        pass_vertical(out, middle, across->m, down);
+    }
+    sav_free(middle);
+    return SAV_OK;
+}
+
+static sav_status check_sizes(sav_size to, sav_size from, sav_filter filter, sav_error *err) {
     if (filter != SAV_LANCZOS && filter != SAV_BILINEAR && filter != SAV_BICUBIC)
         return sav_fail(err, SAV_UNSUPPORTED,
                         "resample %d; expected 1 (lanczos), 2 (bilinear) or 3 (bicubic)", (int)filter);
-    if (!h || !w || !oh || !ow)
+    if (!from.h || !from.w || !to.h || !to.w)
         return sav_fail(err, SAV_BAD_INPUT,
-                        "resize of %zu x %zu to %zu x %zu pixels; expected at least 1 x 1", w, h, ow, oh);
+                        "resize of %zu x %zu to %zu x %zu pixels; expected at least 1 x 1", from.w, from.h,
+                        to.w, to.h);
+    return SAV_OK;
+}
+
+sav_status sav_image_resize(unsigned char *out, sav_size to, const unsigned char *in, sav_size from,
+                            sav_resampling how, sav_error *err) {
     sav_resize_axis across = {0}, down = {0};
-    unsigned char *middle = NULL;
-    bool both = w != ow && h != oh, first_down = vertical_first(oh, ow, h, w, pillow);
-    size_t rows = first_down ? oh : h, columns = first_down ? w : ow, bytes;
-    sav_status status = SAV_OK;
-    if (w != ow) status = sav_resize_axis_make(&across, w, ow, filter, err);
-    if (!status && h != oh) status = sav_resize_axis_make(&down, h, oh, filter, err);
-    if (!status && both && (!sav_mul(&bytes, rows, columns) || !(middle = sav_alloc(bytes, 3))))
-        status =
-            sav_fail(err, SAV_NO_MEMORY, "no memory to resize %zu x %zu to %zu x %zu pixels", w, h, ow, oh);
-    if (status) goto done;
-    if (!both) {
-        if (w != ow)
-            pass_horizontal(out, in, h, w, &across);
-        else if (h != oh)
-            pass_vertical(out, in, w, &down);
+    sav_status status = check_sizes(to, from, how.filter, err);
+    if (!status && from.w != to.w) status = sav_resize_axis_make(&across, from.w, to.w, how.filter, err);
+    if (!status && from.h != to.h) status = sav_resize_axis_make(&down, from.h, to.h, how.filter, err);
+    if (!status) {
+        if (across.m && down.m)
+            status = resize_both(out, in, from, &across, &down, vertical_first(to, from, how.pillow));
+        else if (across.m)
+            pass_horizontal(out, in, from.h, from.w, &across);
+        else if (down.m)
+            pass_vertical(out, in, from.w, &down);
         else
-            memcpy(out, in, h * w * 3);
-    } else if (first_down) {
-        pass_vertical(middle, in, w, &down);
-        pass_horizontal(out, middle, oh, w, &across);
-    } else {
-        pass_horizontal(middle, in, h, w, &across);
-        pass_vertical(out, middle, ow, &down);
+            memcpy(out, in, from.h * from.w * 3);
+        if (status)
+            sav_fail(err, status, "no memory to resize %zu x %zu to %zu x %zu pixels", from.w, from.h, to.w,
+                     to.h);
     }
-done:
-    sav_free(middle);
     sav_resize_axis_free(&across);
     sav_resize_axis_free(&down);
     return status;

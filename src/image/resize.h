@@ -14,9 +14,19 @@ typedef enum sav_filter { SAV_LANCZOS = 1, SAV_BILINEAR = 2, SAV_BICUBIC = 3 } s
  * (13.0.0): vertical first where the height shrinks enough. The intermediate is uint8, so the order shows. */
 typedef enum sav_pillow { SAV_PILLOW_11 = 11, SAV_PILLOW_13 = 13 } sav_pillow;
 
-/* in [h, w, 3] -> out [oh, ow, 3]; they must not overlap. A size that does not change is not filtered. */
-sav_status sav_image_resize(unsigned char *out, size_t oh, size_t ow, const unsigned char *in, size_t h,
-                            size_t w, sav_filter filter, sav_pillow pillow, sav_error *err);
+typedef struct sav_resampling {
+    sav_filter filter;
+    sav_pillow pillow;
+} sav_resampling;
+
+typedef struct sav_size { /* of a picture, in pixels */
+    size_t h, w;
+} sav_size;
+
+/* in [from.h, from.w, 3] -> out [to.h, to.w, 3]; they must not overlap. A side that does not change is not
+ * filtered. */
+sav_status sav_image_resize(unsigned char *out, sav_size to, const unsigned char *in, sav_size from,
+                            sav_resampling how, sav_error *err);
 
 /* The weights of one axis, n -> m samples: out[i] = Σ_t coefficient[i * width + t] · in[first[i] + t], t <
  * count[i], in fixed point with SAV_RESIZE_BITS bits behind the point. */

@@ -1,7 +1,6 @@
 /* tiles.c: LLaVA-OneVision's picture plan and tiles.
  *
- *   (h, w) -> best pinpoint -> fit -> pad -> cut into s x s tiles (+ the whole picture squashed to one base
- *       tile)
+ *   (h, w) -> best pinpoint -> fit -> pad -> cut into s x s tiles; one base tile: the whole picture, squashed
  *          -> how the tower's patches unpad and shrink -> tokens
  *
  * All of it is double arithmetic whose roundings decide sizes, so the expressions stand as in the source.
@@ -128,54 +127,56 @@ sav_status sav_anyres_plan(sav_anyres *out, size_t h, size_t w, const sav_anyres
 /* ---- tiles --------------------------------------------------------------------------------------------- */
 
 typedef struct canvas {
-    unsigned char *rgb; /* [h, w, 3], zeros around the fitted picture */
-    size_t h, w;
+    unsigned char *rgb; /* [size.h, size.w, 3], zeros around the fitted picture */
+    sav_size size;
 } canvas;
 
 /* The picture fitted and padded: rgb [plan->h, plan->w, 3] -> canvas. */
-static sav_status pad(canvas *out, const unsigned char *rgb, const sav_anyres *plan, sav_filter filter,
-                      sav_pillow pillow, sav_error *err) {
-    size_t nh = plan->nh, nw = plan->nw;
-    *out = (canvas){.h = nh + 2 * plan->pad_y, .w = nw + 2 * plan->pad_x};
-    unsigned char *fitted = sav_alloc(nh * nw, 3);
-    out->rgb = sav_alloc(out->h * out->w, 3);
+static sav_status pad(canvas *out, const unsigned char *rgb, const sav_anyres *plan, sav_resampling how,
+                      sav_error *err) {
+    const sav_size fit = {plan->nh, plan->nw}, from = {plan->h, plan->w};
+    out->size = (sav_size){fit.h + 2 * plan->pad_y, fit.w + 2 * plan->pad_x};
+    out->rgb = sav_alloc(out->size.h * out->size.w, 3);
+    unsigned char *fitted = sav_alloc(fit.h * fit.w, 3);
     sav_status status = SAV_OK;
     if (!fitted || !out->rgb)
         status = sav_fail(err, SAV_NO_MEMORY, "no memory to fit a picture into %zu x %zu pixels", plan->pw,
                           plan->ph);
     else
-        status = sav_image_resize(fitted, nh, nw, rgb, plan->h, plan->w, filter, pillow, err);
-    for (size_t y = 0; y < nh && !status; y++)
-        memcpy(out->rgb + ((plan->pad_y + y) * out->w + plan->pad_x) * 3, fitted + y * nw * 3, nw * 3);
+        status = sav_image_resize(fitted, fit, rgb, from, how, err);
+    for (size_t y = 0; y < fit.h && !status; y++)
+        memcpy(out->rgb + ((plan->pad_y + y) * out->size.w + plan->pad_x) * 3, fitted + y * fit.w * 3,
+               fit.w * 3);
     sav_free(fitted);
     return status;
 }
 
-/* The tile at (y, x) -> out [s, s, 3]. One at an edge may be a row or column short; it is stretched, through
- * `piece`. */
-static sav_status cut_one(unsigned char *out, unsigned char *piece, const canvas *from, size_t y, size_t x,
-                          size_t s, sav_filter filter, sav_pillow pillow, sav_error *err) {
-    size_t h = from->h - y < s ? from->h - y : s, w = from->w - x < s ? from->w - x : s;
-    bool whole = h == s && w == s;
+/* Tile number i of the grid -> out [s, s, 3]. One at an edge may be a row or column short; it is stretched,
+ * through `piece`. */
+static sav_status cut_one(unsigned char *out, unsigned char *piece, const canvas *from,
+                          const sav_anyres *plan, size_t i, sav_resampling how, sav_error *err) {
+    const size_t s = plan->tile, y = i / plan->columns * s, x = i % plan->columns * s;
+    const sav_size size = {sav_min(from->size.h - y, s), sav_min(from->size.w - x, s)};
+    const bool whole = size.h == s && size.w == s;
     unsigned char *to = whole ? out : piece;
-    for (size_t row = 0; row < h; row++)
-        memcpy(to + row * w * 3, from->rgb + ((y + row) * from->w + x) * 3, w * 3);
-    return whole ? SAV_OK : sav_image_resize(out, s, s, piece, h, w, filter, pillow, err);
+    for (size_t row = 0; row < size.h; row++)
+        memcpy(to + row * size.w * 3, from->rgb + ((y + row) * from->size.w + x) * 3, size.w * 3);
+    return whole ? SAV_OK : sav_image_resize(out, (sav_size){s, s}, piece, size, how, err);
 }
 
 sav_status sav_tiles_cut(unsigned char *out, const unsigned char *rgb, const sav_anyres *plan,
-                         sav_filter filter, sav_pillow pillow, sav_error *err) {
-    size_t s = plan->tile, bytes = s * s * 3;
+                         sav_resampling how, sav_error *err) {
+    const size_t s = plan->tile, bytes = s * s * 3;
+    const sav_size side = {s, s}, from = {plan->h, plan->w};
     canvas padded = {0};
     unsigned char *piece = sav_alloc(bytes, 1);
     sav_status status = SAV_OK;
     if (!piece) status = sav_fail(err, SAV_NO_MEMORY, "no memory for a tile of %zu x %zu pixels", s, s);
     /* The base tile: the whole picture, its aspect ratio not kept. */
-    if (!status) status = sav_image_resize(out, s, s, rgb, plan->h, plan->w, filter, pillow, err);
-    if (!status) status = pad(&padded, rgb, plan, filter, pillow, err);
+    if (!status) status = sav_image_resize(out, side, rgb, from, how, err);
+    if (!status) status = pad(&padded, rgb, plan, how, err);
     for (size_t i = 0; i < plan->rows * plan->columns && !status; i++)
-        status = cut_one(out + (1 + i) * bytes, piece, &padded, i / plan->columns * s, i % plan->columns * s,
-                         s, filter, pillow, err);
+        status = cut_one(out + (1 + i) * bytes, piece, &padded, plan, i, how, err);
     sav_free(piece);
     sav_free(padded.rgb);
     return status;

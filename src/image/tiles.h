@@ -42,7 +42,7 @@ sav_status sav_anyres_plan(sav_anyres *out, size_t h, size_t w, const sav_anyres
 
 /* rgb [plan->h, plan->w, 3] -> out [tiles, s, s, 3]. */
 sav_status sav_tiles_cut(unsigned char *out, const unsigned char *rgb, const sav_anyres *plan,
-                         sav_filter filter, sav_pillow pillow, sav_error *err);
+                         sav_resampling how, sav_error *err);
 
 /* The value of every byte in each channel: ((float)(v * rescale) - mean) / std, rounded at each step.
  * rescale, mean and std as preprocessor_config.json writes them. */

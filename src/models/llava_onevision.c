@@ -347,7 +347,8 @@ static sav_status read_picture(unsigned char **tiles, sav_anyres *plan, const ll
     if (!status &&
         (!sav_mul(&bytes, plan->tiles, 3 * plan->tile * plan->tile) || !(*tiles = sav_alloc(bytes, 1))))
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu tiles", path, plan->tiles);
-    if (!status) status = sav_tiles_cut(*tiles, image.rgb, plan, v->filter, how->pillow, err);
+    if (!status)
+        status = sav_tiles_cut(*tiles, image.rgb, plan, (sav_resampling){v->filter, how->pillow}, err);
     sav_image_free(&image);
     return status;
 }

@@ -323,46 +323,43 @@ static sav_status open_2_5(sav_model *model, const sav_json *config, const char 
 
 /* ---- a prompt's pictures ------------------------------------------------------------------------------- */
 
-/* rgb resized to h x w into fresh bytes; the same size is a copy. */
-static sav_status resize(unsigned char **out, const unsigned char *rgb, size_t oh, size_t ow, size_t h,
-                         size_t w, sav_filter filter, sav_pillow pillow, sav_error *err) {
-    size_t bytes;
-    if (!sav_mul(&bytes, oh, ow) || !sav_mul(&bytes, bytes, 3) || !(*out = sav_alloc(bytes, 1)))
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu x %zu pixels", ow, oh);
-    return sav_image_resize(*out, oh, ow, rgb, h, w, filter, pillow, err);
+/* rgb resized into fresh bytes; the same size is a copy. */
+static sav_status resize(unsigned char **out, sav_size to, const unsigned char *rgb, sav_size from,
+                         sav_resampling how, sav_error *err) {
+    size_t pixels;
+    *out = sav_mul(&pixels, to.h, to.w) ? sav_alloc(pixels, 3) : NULL;
+    if (!*out) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu x %zu pixels", to.w, to.h);
+    return sav_image_resize(*out, to, rgb, from, how, err);
 }
 
-/* (h, w) -> first [2] by qwen_vl_utils' rule, then last [2] by the processor's; the same but for bounds that
- * differ. */
-static sav_status fit(size_t first[2], size_t last[2], const qwen_vl *v, size_t h, size_t w,
+/* A picture's size -> first by qwen_vl_utils' rule, then last by the processor's; the same but for bounds
+ * that differ. */
+static sav_status fit(sav_size *first, sav_size *last, const qwen_vl *v, sav_size picture,
                       const sav_pictures *how, sav_error *err) {
     const sav_patch_grid *grid = &v->tower.config.grid;
-    const size_t low = how->min_pixels ? how->min_pixels : UTILS_MIN,
-                 high = how->max_pixels ? how->max_pixels : UTILS_MAX;
-    sav_status status = sav_smart_resize(&first[0], &first[1], h, w, UTILS_FACTOR, low, high, true, err);
-    if (status) return status;
-    return sav_smart_resize(&last[0], &last[1], first[0], first[1], grid->patch * grid->merge,
-                            how->min_pixels ? low : v->min_pixels, how->max_pixels ? high : v->max_pixels,
-                            false, err);
+    const size_t low = how->min_pixels, high = how->max_pixels;
+    const sav_size_bounds utils = {UTILS_FACTOR, low ? low : UTILS_MIN, high ? high : UTILS_MAX, true};
+    const sav_size_bounds processor = {grid->patch * grid->merge, low ? low : v->min_pixels,
+                                       high ? high : v->max_pixels, false};
+    sav_status status = sav_smart_resize(first, picture, &utils, err);
+    return status ? status : sav_smart_resize(last, *first, &processor, err);
 }
 
-/* One picture: on white, resized by qwen_vl_utils' rule, then by the processor's. *rgb [H, W, 3] is the
- * caller's to free. */
-static sav_status read_picture(unsigned char **rgb, size_t *H, size_t *W, const qwen_vl *v, const char *path,
+/* One picture: on white, resized by qwen_vl_utils' rule, then by the processor's. *rgb [size->h, size->w, 3]
+ * is the caller's to free. */
+static sav_status read_picture(unsigned char **rgb, sav_size *size, const qwen_vl *v, const char *path,
                                sav_pictures *how, sav_error *err) {
     sav_image image = {0};
     unsigned char *once = NULL;
-    size_t first[2], last[2];
+    sav_size first;
+    const sav_resampling utils = {SAV_BICUBIC, how->pillow}, processor = {v->filter, how->pillow};
     sav_status status = sav_pictures_read(&image, path, how, err);
     const bool named = status != SAV_OK; /* reading says which file; what follows knows sizes alone */
+    const sav_size picture = {image.h, image.w};
     if (!status) sav_image_on_white(&image);
-    if (!status) status = fit(first, last, v, image.h, image.w, how, err);
-    if (!status)
-        status =
-            resize(&once, image.rgb, first[0], first[1], image.h, image.w, SAV_BICUBIC, how->pillow, err);
-    if (!status)
-        status = resize(rgb, once, last[0], last[1], first[0], first[1], v->filter, how->pillow, err);
-    if (!status) *H = last[0], *W = last[1];
+    if (!status) status = fit(&first, size, v, picture, how, err);
+    if (!status) status = resize(&once, first, image.rgb, picture, utils, err);
+    if (!status) status = resize(rgb, *size, once, first, processor, err);
     sav_image_free(&image);
     sav_free(once);
     if (status && !named) sav_error_prefix(err, "%s", path);
@@ -386,10 +383,10 @@ static sav_status bring(sav_picture *out, const sav_model *model, const char *pa
     const qwen_vl *v = model->vision;
     const sav_patch_grid *grid = &v->tower.config.grid;
     unsigned char *rgb = NULL;
-    size_t H = 0, W = 0;
-    sav_status status = read_picture(&rgb, &H, &W, v, path, how, err);
+    sav_size size = {0};
+    sav_status status = read_picture(&rgb, &size, v, path, how, err);
     if (!status) {
-        count_patches(out, H, W, grid);
+        count_patches(out, size.h, size.w, grid);
         out->pixels = sav_alloc(out->floats, sizeof *out->pixels);
         if (out->pixels)
             sav_patches_fill(out->pixels, rgb, (size_t)out->sizes[1], (size_t)out->sizes[2], grid,
@@ -411,11 +408,13 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
     sav_status status = sav_pictures_read(&image, path, how, err);
     out->plan.h = image.h, out->plan.w = image.w;
     sav_image_free(&image);
-    if (!status) status = read_picture(&out->rgb, &out->tile_h, &out->tile_w, v, path, how, err);
+    sav_size size = {0};
+    if (!status) status = read_picture(&out->rgb, &size, v, path, how, err);
     if (status) {
         sav_free(out->rgb);
         return status;
     }
+    out->tile_h = size.h, out->tile_w = size.w;
     out->plan.nh = out->tile_h, out->plan.nw = out->tile_w;
     out->plan.rows = out->tile_h / patch, out->plan.columns = out->tile_w / patch;
     out->plan.map_h = out->tile_h / side, out->plan.map_w = out->tile_w / side;
@@ -426,9 +425,9 @@ static sav_status look(sav_look *out, const sav_model *model, const char *path, 
 static sav_status suppose(sav_picture *out, const sav_model *model, size_t h, size_t w,
                           const sav_pictures *how, sav_error *err) {
     const qwen_vl *v = model->vision;
-    size_t first[2], last[2];
-    sav_status status = fit(first, last, v, h, w, how, err);
-    if (!status) count_patches(out, last[0], last[1], &v->tower.config.grid);
+    sav_size first, last;
+    sav_status status = fit(&first, &last, v, (sav_size){h, w}, how, err);
+    if (!status) count_patches(out, last.h, last.w, &v->tower.config.grid);
     return status;
 }
 

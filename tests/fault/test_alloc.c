@@ -198,7 +198,8 @@ static sav_status cut_tiles(sav_error *err) {
     sav_anyres_grid grid = {pinpoints, 2, 28, 14, 9};
     sav_anyres plan;
     sav_status status = sav_anyres_plan(&plan, 37, 40, &grid, err);
-    return status ? status : sav_tiles_cut(tiles, rgb, &plan, SAV_BICUBIC, SAV_PILLOW_11, err);
+    return status ? status
+                  : sav_tiles_cut(tiles, rgb, &plan, (sav_resampling){SAV_BICUBIC, SAV_PILLOW_11}, err);
 }
 
 static sav_status list_folder(sav_error *err) {

@@ -101,7 +101,8 @@ static void check_resize(const sav_json *row) { /* [w, h, w2, h2, filter, crc32]
     sav_error err;
     snprintf(name, sizeof name, "resize %zu x %zu to %zu x %zu, filter %zu", w, h, ow, oh, filter);
     unsigned char *in = picture_make(h, w), *out = picture_make(oh, ow);
-    if (CHECK_OK(sav_image_resize(out, oh, ow, in, h, w, (sav_filter)filter, SAV_PILLOW_11, &err), &err))
+    const sav_resampling how = {(sav_filter)filter, SAV_PILLOW_11};
+    if (CHECK_OK(sav_image_resize(out, (sav_size){oh, ow}, in, (sav_size){h, w}, how, &err), &err))
         CHECK(crc_is(out, oh * ow * 3, last_of(row), name));
     sav_free(in);
     sav_free(out);
@@ -157,7 +158,8 @@ static void check_tiles(const sav_json *row) { /* [tile, h, w, tiles, crc32]; ti
     unsigned char *rgb = picture_make(h, w), *tiles = picture_make(plan.tiles * s, s);
     float *values = sav_alloc(plan.tiles * s * s * 3, sizeof *values);
     if (CHECK(values != NULL) &&
-        CHECK_OK(sav_tiles_cut(tiles, rgb, &plan, SAV_BICUBIC, SAV_PILLOW_11, &err), &err)) {
+        CHECK_OK(sav_tiles_cut(tiles, rgb, &plan, (sav_resampling){SAV_BICUBIC, SAV_PILLOW_11}, &err),
+                 &err)) {
         sav_tiles_normalise(values, tiles, plan.tiles, s, &table);
         CHECK(floats_are(values, plan.tiles * s * s * 3, last_of(row), name));
     }

@@ -13,10 +13,16 @@ enum { LOW = 3136, HIGH = 12845056, CLASS_HIGH = 1003520, UTILS = true, PROCESSO
 
 static sav_error err;
 
+static sav_status smart(sav_size *out, size_t h, size_t w, size_t low, size_t high, bool guard) {
+    const sav_size_bounds bounds = {28, low, high, guard};
+    return sav_smart_resize(out, (sav_size){h, w}, &bounds, &err);
+}
+
 static bool same(size_t h, size_t w, size_t low, size_t high, bool guard, size_t want_h, size_t want_w) {
-    size_t H = 0, W = 0;
-    sav_status status = sav_smart_resize(&H, &W, h, w, 28, low, high, guard, &err);
-    return want_h ? !status && H == want_h && W == want_w : status == SAV_BAD_INPUT && err.message[0] != '\0';
+    sav_size got = {0};
+    sav_status status = smart(&got, h, w, low, high, guard);
+    return want_h ? !status && got.h == want_h && got.w == want_w
+                  : status == SAV_BAD_INPUT && err.message[0] != '\0';
 }
 
 /* One row for each slip that it alone would show; height first. */
@@ -37,22 +43,19 @@ static void test_table(void) {
         {28, 5600, HIGH, 28, 5600},   /* 200:1 is allowed */
         {30, 60, HIGH, 56, 84},
     };
-    size_t H, W;
+    sav_size got;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (!CHECK(same(rows[i].h, rows[i].w, LOW, rows[i].high, UTILS, rows[i].H, rows[i].W)))
             printf("  %zu x %zu (height x width)\n", rows[i].h, rows[i].w);
-    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 5601, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(smart(&got, 28, 5601, LOW, HIGH, UTILS), &err, SAV_BAD_INPUT,
                 "found 5601 x 28 pixels (width x height); sides may differ 200 times");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 56, 11424, 28, LOW, HIGH, PROCESSOR, &err), &err, SAV_BAD_INPUT,
-                "200 times");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 27, 100, 28, LOW, HIGH, PROCESSOR, &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(smart(&got, 56, 11424, LOW, HIGH, PROCESSOR), &err, SAV_BAD_INPUT, "200 times");
+    CHECK_FAILS(smart(&got, 27, 100, LOW, HIGH, PROCESSOR), &err, SAV_BAD_INPUT,
                 "the processor takes sides from 28");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 5600, 28, LOW, 100352, UTILS, &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(smart(&got, 28, 5600, LOW, 100352, UTILS), &err, SAV_BAD_INPUT,
                 "shrink to nothing under a bound of 100352");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 0, 28, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT,
-                "without pixels");
-    CHECK_FAILS(sav_smart_resize(&H, &W, 28, 0, 28, LOW, HIGH, UTILS, &err), &err, SAV_BAD_INPUT,
-                "without pixels");
+    CHECK_FAILS(smart(&got, 0, 28, LOW, HIGH, UTILS), &err, SAV_BAD_INPUT, "without pixels");
+    CHECK_FAILS(smart(&got, 28, 0, LOW, HIGH, UTILS), &err, SAV_BAD_INPUT, "without pixels");
 }
 
 static void test_golden(void) {

@@ -52,7 +52,9 @@ static void test_coefficients(void) {
 static uint32_t resized(size_t w, size_t h, size_t ow, size_t oh, sav_filter filter, sav_pillow pillow) {
     sav_error err;
     unsigned char *in = picture_make(h, w), *out = picture_make(oh, ow);
-    CHECK_OK(sav_image_resize(out, oh, ow, in, h, w, filter, pillow, &err), &err);
+    CHECK_OK(sav_image_resize(out, (sav_size){oh, ow}, in, (sav_size){h, w}, (sav_resampling){filter, pillow},
+                              &err),
+             &err);
     uint32_t crc = picture_crc32(out, oh * ow * 3);
     sav_free(in);
     sav_free(out);
@@ -110,22 +112,24 @@ static void test_generator(void) {
 static void test_edges(void) {
     sav_error err;
     unsigned char *in = picture_make(7, 9), *out = picture_make(40, 40);
-    CHECK_OK(sav_image_resize(out, 7, 9, in, 7, 9, SAV_BICUBIC, SAV_PILLOW_11, &err), &err);
+    const sav_size size = {7, 9}, none = {0, 4}, flat_size = {7, 0};
+    const sav_resampling cubic = {SAV_BICUBIC, SAV_PILLOW_11};
+    CHECK_OK(sav_image_resize(out, size, in, size, cubic, &err), &err);
     CHECK(memcmp(out, in, 7 * 9 * 3) == 0);
     for (int level = 0; level < 256; level += 51)
         for (int filter = SAV_LANCZOS; filter <= SAV_BICUBIC; filter++) {
+            const sav_resampling how = {(sav_filter)filter, SAV_PILLOW_11};
             bool flat = true;
             memset(in, level, 7 * 9 * 3);
-            CHECK_OK(sav_image_resize(out, 40, 4, in, 7, 9, (sav_filter)filter, SAV_PILLOW_11, &err), &err);
+            CHECK_OK(sav_image_resize(out, (sav_size){40, 4}, in, size, how, &err), &err);
             for (size_t i = 0; i < 40 * 4 * 3; i++) flat = flat && out[i] == level;
             CHECK(flat);
         }
-    CHECK_FAILS(sav_image_resize(out, 0, 4, in, 7, 9, SAV_BICUBIC, SAV_PILLOW_11, &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(sav_image_resize(out, none, in, size, cubic, &err), &err, SAV_BAD_INPUT, "at least 1 x 1");
+    CHECK_FAILS(sav_image_resize(out, size, in, flat_size, cubic, &err), &err, SAV_BAD_INPUT,
                 "at least 1 x 1");
-    CHECK_FAILS(sav_image_resize(out, 4, 4, in, 7, 0, SAV_BICUBIC, SAV_PILLOW_11, &err), &err, SAV_BAD_INPUT,
-                "at least 1 x 1");
-    CHECK_FAILS(sav_image_resize(out, 4, 4, in, 7, 9, (sav_filter)0, SAV_PILLOW_11, &err), &err,
-                SAV_UNSUPPORTED, "resample 0");
+    CHECK_FAILS(sav_image_resize(out, size, in, size, (sav_resampling){(sav_filter)0, SAV_PILLOW_11}, &err),
+                &err, SAV_UNSUPPORTED, "resample 0");
     sav_free(in);
     sav_free(out);
 }

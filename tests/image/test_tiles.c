@@ -107,7 +107,7 @@ static void test_short_tile(void) {
     sav_error err;
     unsigned char *rgb = picture_make(90, 101), *tiles = picture_make(p.tiles * 70, 70);
     memset(rgb, 200, 90 * 101 * 3);
-    if (CHECK_OK(sav_tiles_cut(tiles, rgb, &p, SAV_BICUBIC, SAV_PILLOW_11, &err), &err)) {
+    if (CHECK_OK(sav_tiles_cut(tiles, rgb, &p, (sav_resampling){SAV_BICUBIC, SAV_PILLOW_11}, &err), &err)) {
         const unsigned char *last = tiles + (p.tiles - 1) * 70 * 70 * 3;
         bool base = true;
         for (size_t i = 0; i < 70 * 70 * 3; i++) base = base && tiles[i] == 200;

@@ -380,10 +380,10 @@ static void test_processor(void) {
                   *twice = picture_make(LAST, LAST);
     sav_look look = {0};
     how = (sav_pictures){.pillow = SAV_PILLOW_11};
-    if (CHECK_OK(sav_image_resize(once, FIRST, FIRST, rgb, SIDE, SIDE, SAV_BICUBIC, SAV_PILLOW_11, &err),
-                 &err) &&
-        CHECK_OK(sav_image_resize(twice, LAST, LAST, once, FIRST, FIRST, SAV_BICUBIC, SAV_PILLOW_11, &err),
-                 &err) &&
+    const sav_size side = {SIDE, SIDE}, first = {FIRST, FIRST}, last = {LAST, LAST};
+    const sav_resampling cubic = {SAV_BICUBIC, SAV_PILLOW_11};
+    if (CHECK_OK(sav_image_resize(once, first, rgb, side, cubic, &err), &err) &&
+        CHECK_OK(sav_image_resize(twice, last, once, first, cubic, &err), &err) &&
         CHECK_OK(model->family->look(&look, model, path, &how, &err), &err))
         CHECK(memcmp(look.rgb, twice, LAST * LAST * 3) == 0);
     sav_free(look.rgb);

@@ -36,8 +36,8 @@ static sav_status read_picture(float *out, const char *path, sav_error *err) {
     sav_image image = {0};
     sav_status status = sav_image_read(&image, path, err);
     if (!status)
-        status =
-            sav_image_resize(small, SIDE, SIDE, image.rgb, image.h, image.w, SAV_BICUBIC, SAV_PILLOW_11, err);
+        status = sav_image_resize(small, (sav_size){SIDE, SIDE}, image.rgb, (sav_size){image.h, image.w},
+                                  (sav_resampling){SAV_BICUBIC, SAV_PILLOW_11}, err);
     for (size_t i = 0; i < PIXELS && !status; i++) out[i] = (float)small[i] / 255.0f;
     sav_image_free(&image);
     return status;
