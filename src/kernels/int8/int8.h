@@ -2,8 +2,7 @@
  *
  *   savs quantize:  W [N, K]  -> panels of 16 outputs, 7-bit numbers,
  *       a scale for each output and group of k  pack.c
- *   linear:         x [T, K]  -> 8-bit numbers, a scale for each row and group                      
- * quantise.inc
+ *   linear:         x [T, K]  -> 8-bit numbers, a scale for each row and group      quantise.inc
  *                   sum over groups of (whole-number dot product) * w_scale * x_scale, + bias  int8.c,
  *                       tile_*.c
  *
