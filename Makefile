@@ -22,7 +22,8 @@ SAY      = $(if $(V),,@$(if $(QUIET),,echo $@;))
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS = -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
-# The numeric contract: one rounding an operation. Only matmul files may contract, where products are exact (DESIGN §2).
+# The numeric contract: one rounding an operation. Only matmul files may contract, where products are exact
+# (docs/CONTRACT.md §6).
 CFLAGS   = -std=c99 $(OPT) -g $(WARN) -ffp-contract=off -fPIC $(EXTRA)
 LDLIBS   =
 

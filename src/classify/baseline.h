@@ -1,4 +1,4 @@
-/* baseline.h: what SAVs are compared with: one class mean of a whole vector, no heads (reference/sav.md §5).
+/* baseline.h: what SAVs are compared with: one class mean of a whole vector, no heads (docs/CONTRACT.md §9).
  *
  *   vectors [N, D] with class ids -> class means [C, D] -> cosine with a test vector -> largest
  *

@@ -1,6 +1,6 @@
 /* labels.h: class names numbered in order of first appearance: labels of a list -> class ids 0 … C-1.
  *
- * The reference keeps them in a Python dict, which has the same order (sav.md §1).
+ * The reference keeps them in a Python dict, which has the same order.
  */
 #ifndef SAV_LABELS_H
 #define SAV_LABELS_H

@@ -2,7 +2,7 @@
  *
  *   seed -> MT19937 (Matsumoto and Nishimura 1998, init_by_array) -> below(n) -> sample(n, k)
  *
- * Equal to random.seed(S); random.sample(range(n), k) of CPython 3.11 (reference/tasks.md §2.4).
+ * Equal to random.seed(S); random.sample(range(n), k) of CPython 3.11. What is drawn: docs/CLI.md §5.
  */
 #ifndef SAV_RANDOM_H
 #define SAV_RANDOM_H

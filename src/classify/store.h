@@ -1,5 +1,5 @@
-/* store.h: the feature store: taps on disk, a folder that encode fills and fit and predict read (CLI.md
- * "Output").
+/* store.h: the feature store: taps on disk, a folder that encode fills and fit and predict read
+ * (docs/CLI.md §10).
  *
  *   store.json  what made the features:
  *       {"format":1,"L":…,"H":…,"d":…,"family":…,"model":…,"model_sha256":…,…}

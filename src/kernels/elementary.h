@@ -1,5 +1,5 @@
-/* elementary.h: exp, erf, tanh, sin, cos and one pow, as the numeric contract means them (DESIGN §2: E, Erf,
- * Tanh, Sin, Cos).
+/* elementary.h: exp, erf, tanh, sin, cos and one pow, as the numeric contract means them
+ * (docs/CONTRACT.md §4).
  *
  *     double -> sav_exp -> double        inside the double programs of softmax, GELU, SiLU, sigmoid
  *     float  -> sav_exp -> (float)       the ops exp, erf, tanh, sin, cos of one float32: correctly rounded

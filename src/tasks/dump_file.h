@@ -1,4 +1,4 @@
-/* dump_file.h: the stages of one forward -> a safetensors file with the goldens' names (CLI.md "Dumps").
+/* dump_file.h: the stages of one forward -> a safetensors file with the goldens' names (docs/CLI.md §11).
  *
  *   sav_dump -> sink: copy of each stage wanted, bf16 and f16 narrowed to their two bytes
  *       -> file, metadata key `savs`

@@ -49,7 +49,7 @@ static void test_forms(void) {
     check_samples("{\"question\":\"q\",\"image\":[]}", NULL, "0:1 (none)||q|null\n");
 }
 
-/* reference/tasks.md §3.1, the general row, and where paths lead (§2.2). */
+/* The format `general`, and where paths lead (docs/CLI.md §5). */
 static void test_paths(void) {
     sav_list_options rooted = {.image_root = "R"}, slashed = {.image_root = "R/"};
     check_samples(

@@ -1,4 +1,4 @@
-"""exp, erf, tanh, sin, cos and one pow of the numeric contract (DESIGN section 2), in NumPy float64.
+"""exp, erf, tanh, sin, cos and one pow of the numeric contract (docs/CONTRACT.md §4), in NumPy float64.
 
     E, Erf, Tanh, Sin, Cos   array or number of float64 (others are widened) -> float64 of the same shape
     pow_f32(theta, x)        theta a Python float, x float32 -> float32, correctly rounded
