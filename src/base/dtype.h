@@ -88,6 +88,11 @@ static inline float sav_widen_one(const void *stored, size_t i, sav_dtype dtype)
     return dtype == SAV_BF16 ? sav_widen_bf16(half) : sav_widen_f16(half);
 }
 
+/* Whether two values are the same in the numeric contract: NaN is NaN, -0 is not +0. */
+static inline bool sav_same(double x, double y) {
+    return (x == y && !signbit(x) == !signbit(y)) || (x != x && y != y);
+}
+
 /* ---- a row --------------------------------------------------------------------------------------------- */
 
 /* stored [n] of F32, BF16 or F16 -> out [n]. */

@@ -139,7 +139,8 @@ static void read_image(job *j) {
     if (j->status) return;
     j->out->orientation = orientation_of(&j->jpeg);
     j->jpeg.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
-    if (components != 3 && !(j->row = sav_alloc(j->out->w, (size_t)components))) {
+    if (components != 3) j->row = sav_alloc(j->out->w, (size_t)components);
+    if (components != 3 && !j->row) {
         j->status = sav_fail(j->err, SAV_NO_MEMORY, "%s: no memory for a row of pixels", j->in->name);
         return;
     }

@@ -15,7 +15,9 @@ enum { TOKEN_MAX = 10, MAXVAL_MAX = 65535 };
 
 typedef struct reader {
     const sav_image_source *in;
-    size_t at;
+    size_t at;              /* bytes read */
+    bool plain, bits, gray; /* decimal text; one bit a sample; one sample a pixel */
+    unsigned long maxval;
 } reader;
 
 static bool is_space(int c) {
@@ -25,10 +27,12 @@ static bool is_space(int c) {
 /* The next byte outside comments, -1 at the end. PARITY: a comment may stand inside a token and takes its
  * line end with it, so that "12#c\n3" is 123 (tests/image/test_ppm.c). */
 static int next(reader *r) {
+    bool comment = false;
     while (r->at < r->in->length) {
-        int c = r->in->bytes[r->at++];
-        if (c != '#') return c;
-        while (r->at < r->in->length && (c = r->in->bytes[r->at++]) != '\n' && c != '\r') continue;
+        const int c = r->in->bytes[r->at++];
+        if (c == '#') comment = true;
+        if (!comment) return c;
+        if (c == '\n' || c == '\r') comment = false;
     }
     return -1;
 }
@@ -58,12 +62,12 @@ static sav_status cut_short(const reader *r, sav_error *err) {
 }
 
 /* level[v] for a sample v of 0…65535: what Pillow makes of it in 8 bits. */
-static void fill_levels(unsigned char *level, unsigned long maxval, bool gray) {
+static void fill_levels(unsigned char *level, const reader *r) {
     for (unsigned long v = 0; v <= MAXVAL_MAX; v++) {
         /* PARITY: gray with maxval above 255 opens as mode I, scaled to 0…65535, and convert("RGB") clamps it
          * at 255: practically white (tests/image/test_ppm.c). rint is round-half-even, as Python's round. */
-        double full = gray && maxval > 255 ? 65535.0 : 255.0;
-        double scaled = maxval == 255 ? (double)v : rint((double)v / (double)maxval * full);
+        double full = r->gray && r->maxval > 255 ? 65535.0 : 255.0;
+        double scaled = r->maxval == 255 ? (double)v : rint((double)v / (double)r->maxval * full);
         level[v] = (unsigned char)(scaled > 255.0 ? 255.0 : scaled);
     }
 }
@@ -76,38 +80,37 @@ static void put(unsigned char *rgb, size_t i, unsigned char value, bool gray) {
         rgb[i] = value;
 }
 
-/* P2, P3, P5, P6: `count` samples through the table. */
-static sav_status read_samples(sav_image *out, reader *r, bool plain, bool gray, unsigned long maxval,
-                               const unsigned char *level, sav_error *err) {
-    size_t count = out->h * out->w * (gray ? 1 : 3), width = maxval > 255 ? 2 : 1;
+/* P2, P3, P5, P6: samples through the table of levels. */
+static sav_status read_samples(sav_image *out, reader *r, const unsigned char *level, sav_error *err) {
+    const size_t count = out->h * out->w * (r->gray ? 1 : 3), width = r->maxval > 255 ? 2 : 1;
     const unsigned char *bytes = r->in->bytes + r->at;
-    if (!plain && (r->in->length - r->at) / width < count) return cut_short(r, err);
+    if (!r->plain && (r->in->length - r->at) / width < count) return cut_short(r, err);
     for (size_t i = 0; i < count; i++) {
         unsigned long v;
-        if (plain) {
+        if (r->plain) {
             sav_status status = number(&v, r, "picture data", err);
             if (status) return status;
-            if (v > maxval)
+            if (v > r->maxval)
                 return sav_fail(err, SAV_BAD_INPUT,
                                 "%s: byte %zu: found the sample %lu; expected at most maxval %lu",
-                                r->in->name, r->at, v, maxval);
+                                r->in->name, r->at, v, r->maxval);
         } else {
             v = width == 1 ? bytes[i] : (unsigned long)bytes[2 * i] << 8 | bytes[2 * i + 1];
         }
-        put(out->rgb, i, level[v], gray);
+        put(out->rgb, i, level[v], r->gray);
     }
     return SAV_OK;
 }
 
 /* P1 and P4: 1 is black. P1's digits need no space between them; a row of P4 fills whole bytes, highest bit
  * first. */
-static sav_status read_bits(sav_image *out, reader *r, bool plain, sav_error *err) {
+static sav_status read_bits(sav_image *out, reader *r, sav_error *err) {
     size_t h = out->h, w = out->w, stride = w / 8 + (w % 8 != 0);
     const unsigned char *bytes = r->in->bytes + r->at;
-    if (!plain && (r->in->length - r->at) / stride < h) return cut_short(r, err);
+    if (!r->plain && (r->in->length - r->at) / stride < h) return cut_short(r, err);
     for (size_t i = 0; i < h * w; i++) {
         bool black;
-        if (plain) {
+        if (r->plain) {
             int c = next(r);
             while (is_space(c)) c = next(r);
             if (c < 0) return cut_short(r, err);
@@ -124,28 +127,39 @@ static sav_status read_bits(sav_image *out, reader *r, bool plain, sav_error *er
     return SAV_OK;
 }
 
+static sav_status read_header(reader *r, size_t *h, size_t *w, sav_error *err) {
+    unsigned long width = 0, height = 0;
+    sav_status status = number(&width, r, "width", err);
+    if (!status) status = number(&height, r, "height", err);
+    if (!status && !r->bits) status = number(&r->maxval, r, "maxval", err);
+    if (!status && (r->maxval < 1 || r->maxval > MAXVAL_MAX))
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: found maxval %lu; expected 1 to %d", r->in->name,
+                          r->maxval, MAXVAL_MAX);
+    *h = height;
+    *w = width;
+    return status;
+}
+
 sav_status sav_ppm_decode(sav_image *out, const sav_image_source *in, sav_error *err) {
-    reader r = {in, 2};
-    int kind = in->bytes[1] - '0';
-    bool plain = kind <= 3, bits = kind == 1 || kind == 4, gray = kind == 2 || kind == 5;
-    unsigned long w = 0, h = 0, maxval = 255;
+    const int kind = in->bytes[1] - '0';
+    size_t h, w;
+    reader r = {.in = in,
+                .at = 2,
+                .plain = kind <= 3,
+                .bits = kind == 1 || kind == 4,
+                .gray = kind == 2 || kind == 5,
+                .maxval = 255};
     if (in->length < 3 || !is_space(in->bytes[2]))
         return sav_fail(err, SAV_BAD_INPUT, "%s: found P%d without a space behind it; expected a PPM header",
                         in->name, kind);
-    sav_status status = number(&w, &r, "width", err);
-    if (!status) status = number(&h, &r, "height", err);
-    if (!status && !bits) status = number(&maxval, &r, "maxval", err);
+    sav_status status = read_header(&r, &h, &w, err);
+    if (!status) status = sav_image_start(out, h, w, false, in, err);
     if (status) return status;
-    if (maxval < 1 || maxval > MAXVAL_MAX)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: found maxval %lu; expected 1 to %d", in->name, maxval,
-                        MAXVAL_MAX);
-    status = sav_image_start(out, h, w, false, in, err);
-    if (status) return status;
-    if (bits) return read_bits(out, &r, plain, err);
+    if (r.bits) return read_bits(out, &r, err);
     unsigned char *level = sav_alloc(MAXVAL_MAX + 1, 1);
     if (!level) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its table of levels", in->name);
-    fill_levels(level, maxval, gray);
-    status = read_samples(out, &r, plain, gray, maxval, level, err);
+    fill_levels(level, &r);
+    status = read_samples(out, &r, level, err);
     sav_free(level);
     return status;
 }

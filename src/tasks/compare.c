@@ -120,8 +120,7 @@ static double number_at(const sav_tensor *t, size_t i) {
 static bool same_number(const sav_tensor *a, const sav_tensor *b, size_t i, double x, double y) {
     if (is_integer(a->dtype) && is_integer(b->dtype))
         return sav_tensor_integer(a, i) == sav_tensor_integer(b, i);
-    if (isnan(x) || isnan(y)) return isnan(x) && isnan(y);
-    return x == y && !signbit(x) == !signbit(y);
+    return sav_same(x, y);
 }
 
 static bool same_shape(const sav_tensor *a, const sav_tensor *b) {

@@ -18,7 +18,7 @@ static void add_distance(distance *sum, const float *a, const float *b, size_t c
     for (size_t i = 0; i < count; i++) {
         const double x = (double)a[i], y = (double)b[i];
         sum->norm += x * x;
-        if ((x == y && !signbit(x) == !signbit(y)) || (isnan(x) && isnan(y))) continue;
+        if (sav_same(x, y)) continue;
         sum->gap += x == y ? 0 : (x - y) * (x - y);
         sum->differ++;
     }

@@ -52,6 +52,8 @@ static void test_values(void) {
     sav_narrow(back, values, 4, SAV_F32);
     CHECK(memcmp(back, values, sizeof back) == 0);
     CHECK(isnan(sav_widen_one(values, 0, SAV_I32)));
+    CHECK(sav_same(1, 1) && sav_same(-NAN, NAN) && sav_same(HUGE_VAL, HUGE_VAL) && sav_same(-0.0, -0.0));
+    CHECK(!sav_same(0.0, -0.0) && !sav_same(1, NAN) && !sav_same(1, 2));
 }
 
 static void test_grow(void) {
