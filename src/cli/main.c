@@ -1,7 +1,7 @@
 /* main.c: the program `savs`: which command, and how it ends.
  *
- *   savs COMMAND options -> options.c -> commands/COMMAND.c -> 0 success | 1 failure | 2 wrong command line |
- *       130, 143 stopped by a signal
+ *   savs COMMAND options -> options.c -> a file of commands/
+ *       -> 0 success | 1 failure | 2 wrong command line | 130, 143 stopped by a signal
  *
  * diff ends as cmp(1) does: 0 equal, 1 different, 2 trouble.
  */
