@@ -5,6 +5,12 @@
 
 enum { DEFAULT_HEADS = 20 };
 
+void sav_cli_warn_few(sav_cli *cli, size_t few) {
+    if (few)
+        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
+                         cli->shots);
+}
+
 sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err) {
     const size_t wanted = cli->heads ? cli->heads : DEFAULT_HEADS;
     if (wanted <= L * H) return SAV_OK;

@@ -7,6 +7,8 @@
 #include "cli/cli.h"
 #include "tasks/predictions.h"
 
+/* Classes with fewer examples than --shots, if there are any. */
+void sav_cli_warn_few(sav_cli *cli, size_t few);
 /* --heads against the model's L*H heads. */
 sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err);
 /* Fits; warns of classes with one example and of NaN. */

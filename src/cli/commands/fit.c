@@ -17,9 +17,7 @@ static sav_status draw_shots(sav_cli *cli, sav_feature_set *set, sav_error *err)
     sav_status status = sav_shots_draw(keep, &few, set->labels, set->N, shots, err);
     for (size_t i = 0; i < set->N && !status; i++)
         if (!keep[i]) set->labels[i] = NULL;
-    if (!status && few)
-        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
-                         cli->shots);
+    if (!status) sav_cli_warn_few(cli, few);
     sav_free(keep);
     return status;
 }

@@ -51,9 +51,7 @@ static sav_status read_lists(job *j, sav_error *err) {
     if (!status) status = sav_cli_read_list(&j->test, cli, cli->test, false, err);
     if (!status && cli->shots)
         status = sav_list_draw_shots(j->train, &few, (sav_shots){cli->shots, cli->seed}, err);
-    if (few)
-        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
-                         cli->shots);
+    sav_cli_warn_few(cli, few);
     return status;
 }
 
