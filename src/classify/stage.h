@@ -1,4 +1,4 @@
-/* stage.h: the arithmetic of Sparse Attention Vectors, step by step (docs/CONTRACT.md).
+/* stage.h: the arithmetic of Sparse Attention Vectors, step by step (docs/CONTRACT.md §9).
  *
  *   features [N, L*H, d] -> class sums [C, L*H, d] -> class means
  *       -> cosines [C] of one head and one example -> argmax
