@@ -13,7 +13,7 @@ enum { SAV_RANDOM_WORDS = 624 };
 
 typedef struct sav_random {
     uint32_t words[SAV_RANDOM_WORDS];
-    size_t next; /* word to hand out; SAV_RANDOM_WORDS = all used */
+    size_t next; /* the next word to use; SAV_RANDOM_WORDS = all used */
 } sav_random;
 
 void sav_random_seed(sav_random *random, uint64_t seed);

@@ -73,7 +73,7 @@ static bool grow(sav_store *store) {
 }
 
 /* The row's strings are copied. */
-static sav_status remember(sav_store *store, const sav_store_row *row, sav_error *err) {
+static sav_status add_row(sav_store *store, const sav_store_row *row, sav_error *err) {
     if (store->count == store->room && !grow(store)) return fail_memory(store->index_path, err);
     entry *e = &store->entries[store->count];
     *e = (entry){.row = *row};
@@ -90,7 +90,7 @@ static sav_status remember(sav_store *store, const sav_store_row *row, sav_error
     return SAV_OK;
 }
 
-static void forget_last(sav_store *store) {
+static void drop_last_row(sav_store *store) {
     entry *e = &store->entries[--store->count];
     store->buckets[bucket_of(store, e->row.sample)] = e->next;
     sav_free((void *)(uintptr_t)e->row.question_id);
@@ -141,7 +141,7 @@ static void info_strings(const char *out[5], const sav_store_info *info) {
 }
 
 /* The store's own copy of info. */
-static sav_status keep_info(sav_store *store, const sav_store_info *info, sav_error *err) {
+static sav_status copy_info(sav_store *store, const sav_store_info *info, sav_error *err) {
     const char *strings[5];
     size_t values;
     info_strings(strings, info);
@@ -198,7 +198,7 @@ static sav_status read_info(sav_store *store, sav_error *err) {
     if (!status) status = sav_json_size(&info.d, root, "d", 0, path, err);
     for (size_t i = 0; i < 5 && !status; i++)
         status = sav_json_string(strings[i], root, string_keys[i], NULL, path, err);
-    if (!status) status = keep_info(store, &info, err);
+    if (!status) status = copy_info(store, &info, err);
     sav_json_free(doc);
     return status;
 }
@@ -260,7 +260,7 @@ static sav_status read_row(sav_store *store, const sav_json *line, sav_error *er
     if (id) sav_json_put(&text, id);
     out.question_id = text.bytes;
     out.label = label && label->kind == SAV_JSON_STRING ? label->text : NULL;
-    sav_status status = text.failed ? fail_memory(store->index_path, err) : remember(store, &out, err);
+    sav_status status = text.failed ? fail_memory(store->index_path, err) : add_row(store, &out, err);
     sav_text_free(&text);
     return status;
 }
@@ -366,7 +366,7 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
         status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?",
                           store->json_path);
     } else {
-        status = keep_info(store, info, err);
+        status = copy_info(store, info, err);
         if (!status) status = write_info(store, err);
     }
     if (status) return status;
@@ -445,8 +445,8 @@ static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
 }
 
 /* Both files and the memory back to `rows` rows. */
-static void take_back(sav_store *store, size_t rows) {
-    while (store->count > rows) forget_last(store);
+static void roll_back(sav_store *store, size_t rows) {
+    while (store->count > rows) drop_last_row(store);
     if (sav_os_log_truncate(store->features, (uint64_t)rows * store->row_bytes, NULL) ||
         sav_os_log_truncate(store->index, store->index_bytes, NULL))
         store->broken = true;
@@ -467,13 +467,13 @@ sav_status sav_store_append(sav_store *store, const char *sample, const char *qu
     const size_t lines = store->waiting.length;
     put_line(&store->waiting, rows, &row);
     sav_status status = store->waiting.failed ? fail_memory(store->index_path, err)
-                                              : remember(store, &row, err);
+                                              : add_row(store, &row, err);
     if (!status) status = sav_os_log_append(store->features, features, store->row_bytes, err);
     if (!status && sav_os_seconds() - store->synced >= SYNC_SECONDS) status = sav_store_sync(store, err);
     if (status) {
         store->waiting.length = lines; /* those of before may still be published at close */
         store->waiting.failed = false;
-        take_back(store, rows);
+        roll_back(store, rows);
     }
     return status;
 }

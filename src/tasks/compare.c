@@ -72,7 +72,7 @@ static size_t file_order(const char **names, const sav_safetensors *file, const 
     return n;
 }
 
-static size_t room_of(const sav_safetensors *file, const sav_json *list) {
+static size_t names_of(const sav_safetensors *file, const sav_json *list) {
     return sav_safetensors_count(file) + (list ? list->count : 0);
 }
 
@@ -203,9 +203,9 @@ static sav_status order_stages(sav_comparison *c, sav_error *err) {
     if (!status) status = stage_list(&list_b, &c->order_b, c->b, err);
     if (status) return status;
     const bool b_leads = !list_a && list_b;
-    const size_t room = room_of(c->a, list_a) + room_of(c->b, list_b);
-    const char **names = sav_alloc(room, sizeof *names);
-    place *places = sav_alloc(room, sizeof *places);
+    const size_t most = names_of(c->a, list_a) + names_of(c->b, list_b);
+    const char **names = sav_alloc(most, sizeof *names);
+    place *places = sav_alloc(most, sizeof *places);
     if (names && places) {
         size_t lead = b_leads ? file_order(names, c->b, list_b) : file_order(names, c->a, list_a);
         size_t other = b_leads ? file_order(names + lead, c->a, list_a)
@@ -214,7 +214,7 @@ static sav_status order_stages(sav_comparison *c, sav_error *err) {
         c->stages = sav_alloc(c->count, sizeof *c->stages);
     }
     if (!c->stages)
-        status = sav_fail(err, SAV_NO_MEMORY, "no memory to compare %zu stages", room);
+        status = sav_fail(err, SAV_NO_MEMORY, "no memory to compare %zu stages", most);
     else
         for (size_t i = 0; i < c->count; i++) c->stages[i].name = places[i].name;
     sav_free(names);
@@ -265,7 +265,7 @@ bool sav_compare_differs(const sav_compare_stage *stage, double limit) {
     return !(stage->rel_l2 <= limit); /* a NaN is not within anything */
 }
 
-bool sav_compare_is_heads(const char *path) {
+bool sav_compare_is_classifier(const char *path) {
     sav_safetensors *file;
     if (sav_safetensors_open(&file, path, NULL)) return false;
     bool heads = sav_safetensors_find(file, "activations") && sav_safetensors_find(file, "top_heads") &&

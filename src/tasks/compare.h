@@ -48,6 +48,6 @@ const sav_compare_stage *sav_compare_at(const sav_comparison *comparison, size_t
 bool sav_compare_differs(const sav_compare_stage *stage, double limit);
 
 /* What a safetensors file is, by its tensors. */
-bool sav_compare_is_heads(const char *path);
+bool sav_compare_is_classifier(const char *path);
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "classify/feature_set.h"
 
-enum { DEFAULT_HEADS = 20 };
+enum { DEFAULT_K = 20 };
 
 /* |a - b|² and |a|², gathered piece by piece. */
 typedef struct distance {
@@ -39,7 +39,7 @@ static bool same_classes(const sav_classifier_view *a, const sav_classifier_view
     return true;
 }
 
-/* Rank of a head among those that vote; `selected` when it does not. */
+/* Rank of a head among those that vote; K when it does not. */
 static size_t rank_of(const sav_classifier_view *v, int32_t layer, int32_t head) {
     size_t k = 0;
     while (k < v->K && (v->top_heads[2 * k] != layer || v->top_heads[2 * k + 1] != head)) k++;
@@ -65,11 +65,11 @@ static void compare_selected(sav_classifier_difference *out, const sav_classifie
     out->means_rel_l2 = relative(&means);
 }
 
-void sav_compare_heads(sav_classifier_difference *out, const sav_classifier *heads_a,
-                       const sav_classifier *heads_b) {
-    const sav_classifier_view *a = sav_classifier_describe(heads_a), *b = sav_classifier_describe(heads_b);
-    *out = (sav_classifier_difference){
-        .same_classes = same_classes(a, b), .selected_a = a->K, .selected_b = b->K};
+void sav_compare_classifiers(sav_classifier_difference *out, const sav_classifier *classifier_a,
+                             const sav_classifier *classifier_b) {
+    const sav_classifier_view *a = sav_classifier_describe(classifier_a),
+                              *b = sav_classifier_describe(classifier_b);
+    *out = (sav_classifier_difference){.same_classes = same_classes(a, b), .K_a = a->K, .K_b = b->K};
     compare_selected(out, a, b);
     const bool same_model = a->L == b->L && a->H == b->H && a->d == b->d;
     if (same_model) {
@@ -104,17 +104,18 @@ static void compare_rows(sav_stores_difference *out, const sav_feature_set *a, c
     out->equal = same_labels && a->N == b->N && !out->rows_differ;
 }
 
-static sav_status fit(sav_classifier **out, const sav_feature_set *set, size_t heads, sav_error *err) {
+static sav_status fit(sav_classifier **out, const sav_feature_set *set, size_t K, sav_error *err) {
     const size_t shape[4] = {set->N, set->L, set->H, set->d};
-    const sav_fit_options options = {.K = heads, .dtype = set->dtype};
+    const sav_fit_options options = {.K = K, .dtype = set->dtype};
     return sav_fit(out, set->features, set->labels, shape, &options, err);
 }
 
 /* Each classifier votes on its own rows. */
 static sav_status compare_votes(sav_stores_difference *out, const sav_feature_set *a,
-                                const sav_feature_set *b, const sav_classifier *heads_a,
-                                const sav_classifier *heads_b, sav_error *err) {
-    const sav_classifier_view *va = sav_classifier_describe(heads_a), *vb = sav_classifier_describe(heads_b);
+                                const sav_feature_set *b, const sav_classifier *classifier_a,
+                                const sav_classifier *classifier_b, sav_error *err) {
+    const sav_classifier_view *va = sav_classifier_describe(classifier_a),
+                              *vb = sav_classifier_describe(classifier_b);
     const size_t row = a->L * a->H * a->d, rows = a->N < b->N ? a->N : b->N;
     const size_t K = va->K, C = va->C > vb->C ? va->C : vb->C;
     int32_t *votes = sav_alloc(C + 2 * K, sizeof *votes);
@@ -122,8 +123,8 @@ static sav_status compare_votes(sav_stores_difference *out, const sav_feature_se
     int32_t *votes_a = votes + C, *votes_b = votes + C + K;
     for (size_t i = 0; i < rows && !status; i++) {
         sav_prediction pa, pb;
-        status = sav_predict(&pa, votes, votes_a, heads_a, a->features + i * row, err);
-        if (!status) status = sav_predict(&pb, votes, votes_b, heads_b, b->features + i * row, err);
+        status = sav_predict(&pa, votes, votes_a, classifier_a, a->features + i * row, err);
+        if (!status) status = sav_predict(&pb, votes, votes_b, classifier_b, b->features + i * row, err);
         if (status) break;
         out->flipped += strcmp(va->class_names[pa.winner], vb->class_names[pb.winner]) != 0;
         for (size_t k = 0; k < K; k++) {
@@ -144,9 +145,8 @@ static bool any_label(const sav_feature_set *set) {
 }
 
 static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set *a, const sav_feature_set *b,
-                               size_t heads, sav_error *err) {
-    sav_classifier *heads_a = NULL, *heads_b = NULL;
-    const size_t most = a->L * a->H;
+                               size_t K, sav_error *err) {
+    sav_classifier *classifier_a = NULL, *classifier_b = NULL;
     if (a->L != b->L || a->H != b->H || a->d != b->d)
         return sav_fail(
             err, SAV_BAD_INPUT,
@@ -156,24 +156,24 @@ static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set
     compare_rows(out, a, b);
     if (!any_label(a) || !any_label(b)) return SAV_OK;
     out->fitted = true;
-    out->heads_asked = heads ? heads : most < DEFAULT_HEADS ? most : DEFAULT_HEADS;
-    sav_status status = fit(&heads_a, a, out->heads_asked, err);
-    if (!status) status = fit(&heads_b, b, out->heads_asked, err);
-    if (!status) sav_compare_heads(&out->heads, heads_a, heads_b);
-    if (!status) status = compare_votes(out, a, b, heads_a, heads_b, err);
-    sav_classifier_free(heads_a);
-    sav_classifier_free(heads_b);
+    out->K = K ? K : sav_min(a->L * a->H, DEFAULT_K);
+    sav_status status = fit(&classifier_a, a, out->K, err);
+    if (!status) status = fit(&classifier_b, b, out->K, err);
+    if (!status) sav_compare_classifiers(&out->classifiers, classifier_a, classifier_b);
+    if (!status) status = compare_votes(out, a, b, classifier_a, classifier_b, err);
+    sav_classifier_free(classifier_a);
+    sav_classifier_free(classifier_b);
     return status;
 }
 
-sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads,
+sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t K,
                               sav_error *err) {
     sav_feature_set set_a, set_b;
     sav_status status = sav_feature_set_open(&set_a, a, err);
     if (status) return status;
     status = sav_feature_set_open(&set_b, b, err);
     if (!status) {
-        status = compare_sets(out, &set_a, &set_b, heads, err);
+        status = compare_sets(out, &set_a, &set_b, K, err);
         sav_feature_set_close(&set_b);
     }
     sav_feature_set_close(&set_a);

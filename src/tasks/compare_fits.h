@@ -10,9 +10,9 @@
 #include "base/base.h"
 
 typedef struct sav_classifier_difference {
-    bool equal;                            /* every bit of all below */
-    bool same_classes;                     /* names in the same order, with the same numbers of examples */
-    size_t selected_a, selected_b, common; /* heads that vote, and those that vote in both */
+    bool equal;              /* every bit of all below */
+    bool same_classes;       /* names in the same order, with the same numbers of examples */
+    size_t K_a, K_b, common; /* heads that vote, and those that vote in both */
     bool same_order;
     size_t scores, scores_differ; /* heads of the model whose scores differ; 0 of 0 when the shapes do */
     /* elements of the means of the common heads; 0 of 0 when the classes differ */
@@ -20,7 +20,8 @@ typedef struct sav_classifier_difference {
     double means_rel_l2; /* |a - b|_2 / |a|_2 over them */
 } sav_classifier_difference;
 
-void sav_compare_heads(sav_classifier_difference *out, const sav_classifier *a, const sav_classifier *b);
+void sav_compare_classifiers(sav_classifier_difference *out, const sav_classifier *a,
+                             const sav_classifier *b);
 
 typedef struct sav_stores_difference {
     bool equal;            /* the same rows, every bit, and the same labels */
@@ -29,14 +30,14 @@ typedef struct sav_stores_difference {
     size_t rows_differ;    /* rows with another bit */
     double rel_l2;         /* |a - b|_2 / |a|_2 over all */
     bool fitted;           /* both have labels: the rest is there */
-    size_t heads_asked;    /* K of the fits */
-    sav_classifier_difference heads;
+    size_t K;              /* heads that vote in each fit */
+    sav_classifier_difference classifiers;
     size_t votes, votes_differ; /* a vote a row and rank, where both ranks have the same head */
     size_t flipped;             /* rows whose prediction differs */
 } sav_stores_difference;
 
-/* Fits with `heads` heads (0: 20, or all where there are fewer). */
-sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t heads,
+/* K: heads that vote in each fit; 0: 20, or all where there are fewer. */
+sav_status sav_compare_stores(sav_stores_difference *out, const char *a, const char *b, size_t K,
                               sav_error *err);
 
 #endif

@@ -4,11 +4,11 @@
 
 #include "../picture.h"
 #include "fault.h"
+#include "instruments/dump_file.h"
 #include "instruments/inspect.h"
 #include "lists/messages.h"
 #include "tasks/compare.h"
 #include "tasks/compare_fits.h"
-#include "tasks/dump_file.h"
 #include "tasks/encode.h"
 
 #define MODEL "golden/models/t70"

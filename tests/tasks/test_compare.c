@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "../check.h"
+#include "instruments/dump_file.h"
 #include "io/safetensors.h"
 #include "tasks/compare.h"
-#include "tasks/dump_file.h"
 
 static char path_a[600], path_b[600];
 
@@ -118,7 +118,7 @@ static void test_limits(void) {
     CHECK(s->has_truth && s->truth_a == 0 && s->truth_b == s->rel_l2);
     CHECK(sav_compare_differs(s, -1) && sav_compare_differs(s, 0.1) && !sav_compare_differs(s, 0.11));
     sav_compare_free(c);
-    CHECK(!sav_compare_is_heads(path_a));
+    CHECK(!sav_compare_is_classifier(path_a));
     CHECK_FAILS(sav_compare_open(&c, path_a, "none", NULL, &err), &err, SAV_BAD_INPUT, "none");
 }
 

@@ -161,8 +161,8 @@ static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
 static void put_classifiers(sav_text *out, const sav_classifier_difference *d) {
     sav_text_printf(out, "classes: %s\n",
                     d->same_classes ? "the same" : "different names, order or numbers of examples");
-    sav_text_printf(out, "heads that vote: %zu in A, %zu in B, %zu in both%s\n", d->selected_a, d->selected_b,
-                    d->common, d->same_order ? ", in the same order" : "");
+    sav_text_printf(out, "heads that vote: %zu in A, %zu in B, %zu in both%s\n", d->K_a, d->K_b, d->common,
+                    d->same_order ? ", in the same order" : "");
     sav_text_printf(out, "head scores: %zu of %zu differ\n", d->scores_differ, d->scores);
     sav_text_printf(out, "class means of the common heads: %zu of %zu elements differ, rel-L2 %.3g\n",
                     d->means_differ, d->means, d->means_rel_l2);
@@ -172,8 +172,8 @@ static void put_classifiers_json(sav_text *out, const sav_classifier_difference 
     sav_text_printf(out,
                     "{\"equal\":%s,\"same_classes\":%s,\"heads_a\":%zu,\"heads_b\":%zu,\"heads_common\":%zu,"
                     "\"same_order\":%s",
-                    d->equal ? "true" : "false", d->same_classes ? "true" : "false", d->selected_a,
-                    d->selected_b, d->common, d->same_order ? "true" : "false");
+                    d->equal ? "true" : "false", d->same_classes ? "true" : "false", d->K_a, d->K_b,
+                    d->common, d->same_order ? "true" : "false");
     sav_text_printf(
         out, ",\"scores\":%zu,\"scores_differ\":%zu,\"means\":%zu,\"means_differ\":%zu,\"means_rel_l2\":",
         d->scores, d->scores_differ, d->means, d->means_differ);
@@ -196,7 +196,7 @@ static sav_status diff_classifiers(sav_cli *cli, sav_error *err) {
     sav_status status = sav_classifier_open(&a, cli->operands[0], err);
     if (!status) status = sav_classifier_open(&b, cli->operands[1], err);
     if (!status) {
-        sav_compare_heads(&d, a, b);
+        sav_compare_classifiers(&d, a, b);
         if (cli->json)
             put_classifiers_json(&out, &d);
         else
@@ -220,8 +220,8 @@ static void put_stores(sav_text *out, const sav_stores_difference *d) {
         sav_text_string(out, "no labels: no heads, no votes\n");
         return;
     }
-    sav_text_printf(out, "each fitted with %zu heads on its own rows:\n", d->heads_asked);
-    put_classifiers(out, &d->heads);
+    sav_text_printf(out, "each fitted with %zu heads on its own rows:\n", d->K);
+    put_classifiers(out, &d->classifiers);
     sav_text_printf(out, "votes of equal heads: %zu of %zu differ\npredictions of these rows: %zu flipped\n",
                     d->votes_differ, d->votes, d->flipped);
 }
@@ -234,7 +234,7 @@ static void put_stores_json(sav_text *out, const sav_stores_difference *d) {
     sav_json_put_double(out, d->rel_l2);
     if (d->fitted) {
         sav_text_string(out, ",\"heads\":");
-        put_classifiers_json(out, &d->heads);
+        put_classifiers_json(out, &d->classifiers);
         sav_text_printf(out, ",\"votes\":%zu,\"votes_differ\":%zu,\"flipped\":%zu", d->votes, d->votes_differ,
                         d->flipped);
     }
@@ -260,7 +260,7 @@ static sav_status diff_stores(sav_cli *cli, sav_error *err) {
 static sav_status diff_command(sav_cli *cli, sav_error *err) {
     const char *a = cli->operands[0], *b = cli->operands[1];
     const bool stores = sav_os_is_folder(a) && sav_os_is_folder(b);
-    const bool heads = !stores && sav_compare_is_heads(a) && sav_compare_is_heads(b);
+    const bool heads = !stores && sav_compare_is_classifier(a) && sav_compare_is_classifier(b);
     if ((stores || heads) && (cli->truth || cli->max_rel_l2 >= 0))
         return sav_cli_misuse(cli, err, "--truth and --max-rel-l2 are for dumps");
     if (stores) return diff_stores(cli, err);

@@ -5,7 +5,7 @@
 #include "cli/inputs.h"
 #include "cli/open_session.h"
 #include "cli/outputs.h"
-#include "tasks/dump_file.h"
+#include "instruments/dump_file.h"
 
 /* Hands stages on to the file, unless a signal asked to stop. */
 static sav_status pass_on(void *context, const sav_snapshot *stage, sav_error *err) {

@@ -1,9 +1,9 @@
 /* dump_file.c: the stages of one forward -> a safetensors file. See dump_file.h. */
-#include "tasks/dump_file.h"
+#include "instruments/dump_file.h"
 
 #include <string.h>
 
-#include "base/round.h"
+#include "base/dtype.h"
 #include "io/json.h"
 #include "io/safetensors.h"
 
@@ -69,27 +69,11 @@ size_t sav_dump_file_count(const sav_dump_file *file) {
     return file->count;
 }
 
-static void copy_values(void *out, const sav_snapshot *stage, size_t count) {
-    uint16_t *half = out;
-    const float *values = stage->data;
-    if (stage->dtype == SAV_BF16)
-        for (size_t i = 0; i < count; i++) half[i] = sav_narrow_bf16(values[i]);
-    else if (stage->dtype == SAV_F16)
-        for (size_t i = 0; i < count; i++) half[i] = sav_narrow_f16(values[i]);
-    else
-        memcpy(out, stage->data, count * sav_dtype_size(stage->dtype));
-}
-
 static sav_status take_stage(void *context, const sav_snapshot *stage, sav_error *err) {
     sav_dump_file *file = context;
     if (!wanted(file->globs, stage->name)) return SAV_OK;
-    if (file->count == file->room) {
-        size_t room = file->room * 2 + 64;
-        sav_tensor *more = sav_realloc(file->tensors, room, sizeof *more);
-        if (!more) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu stages", room);
-        file->tensors = more;
-        file->room = room;
-    }
+    if (!sav_grow(&file->tensors, &file->room, file->count + 1, sizeof *file->tensors))
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu stages", file->count + 1);
     sav_tensor t = {.dtype = stage->dtype, .rank = stage->rank, .count = 1};
     bool fits = true;
     for (int r = 0; r < stage->rank; r++) {
@@ -105,7 +89,10 @@ static sav_status take_stage(void *context, const sav_snapshot *stage, sav_error
         sav_hint(err, "name fewer stages with --stages");
         return SAV_NO_MEMORY;
     }
-    copy_values(data, stage, t.count);
+    if (sav_is_storage(t.dtype)) /* half types travel in floats */
+        sav_narrow(data, stage->data, t.count, t.dtype);
+    else
+        memcpy(data, stage->data, t.count * sav_dtype_size(t.dtype));
     t.data = data;
     file->tensors[file->count++] = t;
     return SAV_OK;
