@@ -8,26 +8,26 @@
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
-/* Copies text into room[size], control characters as \xNN, cut where a whole character ends. */
-static void copy_escaped(char *room, size_t size, const char *text) {
+/* Copies text into out[size], control characters as \xNN, cut where a whole character ends. */
+static void copy_escaped(char *out, size_t size, const char *text) {
     size_t n = 0;
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
         /* C0, DEL, C1 */
         bool control = *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0);
         if (n + (control ? 4 : 1) + 1 > size) {
             /* a character cut in the middle goes whole */
-            while (n && ((unsigned char)room[n - 1] & 0xC0) == 0x80) n--;
-            if (n && (unsigned char)room[n - 1] >= 0xC0) n--;
+            while (n && ((unsigned char)out[n - 1] & 0xC0) == 0x80) n--;
+            if (n && (unsigned char)out[n - 1] >= 0xC0) n--;
             break;
         }
         if (control) {
-            snprintf(room + n, size - n, "\\x%02x", *p);
+            snprintf(out + n, size - n, "\\x%02x", *p);
             n += 4;
         } else {
-            room[n++] = (char)*p;
+            out[n++] = (char)*p;
         }
     }
-    room[n] = '\0';
+    out[n] = '\0';
 }
 
 sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) {
@@ -150,12 +150,12 @@ float *sav_arena_floats3(sav_arena *arena, size_t n, size_t rows, size_t cols) {
 }
 
 sav_status sav_arena_make(sav_arena *arena, sav_error *err) {
-    size_t size = arena->used, room;
-    if (arena->overflow || !sav_add(&room, size, ARENA_ALIGN + sizeof(void *)))
+    size_t size = arena->used, bytes;
+    if (arena->overflow || !sav_add(&bytes, size, ARENA_ALIGN + sizeof(void *)))
         return sav_fail(err, SAV_NO_MEMORY,
                         "scratch memory: the sizes wanted do not fit this machine's addresses");
-    unsigned char *block = sav_alloc(room, 1);
-    if (!block) return sav_fail(err, SAV_NO_MEMORY, "scratch memory: %zu bytes are not to be had", room);
+    unsigned char *block = sav_alloc(bytes, 1);
+    if (!block) return sav_fail(err, SAV_NO_MEMORY, "scratch memory: %zu bytes are not to be had", bytes);
     size_t past = ((uintptr_t)block + sizeof(void *)) % ARENA_ALIGN;
     arena->base = block + sizeof(void *) + (past ? ARENA_ALIGN - past : 0);
     /* what to free stands in front of the first piece */

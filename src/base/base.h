@@ -1,7 +1,8 @@
-/* base.h: what every folder stands on: errors, allocation with checked sizes, one arena, growing text,
- * SHA-256.
+/* base.h: what every folder stands on: errors, allocation with checked sizes, one arena, growing arrays and
+ * text, SHA-256.
  *
- * Nothing here knows of tensors or models. Calls to the operating system are in os.h.
+ * Nothing here knows of tensors or models. Storage types are in dtype.h, UTF-8 in utf8.h, calls to the
+ * operating system in os.h.
  */
 #ifndef SAV_BASE_H
 #define SAV_BASE_H

@@ -72,14 +72,14 @@ typedef struct source {
 /* The source to its end, with a NUL behind it. */
 static sav_status read_all(char **out, size_t *length, const source *from, sav_error *err) {
     char *bytes = NULL;
-    size_t used = 0, room = 0, got = 0;
+    size_t used = 0, capacity = 0, got = 0;
     sav_status status = SAV_OK;
     do {
         /* one byte more than is expected shows the end; one for the NUL */
         const size_t more = used ? 2 : sav_min(from->expect, from->limit) + 2;
-        if (!sav_grow(&bytes, &room, used + more, 1))
+        if (!sav_grow(&bytes, &capacity, used + more, 1))
             status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu bytes", from->name, used + more);
-        else if (!sav_sys_read(&got, from->file, bytes + used, sav_min(room - used - 1, SAV_SYS_PIECE)))
+        else if (!sav_sys_read(&got, from->file, bytes + used, sav_min(capacity - used - 1, SAV_SYS_PIECE)))
             status = sav_sys_fail(err, from->name, "read");
         else if (got >= from->limit - used)
             status = sav_fail(err, SAV_BAD_INPUT, "%s: larger than the %zu bytes expected at most",
@@ -114,7 +114,8 @@ sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error
 
 bool sav_sys_names_add(sav_sys_names *names, char *name) {
     const bool other = name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-    const bool fits = name && sav_grow(&names->items, &names->room, names->count + 1, sizeof *names->items);
+    const bool fits = name &&
+                      sav_grow(&names->items, &names->capacity, names->count + 1, sizeof *names->items);
     if (fits && other)
         names->items[names->count++] = name;
     else

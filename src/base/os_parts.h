@@ -43,7 +43,7 @@ unsigned long sav_sys_process(void); /* its number */
 /* Names of a folder. add takes over the name, NULL where memory was short, and skips "." and "..". */
 typedef struct sav_sys_names {
     char **items; /* [count] */
-    size_t count, room;
+    size_t count, capacity;
 } sav_sys_names;
 bool sav_sys_names_add(sav_sys_names *names, char *name); /* in os_common.c */
 sav_status sav_sys_list(sav_sys_names *out, const char *folder, sav_error *err);

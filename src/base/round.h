@@ -1,9 +1,10 @@
 /* round.h: one rounding from double to a storage type.
  *
- * An operation of the numeric contract computes in double and rounds its result once:  double -> R -> float
- * (exact). R is f32, bf16 or f16; a value of R travels in a float, which holds every number of all three.
- * Going through float32 on the way to bf16 or f16 would round twice and differ in about one of 20,000
- * results.
+ *   double  -- rounded once -->  R, one of f32 | bf16 | f16  -- exact -->  float
+ *
+ * An operation of the numeric contract computes in double and rounds its result once (docs/CONTRACT.md). A
+ * value of R travels in a float, which holds every number of all three. Going through float32 on the way to
+ * bf16 or f16 would round twice and differ in about one of 20,000 results.
  *
  * Round to nearest, ties to even; subnormals kept; overflow to infinity; NaN stays NaN; -0 stays -0. Needs
  * the default rounding mode, no flush-to-zero, and FLT_EVAL_METHOD == 0.

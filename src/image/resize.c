@@ -1,8 +1,8 @@
 /* resize.c: antialiased resampling in fixed point, as Pillow's Resample.c does it.
  *
- *   axis n -> m:  kernel, widened by the shrink factor -> double weights, each row divided by its sum
- *       -> int32, 22 bits
- *   pass:         s = 2^21 + Σ pixel·k (int32) -> clip(s >> 22) -> uint8, so two passes round twice
+ *   axis, n -> m:  kernel, widened by the shrink factor -> double weights, each row divided by its sum
+ *                  -> int32 k [m, width], 22 bits behind the point
+ *   pass:          s = 2^21 + Σ pixel·k (int32) -> clip(s >> 22) -> uint8, so two passes round twice
  *
  * The expressions of the weights and their order are Pillow's, since every one of them is rounded in double.
  * Sums of the passes are of integers: their order is free. Source: src/libImaging/Resample.c of Pillow 11.3.0

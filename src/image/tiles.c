@@ -93,8 +93,8 @@ static void unpad(sav_anyres *plan) {
 }
 
 static void shrink(sav_anyres *plan, size_t max_tiles) {
-    double area = (double)(plan->open_h * plan->open_w), room = (double)(max_tiles * plan->g * plan->g);
-    double r = sqrt(area / room);
+    double area = (double)(plan->open_h * plan->open_w), most = (double)(max_tiles * plan->g * plan->g);
+    double r = sqrt(area / most);
     plan->shrunk = r > 1.1;
     plan->map_h = plan->shrunk ? (size_t)floor_divide((double)plan->open_h, r) : plan->open_h;
     plan->map_w = plan->shrunk ? (size_t)floor_divide((double)plan->open_w, r) : plan->open_w;

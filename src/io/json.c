@@ -220,16 +220,16 @@ static sav_status check_keys(parser *in, const sav_json *object) {
                 if (!status && same_key(a, b)) status = found_twice(in, a);
         return status;
     }
-    size_t room = 16;
-    while (room < (size_t)object->count * 2) room *= 2;
-    const sav_json **table = sav_alloc(room, sizeof *table);
+    size_t slots = 16;
+    while (slots < (size_t)object->count * 2) slots *= 2;
+    const sav_json **table = sav_alloc(slots, sizeof *table);
     if (!table) return fail_memory(in);
     for (const sav_json *node = object->child; node && !status; node = node->next) {
         uint32_t hash = 2166136261u; /* FNV-1a */
         for (uint32_t i = 0; i < node->key_length; i++)
             hash = (hash ^ (unsigned char)node->key[i]) * 16777619u;
-        size_t at = hash & (room - 1);
-        while (table[at] && !same_key(table[at], node)) at = (at + 1) & (room - 1);
+        size_t at = hash & (slots - 1);
+        while (table[at] && !same_key(table[at], node)) at = (at + 1) & (slots - 1);
         if (table[at]) status = found_twice(in, node);
         table[at] = node;
     }

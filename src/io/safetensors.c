@@ -52,7 +52,7 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
                               sav_error *err) {
     const sav_json *dtype = sav_json_get(node, "dtype"), *range = sav_json_get(node, "data_offsets");
     int64_t begin, end;
-    size_t bytes, room = file->size - file->header;
+    size_t bytes, data = file->size - file->header;
     t->name = node->key;
     if (strlen(node->key) != node->key_length) return bad(file, node, err, "its name holds a NUL");
     while (t->dtype < SAV_DTYPES && !sav_json_is(dtype, sav_dtype_name(t->dtype))) t->dtype++;
@@ -67,7 +67,7 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
     if (!range || range->kind != SAV_JSON_ARRAY || range->count != 2 ||
         !sav_json_integer(&begin, range->child) || !sav_json_integer(&end, range->child->next))
         return bad(file, node, err, "expected data_offsets of two whole numbers");
-    if (begin < 0 || end < begin || (uint64_t)end > room)
+    if (begin < 0 || end < begin || (uint64_t)end > data)
         return bad(file, node, err, "its data_offsets lie outside the file (truncated?)");
     if (!sav_mul(&bytes, t->count, sav_dtype_size(t->dtype)) || bytes != (uint64_t)(end - begin))
         return bad(file, node, err, "its data_offsets do not fit its shape and dtype");

@@ -91,7 +91,8 @@ sav_status sav_layout_render(sav_text *out, sav_layout layout, const sav_prompt 
     return out->failed ? sav_fail(err, SAV_NO_MEMORY, "prompt: out of memory") : SAV_OK;
 }
 
-size_t sav_layout_pictures(const sav_part **out, size_t room, sav_layout layout, const sav_prompt *prompt) {
+size_t sav_layout_pictures(const sav_part **out, size_t capacity, sav_layout layout,
+                           const sav_prompt *prompt) {
     size_t count = 0;
     bool regroup = rules[layout].pictures_first && !prompt->literal;
     for (size_t m = 0; m < prompt->count; m++) {
@@ -101,7 +102,7 @@ size_t sav_layout_pictures(const sav_part **out, size_t room, sav_layout layout,
                 const sav_part *part = &message->parts[i];
                 if (part->kind == SAV_TEXT) continue;
                 if (regroup && (part->kind == SAV_IMAGE_INLINE) != (pass == 1)) continue;
-                if (count < room) out[count] = part;
+                if (count < capacity) out[count] = part;
                 count++;
             }
         }

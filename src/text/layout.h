@@ -43,8 +43,9 @@ sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *fol
 sav_status sav_layout_render(sav_text *out, sav_layout layout, const sav_prompt *prompt, sav_error *err);
 
 /* The prompt's picture parts in the order in which their placeholders stand in the rendered bytes. Writes at
- * most `room` pointers, gives how many there are. (A placeholder typed in a text is none of them: compare
+ * most `capacity` pointers, gives how many there are. (A placeholder typed in a text is none of them: compare
  * with what the tokenizer finds.) */
-size_t sav_layout_pictures(const sav_part **out, size_t room, sav_layout layout, const sav_prompt *prompt);
+size_t sav_layout_pictures(const sav_part **out, size_t capacity, sav_layout layout,
+                           const sav_prompt *prompt);
 
 #endif

@@ -8,7 +8,7 @@
  *        special_tokens_map.json    -> the same in older folders
  *
  * Order and defaults follow transformers 4.51.3: tokenization_utils_base.py, tokenization_utils_fast.py and
- * models/of_qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern
+ * models/qwen2/tokenization_qwen2_fast.py. A stage that is not Qwen2's is refused by name: another pattern
  * would give other ids without any sign of it.
  */
 #include <string.h>

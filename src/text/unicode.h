@@ -4,7 +4,7 @@
  *         -> pretokenize.h -> bpe.h
  *
  * Two versions of Unicode live here because two live in the reference tokenizer: classes are those of 16.0,
- * composition is that of 9.0. The tables are generated from it: tools/golden/unicode_tables.py.
+ * composition is that of 9.0. The tables are generated from that tokenizer: tools/golden/unicode_tables.py.
  */
 #ifndef SAV_UNICODE_H
 #define SAV_UNICODE_H

@@ -1,4 +1,4 @@
-/* test_alloc_sav.c: every allocation of sav/ and tasks/ made to fail once: fit, predict, files, store, draws,
+/* test_alloc_sav.c: every allocation of classify/ and tasks/ made to fail once: fit, predict, files, store, draws,
  * scores. Each time the answer is a clean SAV_NO_MEMORY with a message, and every block has been given back.
  */
 #include <string.h>
