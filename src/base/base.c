@@ -104,6 +104,13 @@ bool sav_grow(void *array, size_t *capacity, size_t count, size_t size) {
     return true;
 }
 
+size_t sav_hash(const void *bytes, size_t length) {
+    const unsigned char *p = bytes;
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    for (size_t i = 0; i < length; i++) hash = (hash ^ p[i]) * UINT64_C(0x100000001B3);
+    return (size_t)(hash ^ hash >> 29);
+}
+
 char *sav_path_join(const char *folder, const char *name) {
     const size_t front = strlen(folder), behind = strlen(name),
                  slash = front && folder[front - 1] == '/' ? 0 : 1;

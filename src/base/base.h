@@ -59,6 +59,9 @@ bool sav_grow(void *array, size_t *capacity, size_t count, size_t size);
 /* folder/name, without a second '/' behind a folder that ends with one. By sav_free; NULL: no memory. */
 char *sav_path_join(const char *folder, const char *name);
 
+/* FNV-1a, 64 bits, folded: where a key begins its search in a table whose size is a power of two. */
+size_t sav_hash(const void *bytes, size_t length);
+
 /* Sizes from files are multiplied and added only through these: false on overflow, *out untouched. */
 bool sav_mul(size_t *out, size_t a, size_t b);
 bool sav_add(size_t *out, size_t a, size_t b);

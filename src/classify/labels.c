@@ -3,17 +3,9 @@
 
 #include <string.h>
 
-/* FNV-1a, 64 bits. */
-static uint64_t hash_of(const char *name) {
-    uint64_t h = UINT64_C(14695981039346656037);
-    for (const unsigned char *p = (const unsigned char *)name; *p; p++)
-        h = (h ^ *p) * UINT64_C(1099511628211);
-    return h;
-}
-
 /* The slot that holds name, or the free one where it belongs. */
 static size_t slot_of(const sav_labels *labels, const char *name) {
-    size_t at = (size_t)hash_of(name) & (labels->slot_count - 1);
+    size_t at = sav_hash(name, strlen(name)) & (labels->slot_count - 1);
     while (labels->slots[at] && strcmp(labels->names[labels->slots[at] - 1], name) != 0)
         at = (at + 1) & (labels->slot_count - 1);
     return at;

@@ -225,10 +225,7 @@ static sav_status check_keys(parser *in, const sav_json *object) {
     const sav_json **table = sav_alloc(slots, sizeof *table);
     if (!table) return fail_memory(in);
     for (const sav_json *node = object->child; node && !status; node = node->next) {
-        uint32_t hash = 2166136261u; /* FNV-1a */
-        for (uint32_t i = 0; i < node->key_length; i++)
-            hash = (hash ^ (unsigned char)node->key[i]) * 16777619u;
-        size_t at = hash & (slots - 1);
+        size_t at = sav_hash(node->key, node->key_length) & (slots - 1);
         while (table[at] && !same_key(table[at], node)) at = (at + 1) & (slots - 1);
         if (table[at]) status = found_twice(in, node);
         table[at] = node;

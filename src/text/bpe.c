@@ -64,19 +64,13 @@ void sav_bpe_bytes(sav_text *out, const char *string, size_t length) {
 
 /* ---- the vocabulary ------------------------------------------------------------------------------------ */
 
-static size_t hash_string(const char *string, size_t length) { /* FNV-1a, 64 bits, folded */
-    uint64_t hash = 0xCBF29CE484222325u;
-    for (size_t i = 0; i < length; i++) hash = (hash ^ (unsigned char)string[i]) * 0x100000001B3u;
-    return (size_t)(hash ^ hash >> 29);
-}
-
 static bool has_token(const sav_bpe *bpe, uint32_t id) {
     return id < bpe->id_end && bpe->strings[id].start != SAV_BPE_NONE;
 }
 
 /* The slot that holds the string, or the free one where it would go. There is always a free one. */
 static uint32_t *find_slot(const sav_bpe *bpe, const char *string, size_t length) {
-    size_t mask = bpe->slot_count - 1, i = hash_string(string, length) & mask;
+    size_t mask = bpe->slot_count - 1, i = sav_hash(string, length) & mask;
     for (;; i = (i + 1) & mask) {
         uint32_t id = bpe->slots[i];
         if (id == SAV_BPE_NONE) break;
