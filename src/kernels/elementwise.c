@@ -118,7 +118,7 @@ void sav_plus_row(float *out, const float *x, const float *row, size_t T, size_t
 /* ---- rotary embedding ---------------------------------------------------------------------------------- */
 
 /* PARITY: for d = 128, theta = 1e6 PyTorch's own vectorised float32 pow rounds entry 37 wrongly; the contract
- * takes the correctly rounded power (test_kernels.c pins it). */
+ * takes the correctly rounded power (tests/kernels/test_kernels.c pins it). */
 void sav_rope_frequencies(float *inv_freq, double theta, size_t d) {
     for (size_t i = 0; i < d / 2; i++) {
         float exponent = (float)((double)(2 * i) / (double)d);

@@ -1,5 +1,5 @@
 /* The operations of a forward against plain loops that say what each is: double sums in increasing index, one
- * rounding an operation (src/MODEL.md, the table of operations). All bits, every exact kernel of this CPU,
+ * rounding an operation (docs/CONTRACT.md §2). All bits, every exact kernel of this CPU,
  * three storage types.
  *
  *   build/tests/kernels/test_kernels

@@ -1,4 +1,4 @@
-/* exact.c: linear, attention and activation under the numeric contract (see the table in MODEL.md).
+/* exact.c: linear, attention and activation under the numeric contract (docs/CONTRACT.md §2).
  *
  *   linear     x [T, K], W [N, K] -> out [T, N]: double sums in increasing k, + bias, one rounding
  *   attention  q, k, v -> out: scores rounded, scaled and rounded, softmax rounded to f32 then R, p.v rounded
