@@ -9,6 +9,14 @@
 
 enum { SAV_LINE = 64 }; /* bytes */
 
+/* Terms k0 .. k0 + depth - 1 of rows row .. row + rows - 1 of data [N, stride], `size` bytes a term; rows from
+ * N on are none. depth 0: nothing. */
+typedef struct sav_stretch {
+    const void *data;
+    size_t size, stride, N;
+    size_t row, rows, k0, depth;
+} sav_stretch;
+
 typedef struct sav_ahead {
     const char *from;        /* the first row's first term that is wanted */
     size_t step, wide, rows; /* bytes from row to row; bytes of a row, and rows, that are wanted */
@@ -16,14 +24,12 @@ typedef struct sav_ahead {
     size_t lines;            /* with each tile */
 } sav_ahead;
 
-/* Terms k0 .. k0 + depth - 1 of at most `rows` rows from `row` on of data [N, stride], of `size` bytes a
- * term; over `tiles` register tiles. depth 0: nothing. */
-static inline sav_ahead sav_look_ahead(const void *data, size_t size, size_t stride, size_t row, size_t rows,
-                                       size_t N, size_t k0, size_t depth, size_t tiles) {
-    const size_t there = depth && row < N ? sav_min(rows, N - row) : 0;
-    const size_t lines = there * (depth * size / SAV_LINE + 1);
-    const char *from = there ? (const char *)data + (row * stride + k0) * size : NULL;
-    return (sav_ahead){from, stride * size, depth * size, there, 0, 0, (lines + tiles - 1) / tiles};
+/* All of it in the course of `tiles` register tiles. */
+static inline sav_ahead sav_look_ahead(const sav_stretch *s, size_t tiles) {
+    const size_t there = s->depth && s->row < s->N ? sav_min(s->rows, s->N - s->row) : 0;
+    const size_t step = s->stride * s->size, wide = s->depth * s->size, lines = there * (wide / SAV_LINE + 1);
+    const char *from = there ? (const char *)s->data + s->row * step + s->k0 * s->size : NULL;
+    return (sav_ahead){from, step, wide, there, 0, 0, (lines + tiles - 1) / tiles};
 }
 
 static inline void sav_fetch(sav_ahead *p) {

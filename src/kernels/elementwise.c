@@ -139,7 +139,9 @@ void sav_rope_table(const sav_angles *out, const int64_t *positions, const float
         }
 }
 
-static void rotate(float *low, float *high, const float *c, const float *s, size_t half, sav_dtype R) {
+/* The two halves of a head. */
+static void rotate(float *x, const float *c, const float *s, size_t half, sav_dtype R) {
+    float *low = x, *high = x + half;
     if (R == SAV_F32)
         for (size_t i = 0; i < half; i++) {
             const float a = low[i], b = high[i];
@@ -160,10 +162,8 @@ void sav_rope(float *x, size_t stride, size_t heads, const sav_angles *by, const
     const size_t T = by->T, d = by->d, half = d / 2;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * heads * d * 16))
     for (size_t t = 0; t < T; t++)
-        for (size_t h = 0; h < heads; h++) {
-            float *low = x + t * stride + h * d;
-            rotate(low, low + half, by->cos + t * half, by->sin + t * half, half, run->R);
-        }
+        for (size_t h = 0; h < heads; h++)
+            rotate(x + t * stride + h * d, by->cos + t * half, by->sin + t * half, half, run->R);
 }
 
 void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run *run) {
@@ -186,17 +186,9 @@ double sav_head_scale(size_t d) {
 /* ---- rows and maps ------------------------------------------------------------------------------------- */
 
 void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run *run) {
-    const char *row = (const char *)table->data + id * table->cols * (table->dtype == SAV_F32 ? 4 : 2);
-    for (size_t i = 0; i < table->cols; i++) {
-        uint16_t stored;
-        if (table->dtype == SAV_F32) {
-            memcpy(out + i, row + 4 * i, 4);
-        } else {
-            memcpy(&stored, row + 2 * i, 2);
-            out[i] = table->dtype == SAV_BF16 ? sav_widen_bf16(stored) : sav_widen_f16(stored);
-        }
-        out[i] = sav_round((double)out[i], run->R);
-    }
+    const size_t D = table->cols;
+    sav_widen(out, (const char *)table->data + id * D * sav_dtype_size(table->dtype), D, table->dtype);
+    for (size_t i = 0; i < D; i++) out[i] = sav_round((double)out[i], run->R);
 }
 
 /* One output index along an axis n_in -> n_out: its two neighbours and their weights. */

@@ -29,42 +29,30 @@ static bool scratch(size_t *bytes, const sav_extent *most) {
            sav_mul(bytes, own, (size_t)most->threads);
 }
 
-/* W[n0 .. n0 + cols, k0 .. k0 + depth] as floats: in place when it is stored so and aligned, else widened to
- * tile. */
-static const float *widen_tile(float *tile, size_t *stride, const sav_matrix *W, size_t n0, size_t cols,
-                               size_t k0, size_t depth) {
-    const size_t K = W->cols;
-    if (W->dtype == SAV_F32 && (uintptr_t)W->data % sizeof(float) == 0) {
-        *stride = K;
-        return (const float *)W->data + n0 * K + k0;
-    }
-    *stride = depth;
-    for (size_t n = 0; n < cols; n++) {
-        const char *from = (const char *)W->data + ((n0 + n) * K + k0) * (W->dtype == SAV_F32 ? 4 : 2);
-        float *to = tile + n * depth;
-        uint16_t half;
-        if (W->dtype == SAV_F32) {
-            memcpy(to, from, depth * sizeof *to);
-        } else if (W->dtype == SAV_BF16) {
-            for (size_t k = 0; k < depth; k++) {
-                memcpy(&half, from + 2 * k, 2);
-                to[k] = sav_widen_bf16(half);
-            }
-        } else {
-            for (size_t k = 0; k < depth; k++) {
-                memcpy(&half, from + 2 * k, 2);
-                to[k] = sav_widen_f16(half);
-            }
-        }
-    }
-    return tile;
+/* c[m, n] (+)= a[m, k] . b[n, k]^T or, with `sideways`, a[m, k] . b[k, n]; rows are `stride` floats apart. */
+typedef struct gemm {
+    float *c;
+    const float *a, *b;
+    size_t m, n, k, c_stride, a_stride, b_stride;
+    bool sideways, add;
+} gemm;
+
+static void multiply(const gemm *g) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, g->sideways ? CblasNoTrans : CblasTrans, (int)g->m, (int)g->n,
+                (int)g->k, 1.0f, g->a, (int)g->a_stride, g->b, (int)g->b_stride, g->add ? 1.0f : 0.0f, g->c,
+                (int)g->c_stride);
 }
 
-/* c[m, n] (+)= a[m, k] . b[n, k]^T or, with `sideways`, a[m, k] . b[k, n]. */
-static void gemm(float *c, const float *a, const float *b, size_t m, size_t n, size_t k, size_t c_stride,
-                 size_t a_stride, size_t b_stride, bool sideways, bool add) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, sideways ? CblasNoTrans : CblasTrans, (int)m, (int)n, (int)k,
-                1.0f, a, (int)a_stride, b, (int)b_stride, add ? 1.0f : 0.0f, c, (int)c_stride);
+/* b of a product with rows n0 .. of W, k0 ..: in place when they are stored as floats and aligned, else widened
+ * to tile. */
+static void widen_tile(gemm *g, float *tile, const sav_matrix *W, size_t n0, size_t k0) {
+    const size_t K = W->cols, size = sav_dtype_size(W->dtype);
+    const char *from = (const char *)W->data + (n0 * K + k0) * size;
+    const bool as_it_is = W->dtype == SAV_F32 && (uintptr_t)W->data % sizeof(float) == 0;
+    g->b = as_it_is ? (const float *)(const void *)from : tile;
+    g->b_stride = as_it_is ? K : g->k;
+    for (size_t n = 0; n < g->n && !as_it_is; n++)
+        sav_widen(tile + n * g->k, from + n * K * size, g->k, W->dtype);
 }
 
 static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {
@@ -74,13 +62,13 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
     for (size_t i = 0; i < tiles; i++) {
         size_t n0;
         const sav_product *p = sav_product_tile(&n0, to, COLS, i);
-        const sav_matrix *W = p->W;
-        const size_t N = W->rows, K = W->cols, cols = sav_min(N - n0, COLS);
+        const size_t N = p->W->rows, K = p->W->cols, cols = sav_min(N - n0, COLS);
         float *tile = (float *)run->scratch + (size_t)sav_thread() * COLS * DEPTH;
         for (size_t k0 = 0; k0 < K; k0 += DEPTH) {
-            size_t depth = sav_min(K - k0, DEPTH), stride;
-            const float *w = widen_tile(tile, &stride, W, n0, cols, k0, depth);
-            gemm(p->out + n0, x + k0, w, T, cols, depth, N, K, stride, false, k0 > 0);
+            gemm g = {.c = p->out + n0, .a = x + k0, .m = T, .n = cols, .k = sav_min(K - k0, DEPTH)};
+            g.c_stride = N, g.a_stride = K, g.add = k0 > 0;
+            widen_tile(&g, tile, p->W, n0, k0);
+            multiply(&g);
         }
         for (size_t t = 0; t < T && p->bias; t++)
             for (size_t c = 0; c < cols; c++) p->out[t * N + n0 + c] += p->bias[n0 + c];
@@ -131,8 +119,8 @@ static void attention(float *out, const float *q, const float *k, const float *v
                     *values = v + b.first_key * at->kv_stride + b.kv * d;
         float *scores = (float *)run->scratch + (size_t)sav_thread() * own,
               *to = out + b.row * at->heads * d + b.head * d;
-        gemm(scores, q + b.row * at->q_stride + b.head * d, keys, b.rows, b.keys, d, b.keys, at->q_stride,
-             at->kv_stride, false, false);
+        multiply(&(gemm){scores, q + b.row * at->q_stride + b.head * d, keys, .m = b.rows, .n = b.keys,
+                         .k = d, .c_stride = b.keys, .a_stride = at->q_stride, .b_stride = at->kv_stride});
         for (size_t r = 0; r < b.rows; r++) {
             size_t begin, end;
             sav_attention_visible(&begin, &end, at, &b, r);
@@ -140,8 +128,9 @@ static void attention(float *out, const float *q, const float *k, const float *v
                         (float)(at->divide ? 1 / at->scale : at->scale));
         }
         for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
-            gemm(to, scores + k0, values + k0 * at->kv_stride, b.rows, d, sav_min(b.keys - k0, DEPTH),
-                 at->heads * d, b.keys, at->kv_stride, true, k0 > 0);
+            multiply(&(gemm){to, scores + k0, values + k0 * at->kv_stride, .m = b.rows, .n = d,
+                             .k = sav_min(b.keys - k0, DEPTH), .c_stride = at->heads * d, .a_stride = b.keys,
+                             .b_stride = at->kv_stride, .sideways = true, .add = k0 > 0});
     }
 }
 
@@ -168,7 +157,7 @@ static bool gemm_sound(size_t m, size_t n, size_t k, bool sideways) {
     uint32_t state = 1;
     for (size_t i = 0; i < m * k; i++) a[i] = test_value(&state);
     for (size_t i = 0; i < n * k; i++) b[i] = test_value(&state);
-    gemm(c, a, b, m, n, k, n, k, sideways ? n : k, sideways, false);
+    multiply(&(gemm){c, a, b, m, n, k, n, k, sideways ? n : k, sideways, false});
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0, size = 0;

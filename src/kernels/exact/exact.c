@@ -37,28 +37,41 @@ bool sav_exact_scratch(size_t *bytes, const sav_extent *most) {
            sav_add(&own, own, shared) && sav_mul(bytes, own, sizeof(double));
 }
 
-/* What add_block works on: tile columns col .. col + cols - 1 of W [N, K], `down` register tiles high. */
+/* Columns col .. col + cols - 1 of out = a . W^T, where a is `down` register tiles high. */
 typedef struct exact_tile {
-    const exact_operand *W;
-    size_t col, cols, N, K, down;
+    const exact_operand *W; /* [N, K]: its rows are out's columns */
+    size_t col, cols, K, down;
+    double *panels, *sums; /* a thread's room: the columns packed; [cols / nr][down][mr][nr] */
     const exact_isa *isa;
 } exact_tile;
 
-/* sums[cols / nr][down][mr][nr] += k0 .. k0 + depth - 1 of the packed rows a[down][depth][mr] times the
- * tile's columns. A few rows, which stay in the second-level cache, go through all columns; the first of them
- * meet each panel just packed. */
-static void add_block(double *sums, double *panels, const double *a, const exact_tile *t, size_t k0,
-                      size_t depth) {
+/* What is read after k of this tile's columns `first` ..: the next block of k. */
+static sav_ahead look_ahead(const exact_tile *t, size_t first, size_t k, size_t tiles) {
+    const bool lie_together = t->W->k_step == 1;
+    return sav_look_ahead(&(sav_stretch){.data = t->W->data,
+                                         .size = sav_dtype_size(t->W->dtype),
+                                         .stride = t->W->row_step,
+                                         .N = t->W->rows,
+                                         .row = first,
+                                         .rows = t->isa->nr,
+                                         .k0 = k,
+                                         .depth = lie_together ? sav_min(t->K - k, EXACT_DEPTH) : 0},
+                          tiles);
+}
+
+/* sums += k0 .. k0 + depth - 1 of the packed rows a[down][depth][mr] times the tile's columns. A few rows,
+ * which stay in the second-level cache, go through all columns; the first of them meet each panel just
+ * packed. */
+static void add_block(const exact_tile *t, double *sums, const double *a, size_t k0, size_t depth) {
     const exact_isa *isa = t->isa;
     const size_t across = sav_round_up(t->cols, isa->nr) / isa->nr, high = EXACT_NEAR / isa->mr;
-    const size_t next = k0 + depth, next_depth = t->W->k_step == 1 ? sav_min(t->K - next, EXACT_DEPTH) : 0;
     for (size_t i0 = 0; i0 < t->down; i0 += high)
         for (size_t j = 0; j < across; j++) {
             const size_t some = sav_min(t->down - i0, high), first = t->col + j * isa->nr;
-            double *panel = panels + j * isa->nr * depth;
-            sav_ahead ahead = sav_look_ahead(t->W->data, t->W->dtype == SAV_F32 ? 4 : 2, t->W->row_step,
-                                             first, isa->nr, t->N, next, i0 ? 0 : next_depth, some);
-            if (i0 == 0) isa->pack(panel, t->W, isa->nr, first, t->N, k0, depth);
+            const exact_part columns = {first, isa->nr, k0, depth};
+            double *panel = t->panels + j * isa->nr * depth;
+            sav_ahead ahead = look_ahead(t, first, i0 ? t->K : k0 + depth, some);
+            if (i0 == 0) isa->pack(panel, t->W, &columns);
             for (size_t i = 0; i < some; i++) {
                 sav_fetch(&ahead);
                 isa->tile(sums + (j * t->down + i0 + i) * isa->mr * isa->nr, a + (i0 + i) * isa->mr * depth,
@@ -69,17 +82,18 @@ static void add_block(double *sums, double *panels, const double *a, const exact
 
 /* sums of the tile over all of k, in blocks and inside them in order: one chain of additions an output. a is
  * packed block after block: block k0 [down][depth][mr] starts at a + k0 * down * mr. */
-static void sum_tile(double *sums, double *panels, const double *a, const exact_tile *t) {
-    memset(sums, 0, sav_round_up(t->cols, t->isa->nr) * t->down * t->isa->mr * sizeof *sums);
+static void sum_tile(const exact_tile *t, const double *a) {
+    memset(t->sums, 0, sav_round_up(t->cols, t->isa->nr) * t->down * t->isa->mr * sizeof *t->sums);
     for (size_t k0 = 0; k0 < t->K; k0 += EXACT_DEPTH)
-        add_block(sums, panels, a + k0 * t->down * t->isa->mr, t, k0, sav_min(t->K - k0, EXACT_DEPTH));
+        add_block(t, t->sums, a + k0 * t->down * t->isa->mr, k0, sav_min(t->K - k0, EXACT_DEPTH));
 }
 
-/* Rows row .. of `from`, `down` panels high, block k0 of k. */
-static void pack_rows(double *a, const exact_operand *from, size_t row, size_t rows, size_t down, size_t k0,
-                      size_t depth, const exact_isa *isa) {
-    for (size_t i = 0; i < down; i++)
-        isa->pack(a + i * isa->mr * depth, from, isa->mr, row + i * isa->mr, rows, k0, depth);
+/* Rows of `from`, `down` panels of them, the first being block.row; block.k0 is a block of k. */
+static void pack_rows(double *a, const exact_operand *from, exact_part block, size_t down,
+                      const exact_isa *isa) {
+    block.width = isa->mr;
+    for (size_t i = 0; i < down; i++, block.row += isa->mr)
+        isa->pack(a + i * isa->mr * block.depth, from, &block);
 }
 
 /* Columns of a tile. Wide tiles read the packed rows less often, which pays where these do not stay in the
@@ -89,10 +103,11 @@ static size_t tile_columns(const sav_product *to, size_t count, size_t rows, int
     return rows > EXACT_NEAR && enough ? EXACT_COLS : EXACT_COLS / 2;
 }
 
-void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
-                      const exact_isa *isa) {
+void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, exact_run how) {
+    const sav_run *run = how.run;
+    const exact_isa *isa = how.isa;
     const size_t K = to->W->cols, blocks = (K + EXACT_DEPTH - 1) / EXACT_DEPTH;
-    const exact_operand from = {x, SAV_F32, run->R, K, 1};
+    const exact_operand from = {x, SAV_F32, run->R, T, K, 1};
     double *a = run->scratch,
            *own = a + sav_round_up(K, EXACT_DEPTH) * sav_min(sav_round_up(T, 8), EXACT_ROWS);
     for (size_t t0 = 0; t0 < T; t0 += EXACT_ROWS) {
@@ -106,18 +121,19 @@ void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_
 #pragma omp for schedule(static)
             for (size_t i = 0; i < blocks; i++) {
                 const size_t k0 = i * EXACT_DEPTH;
-                pack_rows(a + k0 * down * isa->mr, &from, t0, T, down, k0, sav_min(K - k0, EXACT_DEPTH), isa);
+                const exact_part block = {.row = t0, .k0 = k0, .depth = sav_min(K - k0, EXACT_DEPTH)};
+                pack_rows(a + k0 * down * isa->mr, &from, block, down, isa);
             }
 #pragma omp for schedule(dynamic)
             for (size_t i = 0; i < tiles; i++) {
                 size_t n0;
                 const sav_product *p = sav_product_tile(&n0, to, width, i);
-                const size_t N = p->W->rows;
-                const exact_operand weights = {p->W->data, p->W->dtype, run->R, K, 1};
-                const exact_tile tile = {&weights, n0, sav_min(N - n0, width), N, K, down, isa};
-                sum_tile(sums, panels, a, &tile);
-                isa->rows->finish(p->out + t0 * N + n0, N, sums, p->bias ? p->bias + n0 : NULL, rows,
-                                  tile.cols, isa, run->R);
+                const size_t N = p->W->rows, cols = sav_min(N - n0, width);
+                const exact_operand W = {p->W->data, p->W->dtype, run->R, N, K, 1};
+                sum_tile(&(exact_tile){&W, n0, cols, K, down, panels, sums, isa}, a);
+                const exact_result result = {p->out + t0 * N + n0, N, rows, cols,
+                                             p->bias ? p->bias + n0 : NULL};
+                isa->rows->finish(&result, sums, isa, run->R);
             }
         }
     }
@@ -125,84 +141,90 @@ void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_
 
 /* ---- attention ----------------------------------------------------------------------------------------- */
 
+/* One row of scores s [keys], on its way to probabilities; keys outside [first, last) are masked. e [keys] is
+ * scratch. */
+typedef struct score_row {
+    float *s;
+    double *e;
+    size_t keys, first, last;
+} score_row;
+
 /* PARITY: in f16, -65504 + s overflows for s <= -16, and the Qwen-VL modules then set every infinity to 0, so
  * that a masked key gets weight (test: golden/qwen_vl, f16 cases). Only there masked scores must be
  * computed. */
-static void mask_by_sum(float *s, size_t keys, size_t first, size_t last, const sav_attention *at,
-                        sav_dtype R) {
-    for (size_t k = 0; k < keys; k++) {
+static void mask_by_sum(const score_row *row, const sav_attention *at, sav_dtype R) {
+    float *s = row->s;
+    for (size_t k = 0; k < row->keys; k++) {
         s[k] = sav_round(at->divide ? (double)s[k] / at->scale : (double)s[k] * at->scale, R);
-        if (k < first || k >= last) s[k] = sav_round((double)s[k] - 65504.0, R);
+        if (k < row->first || k >= row->last) s[k] = sav_round((double)s[k] - 65504.0, R);
         if (isinf(s[k])) s[k] = 0;
     }
 }
 
-/* One row of scores -> probabilities; keys outside [first, last) are masked: they would add exact zeros to
- * both sums, so they are left out of them. e [keys] is scratch. */
-static void softmax_row(float *s, double *e, size_t keys, size_t first, size_t last, const sav_attention *at,
-                        sav_dtype R, const exact_rows *rows) {
+/* Masked keys would add exact zeros to both sums, so they are left out of them. */
+static void softmax_row(const score_row *row, const sav_attention *at, sav_dtype R, const exact_rows *rows) {
+    float *s = row->s;
     if (at->inf_to_zero && R == SAV_F16) {
-        mask_by_sum(s, keys, first, last, at, R);
-        rows->softmax(s, e, keys, NULL, R);
+        mask_by_sum(row, at, R);
+        rows->softmax(s, row->e, row->keys, NULL, R);
         return;
     }
-    rows->softmax(s + first, e, last - first, at, R);
-    memset(s, 0, first * sizeof *s);
-    memset(s + last, 0, (keys - last) * sizeof *s);
+    rows->softmax(s + row->first, row->e, row->last - row->first, at, R);
+    memset(s, 0, row->first * sizeof *s);
+    memset(s + row->last, 0, (row->keys - row->last) * sizeof *s);
 }
 
-typedef struct operands { /* of one block; v sideways: row = element of the head, k = key */
-    exact_operand q, k, v;
-} operands;
-
-/* One thread's room, laid out in its part of the scratch. */
-typedef struct room {
+/* One block of query rows of one head: what it reads and writes, and a thread's room for it. */
+typedef struct head_block {
+    exact_operand q, k, v; /* v sideways: row = element of the head, k = key */
+    float *out;            /* [rows, d], out_stride apart */
+    size_t rows, keys, d, out_stride;
     double *panels, *sums, *packed, *e;
-    float *scores; /* [QUERY_ROWS, keys] */
-} room;
+    float *scores; /* [rows, keys] */
+} head_block;
 
-static void scores_block(const room *own, const operands *from, const sav_attention_block *b, size_t d,
-                         const sav_run *run, const exact_isa *isa) {
-    const size_t down = sav_round_up(b->rows, isa->mr) / isa->mr;
-    for (size_t k0 = 0; k0 < d; k0 += EXACT_DEPTH)
-        pack_rows(own->packed + k0 * down * isa->mr, &from->q, 0, b->rows, down, k0,
-                  sav_min(d - k0, EXACT_DEPTH), isa);
-    for (size_t n0 = 0; n0 < b->keys; n0 += EXACT_COLS) {
-        const exact_tile tile = {&from->k, n0, sav_min(b->keys - n0, EXACT_COLS), b->keys, d, down, isa};
-        sum_tile(own->sums, own->panels, own->packed, &tile);
-        isa->rows->finish(own->scores + n0, b->keys, own->sums, NULL, b->rows, tile.cols, isa, run->R);
+/* scores = q . k^T */
+static void scores_block(const head_block *h, exact_run how) {
+    const exact_isa *isa = how.isa;
+    const size_t down = sav_round_up(h->rows, isa->mr) / isa->mr;
+    for (size_t k0 = 0; k0 < h->d; k0 += EXACT_DEPTH) {
+        const exact_part block = {.k0 = k0, .depth = sav_min(h->d - k0, EXACT_DEPTH)};
+        pack_rows(h->packed + k0 * down * isa->mr, &h->q, block, down, isa);
+    }
+    for (size_t n0 = 0; n0 < h->keys; n0 += EXACT_COLS) {
+        const size_t cols = sav_min(h->keys - n0, EXACT_COLS);
+        sum_tile(&(exact_tile){&h->k, n0, cols, h->d, down, h->panels, h->sums, isa}, h->packed);
+        isa->rows->finish(&(exact_result){h->scores + n0, h->keys, h->rows, cols, NULL}, h->sums, isa,
+                          how.run->R);
     }
 }
 
-/* Blocks of keys outside, so that each block of probabilities is packed once for all d elements of the head:
- * the room for sums holds them, in tiles of EXACT_COLS. */
-static void values_block(float *out, size_t out_stride, const room *own, const operands *from,
-                         const sav_attention_block *b, size_t d, const sav_run *run, const exact_isa *isa) {
-    enum { WIDE = EXACT_ROWS / QUERY_ROWS * EXACT_COLS };
-    const size_t down = sav_round_up(b->rows, isa->mr) / isa->mr, high = down * isa->mr;
-    const exact_operand p = {own->scores, SAV_F32, SAV_F32, b->keys, 1};
-    for (size_t d0 = 0; d0 < d; d0 += WIDE) {
-        const size_t end = sav_min(d, d0 + WIDE);
-        exact_tile tile = {&from->v, d0, 0, end, b->keys, down, isa};
-        memset(own->sums, 0, sav_round_up(end - d0, EXACT_COLS) * high * sizeof *own->sums);
-        for (size_t k0 = 0; k0 < b->keys; k0 += EXACT_DEPTH) {
-            const size_t depth = sav_min(b->keys - k0, EXACT_DEPTH);
-            pack_rows(own->packed, &p, 0, b->rows, down, k0, depth, isa);
-            for (tile.col = d0; tile.col < end; tile.col += EXACT_COLS) {
-                tile.cols = sav_min(end - tile.col, EXACT_COLS);
-                add_block(own->sums + (tile.col - d0) * high, own->panels, own->packed, &tile, k0, depth);
-            }
-        }
+/* Elements d0 .. end - 1 of the head: out = scores . v. Blocks of keys outside, so that each block of
+ * probabilities is packed once for all of them: the room for sums holds them, in tiles of EXACT_COLS. */
+static void values_part(const head_block *h, size_t d0, size_t end, exact_run how) {
+    const exact_isa *isa = how.isa;
+    const size_t down = sav_round_up(h->rows, isa->mr) / isa->mr, high = down * isa->mr;
+    const exact_operand p = {h->scores, SAV_F32, SAV_F32, h->rows, h->keys, 1};
+    exact_tile tile = {&h->v, d0, 0, h->keys, down, h->panels, h->sums, isa};
+    memset(h->sums, 0, sav_round_up(end - d0, EXACT_COLS) * high * sizeof *h->sums);
+    for (size_t k0 = 0; k0 < h->keys; k0 += EXACT_DEPTH) {
+        const size_t depth = sav_min(h->keys - k0, EXACT_DEPTH);
+        pack_rows(h->packed, &p, (exact_part){.k0 = k0, .depth = depth}, down, isa);
         for (tile.col = d0; tile.col < end; tile.col += EXACT_COLS) {
             tile.cols = sav_min(end - tile.col, EXACT_COLS);
-            isa->rows->finish(out + tile.col, out_stride, own->sums + (tile.col - d0) * high, NULL, b->rows,
-                              tile.cols, isa, run->R);
+            add_block(&tile, h->sums + (tile.col - d0) * high, h->packed, k0, depth);
         }
+    }
+    for (size_t c = d0; c < end; c += EXACT_COLS) {
+        const exact_result result = {h->out + c, h->out_stride, h->rows, sav_min(end - c, EXACT_COLS), NULL};
+        isa->rows->finish(&result, h->sums + (c - d0) * high, isa, how.run->R);
     }
 }
 
 void sav_exact_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
-                         const sav_run *run, const exact_isa *isa) {
+                         exact_run how) {
+    enum { WIDE = EXACT_ROWS / QUERY_ROWS * EXACT_COLS };
+    const sav_run *run = how.run;
     const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), wide = sav_round_up(at->keys, 8);
     size_t doubles;
     if (!thread_doubles(&doubles, at->keys, d)) return; /* sav_exact_scratch has refused such a size */
@@ -211,33 +233,39 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
     for (size_t task = 0; task < tasks; task++) {
         sav_attention_block b;
         if (!sav_attention_block_at(&b, at, task, QUERY_ROWS)) continue;
-        room own = {.panels = (double *)run->scratch + (size_t)sav_thread() * doubles};
-        own.sums = own.panels + (size_t)EXACT_COLS * EXACT_DEPTH;
-        own.e = own.panels + TILE_DOUBLES;
-        own.packed = own.e + wide;
-        own.scores = (void *)(own.packed + (size_t)QUERY_ROWS * (d > EXACT_DEPTH ? d : EXACT_DEPTH));
-        const operands from = {
-            {q + b.row * at->q_stride + b.head * d, SAV_F32, SAV_F32, at->q_stride, 1},
-            {k + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, at->kv_stride, 1},
-            {v + b.first_key * at->kv_stride + b.kv * d, SAV_F32, SAV_F32, 1, at->kv_stride}};
-        scores_block(&own, &from, &b, d, run, isa);
+        const size_t key = b.first_key * at->kv_stride + b.kv * d;
+        head_block h = {
+            .q = {q + b.row * at->q_stride + b.head * d, SAV_F32, SAV_F32, b.rows, at->q_stride, 1},
+            .k = {k + key, SAV_F32, SAV_F32, b.keys, at->kv_stride, 1},
+            .v = {v + key, SAV_F32, SAV_F32, d, 1, at->kv_stride},
+            .out = out + b.row * at->heads * d + b.head * d,
+            .rows = b.rows,
+            .keys = b.keys,
+            .d = d,
+            .out_stride = at->heads * d,
+            .panels = (double *)run->scratch + (size_t)sav_thread() * doubles};
+        h.sums = h.panels + (size_t)EXACT_COLS * EXACT_DEPTH;
+        h.e = h.panels + TILE_DOUBLES;
+        h.packed = h.e + wide;
+        h.scores = (void *)(h.packed + (size_t)QUERY_ROWS * (d > EXACT_DEPTH ? d : EXACT_DEPTH));
+        scores_block(&h, how);
         for (size_t r = 0; r < b.rows; r++) {
-            size_t begin, end;
-            sav_attention_visible(&begin, &end, at, &b, r);
-            softmax_row(own.scores + r * b.keys, own.e, b.keys, begin, end, at, run->R, isa->rows);
+            score_row row = {.s = h.scores + r * b.keys, .e = h.e, .keys = b.keys};
+            sav_attention_visible(&row.first, &row.last, at, &b, r);
+            softmax_row(&row, at, run->R, how.isa->rows);
         }
-        values_block(out + b.row * at->heads * d + b.head * d, at->heads * d, &own, &from, &b, d, run, isa);
+        for (size_t d0 = 0; d0 < d; d0 += WIDE) values_part(&h, d0, sav_min(d, d0 + WIDE), how);
     }
 }
 
 /* ---- activation ---------------------------------------------------------------------------------------- */
 
-void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
-                          const exact_isa *isa) {
+void sav_exact_activation(float *out, const float *x, size_t n, sav_activation f, exact_run how) {
+    const sav_run *run = how.run;
     const size_t piece = 4096;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 64))
     for (size_t i = 0; i < n; i += piece)
-        isa->rows->activation(out + i, x + i, sav_min(n - i, piece), f, run->R);
+        how.isa->rows->activation(out + i, x + i, sav_min(n - i, piece), f, run->R);
 }
 
 const sav_kernels *const sav_engine_exact[] = {

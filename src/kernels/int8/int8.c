@@ -42,96 +42,131 @@ bool sav_int8_scratch(size_t *bytes, const sav_extent *most) {
     return true;
 }
 
+/* Rows t0 .. t0 + rows - 1 of x, quantised; rows of 0 follow up to `padded`, a multiple of mr. */
+typedef struct row_block {
+    sav_int8_rows x;
+    size_t t0, rows, padded;
+    const sav_int8_isa *isa;
+} row_block;
+
 /* Places a block's rows at the front of the scratch; the sums follow. */
-static sav_int8_rows place_rows(float **sums, void *scratch, size_t rows, size_t K, size_t group) {
-    sav_int8_rows r = {.stride = sav_round_up(K, SAV_INT8_DEPTH), .groups = (K + group - 1) / group};
+static void place_rows(row_block *b, float **sums, void *scratch, const sav_matrix *W) {
+    sav_int8_rows *r = &b->x;
     char *at = scratch;
-    r.x = (int8_t *)at;
-    at += sav_round_up(rows * r.stride, 64);
-    r.scale = (float *)(void *)at;
-    at += sav_round_up(rows * r.groups * sizeof *r.scale, 64);
-    r.start = (int32_t *)(void *)at;
-    at += sav_round_up(rows * r.groups * sizeof *r.start, 64);
+    r->stride = sav_round_up(W->cols, SAV_INT8_DEPTH);
+    r->groups = (W->cols + W->group - 1) / W->group;
+    r->x = (int8_t *)at;
+    at += sav_round_up(b->padded * r->stride, 64);
+    r->scale = (float *)(void *)at;
+    at += sav_round_up(b->padded * r->groups * sizeof *r->scale, 64);
+    r->start = (int32_t *)(void *)at;
+    at += sav_round_up(b->padded * r->groups * sizeof *r->start, 64);
     *sums = (float *)(void *)at;
-    return r;
+    const size_t more = b->padded - b->rows;
+    memset(r->x + b->rows * r->stride, 0, more * r->stride);
+    memset(r->scale + b->rows * r->groups, 0, more * r->groups * sizeof *r->scale);
+    memset(r->start + b->rows * r->groups, 0, more * r->groups * sizeof *r->start);
 }
 
 /* ---- linear -------------------------------------------------------------------------------------------- */
 
-/* out + t0 rows, outputs n0 …: all of K for one tile of at most TILE_COLS outputs. padded: rows, a multiple
- * of mr. */
-static void run_tile(const sav_product *p, size_t n0, size_t t0, size_t rows, size_t padded,
-                     const sav_int8_rows *x, float *sums, const sav_int8_isa *isa) {
-    const sav_matrix *W = p->W;
-    const size_t N = W->rows, group = W->group, bytes = x->stride * SAV_INT8_COLS; /* of a panel */
-    const size_t panels = (sav_min(N - n0, TILE_COLS) + SAV_INT8_COLS - 1) / SAV_INT8_COLS,
-                 first = n0 / SAV_INT8_COLS;
-    const size_t at_once = BLOCK_DEPTH / group, quads = x->stride / SAV_INT8_DEPTH;
+/* At most TILE_COLS outputs of one product, n0 ..: some panels of W, and their sums. */
+typedef struct column_tile {
+    const sav_product *to;
+    size_t n0, first, panels;
+    float *sums; /* [panels][padded][16] */
+} column_tile;
+
+/* What is read after panel i of the tile: the next one's same groups, or the first one's next groups. `deep`:
+ * bytes of the groups that a panel has in a span. */
+static sav_ahead look_ahead(const column_tile *t, size_t i, const row_block *b, const sav_int8_span *span,
+                            size_t deep) {
+    const sav_matrix *W = t->to->W;
+    const size_t bytes = b->x.stride * SAV_INT8_COLS; /* of a panel */
+    const bool more = i + 1 < t->panels;
+    const size_t at = sav_min((more ? span->from : span->to) * W->group * SAV_INT8_COLS, bytes);
+    return sav_look_ahead(&(sav_stretch){.data = W->data,
+                                         .size = 1,
+                                         .stride = bytes,
+                                         .N = t->first + t->panels,
+                                         .row = t->first + (more ? i + 1 : 0),
+                                         .rows = 1,
+                                         .k0 = at,
+                                         .depth = sav_min(deep, bytes - at)},
+                          b->padded / b->isa->mr);
+}
+
+/* sums = x . W^T of the tile, over all of K: in spans of groups, each for all of the tile's panels. */
+static void sum_columns(const column_tile *t, const row_block *b) {
+    const sav_matrix *W = t->to->W;
+    const sav_int8_rows *x = &b->x;
+    const size_t at_once = BLOCK_DEPTH / W->group, quads = x->stride / SAV_INT8_DEPTH;
     sav_int8_span span = {.end = x->groups,
-                          .steps = group / SAV_INT8_DEPTH,
-                          .last = quads - (x->groups - 1) * (group / SAV_INT8_DEPTH)};
-    memset(sums, 0, panels * padded * SAV_INT8_COLS * sizeof *sums);
+                          .steps = W->group / SAV_INT8_DEPTH,
+                          .last = quads - (x->groups - 1) * (W->group / SAV_INT8_DEPTH)};
+    memset(t->sums, 0, t->panels * b->padded * SAV_INT8_COLS * sizeof *t->sums);
     for (span.from = 0; span.from < span.end; span.from = span.to) {
         span.to = sav_min(span.from + at_once, span.end);
-        for (size_t i = 0; i < panels; i++) {
-            const unsigned char *panel = (const unsigned char *)W->data + (first + i) * bytes;
-            const float *scales = W->scales + (first + i) * x->groups * SAV_INT8_COLS;
-            const bool more = i + 1 < panels; /* in these groups; else the next ones' first panel */
-            const size_t at = sav_min((more ? span.from : span.to) * group * SAV_INT8_COLS, bytes);
-            sav_ahead ahead = sav_look_ahead(W->data, 1, bytes, first + (more ? i + 1 : 0), 1, first + panels,
-                                             at, sav_min(at_once * group * SAV_INT8_COLS, bytes - at),
-                                             padded / isa->mr);
-            for (size_t r = 0; r < padded; r += isa->mr) {
+        for (size_t i = 0; i < t->panels; i++) {
+            span.panel = (const unsigned char *)W->data + (t->first + i) * x->stride * SAV_INT8_COLS;
+            span.scales = W->scales + (t->first + i) * x->groups * SAV_INT8_COLS;
+            sav_ahead ahead = look_ahead(t, i, b, &span, at_once * W->group * SAV_INT8_COLS);
+            for (size_t r = 0; r < b->padded; r += b->isa->mr) {
                 sav_fetch(&ahead);
-                isa->tile(sums + (i * padded + r) * SAV_INT8_COLS, x, r, panel, scales, &span);
+                b->isa->tile(t->sums + (i * b->padded + r) * SAV_INT8_COLS, x, r, &span);
             }
-        }
-    }
-    for (size_t i = 0; i < panels; i++) {
-        const size_t c0 = n0 + i * SAV_INT8_COLS, cols = sav_min(N - c0, SAV_INT8_COLS);
-        for (size_t r = 0; r < rows; r++) {
-            const float *from = sums + (i * padded + r) * SAV_INT8_COLS;
-            float *to = p->out + (t0 + r) * N + c0;
-            for (size_t c = 0; c < cols; c++) to[c] = p->bias ? from[c] + p->bias[c0 + c] : from[c];
         }
     }
 }
 
-static void linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
-                   const sav_int8_isa *isa) {
+static void write_columns(const column_tile *t, const row_block *b) {
+    const size_t N = t->to->W->rows;
+    for (size_t i = 0; i < t->panels; i++) {
+        const size_t c0 = t->n0 + i * SAV_INT8_COLS, cols = sav_min(N - c0, SAV_INT8_COLS);
+        const float *bias = t->to->bias ? t->to->bias + c0 : NULL;
+        for (size_t r = 0; r < b->rows; r++) {
+            const float *from = t->sums + (i * b->padded + r) * SAV_INT8_COLS;
+            float *to = t->to->out + (b->t0 + r) * N + c0;
+            for (size_t c = 0; c < cols; c++) to[c] = bias ? from[c] + bias[c] : from[c];
+        }
+    }
+}
+
+static void linear(const sav_product *to, size_t count, const float *x, size_t T, sav_int8_run how) {
+    const sav_run *run = how.run;
+    const sav_int8_isa *isa = how.isa;
     const size_t K = to->W->cols, group = to->W->group, tiles = sav_product_tiles(to, count, TILE_COLS);
     for (size_t t0 = 0; t0 < T; t0 += BLOCK_ROWS) {
-        const size_t rows = sav_min(T - t0, BLOCK_ROWS), padded = sav_round_up(rows, isa->mr);
+        const size_t rows = sav_min(T - t0, BLOCK_ROWS);
+        row_block b = {.t0 = t0, .rows = rows, .padded = sav_round_up(rows, isa->mr), .isa = isa};
         float *sums;
-        const sav_int8_rows block = place_rows(&sums, run->scratch, padded, K, group);
-        memset(block.x + rows * block.stride, 0, (padded - rows) * block.stride);
-        memset(block.scale + rows * block.groups, 0, (padded - rows) * block.groups * sizeof *block.scale);
-        memset(block.start + rows * block.groups, 0, (padded - rows) * block.groups * sizeof *block.start);
+        place_rows(&b, &sums, run->scratch, to->W);
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, rows)))
         {
 #pragma omp for schedule(static)
-            for (size_t r = 0; r < rows; r++) isa->quantise(&block, r, x + (t0 + r) * K, K, group);
+            for (size_t r = 0; r < rows; r++) isa->quantise(&b.x, r, x + (t0 + r) * K, K, group);
 #pragma omp for schedule(dynamic)
             for (size_t i = 0; i < tiles; i++) {
-                size_t n0;
-                const sav_product *p = sav_product_tile(&n0, to, TILE_COLS, i);
-                run_tile(p, n0, t0, rows, padded, &block, sums + (size_t)sav_thread() * padded * TILE_COLS,
-                         isa);
+                column_tile t = {.sums = sums + (size_t)sav_thread() * b.padded * TILE_COLS};
+                t.to = sav_product_tile(&t.n0, to, TILE_COLS, i);
+                t.first = t.n0 / SAV_INT8_COLS;
+                t.panels = (sav_min(t.to->W->rows - t.n0, TILE_COLS) + SAV_INT8_COLS - 1) / SAV_INT8_COLS;
+                sum_columns(&t, &b);
+                write_columns(&t, &b);
             }
         }
     }
 }
 
 /* Matrices that were left as they are go through the float engine; neighbours of one kind stay together. */
-void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
-                     const sav_int8_isa *isa) {
+void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, sav_int8_run how) {
     for (size_t i = 0, n; i < count; i += n) {
         const bool quantised = to[i].W->dtype == SAV_U8;
         for (n = 1; i + n < count && (to[i + n].W->dtype == SAV_U8) == quantised;) n++;
         if (quantised)
-            linear(to + i, n, x, T, run, isa);
+            linear(to + i, n, x, T, how);
         else
-            float_engine()->linear(to + i, n, x, T, run);
+            float_engine()->linear(to + i, n, x, T, how.run);
     }
 }
 

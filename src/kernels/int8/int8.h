@@ -54,9 +54,10 @@ typedef struct sav_int8_rows {
     size_t stride, groups; /* stride: K rounded up to a multiple of 4 */
 } sav_int8_rows;
 
-/* sums[row][16] += groups `from` … `to` - 1 of mr rows against a panel; steps: quads of k a group, last: of
- * group `end` - 1. */
+/* Groups `from` … `to` - 1 of a panel of weights; steps: quads of k a group, last: of group `end` - 1. */
 typedef struct sav_int8_span {
+    const unsigned char *panel;
+    const float *scales;
     size_t from, to, end; /* groups; end = groups of the whole matrix */
     size_t steps, last;
 } sav_int8_span;
@@ -65,9 +66,15 @@ typedef struct sav_int8_isa {
     size_t mr; /* rows of a tile, 4 or 8 */
     /* x [K] -> row `row` */
     void (*quantise)(const sav_int8_rows *to, size_t row, const float *x, size_t K, size_t group);
-    void (*tile)(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
-                 const float *scales, const sav_int8_span *span);
+    /* sums[mr][16] += rows row … of x against the span */
+    void (*tile)(float *sums, const sav_int8_rows *x, size_t row, const sav_int8_span *span);
 } sav_int8_isa;
+
+/* How to run, and with which ISA's loops. */
+typedef struct sav_int8_run {
+    const sav_run *run;
+    const sav_int8_isa *isa;
+} sav_int8_run;
 
 /* Each from the file of one ISA; which of them there are, the Makefile decides. */
 extern const sav_kernels sav_int8_c, sav_int8_avx2, sav_int8_vnni, sav_int8_avxvnni, sav_int8_neon,
@@ -76,8 +83,7 @@ extern const sav_kernels *const sav_engine_int8[]; /* those of this machine's ki
 
 /* ---- the engine ---------------------------------------------------------------------------------------- */
 
-void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
-                     const sav_int8_isa *isa);
+void sav_int8_linear(const sav_product *to, size_t count, const float *x, size_t T, sav_int8_run how);
 /* The rest is a float engine's, and so are products of matrices that stayed as they were. */
 #define SAV_INT8_REST "panel"
 void sav_int8_attention(float *out, const float *q, const float *k, const float *v,

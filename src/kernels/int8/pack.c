@@ -12,20 +12,6 @@ bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, siz
            sav_mul(scales, panels, SAV_INT8_COLS) && sav_mul(scales, *scales, groups);
 }
 
-/* n weights as stored, widened. */
-static void widen(float *to, const sav_matrix *W, size_t at, size_t n) {
-    uint16_t half[SAV_INT8_GROUP_MAX];
-    if (W->dtype == SAV_F32) {
-        memcpy(to, (const char *)W->data + 4 * at, 4 * n);
-        return;
-    }
-    memcpy(half, (const char *)W->data + 2 * at, 2 * n);
-    if (W->dtype == SAV_BF16)
-        for (size_t i = 0; i < n; i++) to[i] = sav_widen_bf16(half[i]);
-    else
-        for (size_t i = 0; i < n; i++) to[i] = sav_widen_f16(half[i]);
-}
-
 /* One output's group: n weights -> its bytes, 64 apart for each quad of k; the scale. */
 static float pack_group(unsigned char *to, double error[2], const float *w, size_t n) {
     unsigned char whole[SAV_INT8_GROUP_MAX];
@@ -49,7 +35,7 @@ static float pack_group(unsigned char *to, double error[2], const float *w, size
 bool sav_int8_pack(unsigned char *panel, float *scales, double error[2], const sav_matrix *W, size_t first,
                    size_t group) {
     const size_t K = W->cols, quads = (K + SAV_INT8_DEPTH - 1) / SAV_INT8_DEPTH,
-                 groups = (K + group - 1) / group;
+                 groups = (K + group - 1) / group, size = sav_dtype_size(W->dtype);
     float w[SAV_INT8_GROUP_MAX];
     bool finite = true;
     memset(panel, SAV_INT8_ZERO, quads * SAV_INT8_COLS * SAV_INT8_DEPTH);
@@ -58,7 +44,7 @@ bool sav_int8_pack(unsigned char *panel, float *scales, double error[2], const s
     for (size_t c = 0; c < SAV_INT8_COLS && first + c < W->rows; c++)
         for (size_t g = 0; g < groups; g++) {
             const size_t n = sav_min(K - g * group, group);
-            widen(w, W, (first + c) * K + g * group, n);
+            sav_widen(w, (const char *)W->data + ((first + c) * K + g * group) * size, n, W->dtype);
             for (size_t i = 0; i < n; i++) finite = finite && isfinite(w[i]);
             if (!finite) return false;
             scales[g * SAV_INT8_COLS + c] =

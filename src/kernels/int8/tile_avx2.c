@@ -46,8 +46,9 @@ static inline __m256i quad(const int8_t *x) {
         _mm256_storeu_ps(to + 8, _mm256_add_ps(_mm256_loadu_ps(to + 8), high));                 \
     } while (0)
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
-                 const float *scales, const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const sav_int8_span *span) {
+    const unsigned char *panel = span->panel;
+    const float *scales = span->scales;
     const __m256i ones = _mm256_set1_epi16(1);
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;

@@ -36,8 +36,9 @@ static inline __m256i quad(const int8_t *x) {
     do_row(2);           \
     do_row(3)
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
-                 const float *scales, const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const sav_int8_span *span) {
+    const unsigned char *panel = span->panel;
+    const float *scales = span->scales;
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;
         const unsigned char *w = panel + g * span->steps * SAV_INT8_COLS * SAV_INT8_DEPTH;

@@ -10,8 +10,9 @@ static inline void dot(int32_t sums[SAV_INT8_COLS], const int8_t *x, const unsig
             for (size_t k = 0; k < SAV_INT8_DEPTH; k++) sums[c] += w[c * SAV_INT8_DEPTH + k] * x[k];
 }
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
-                 const float *scales, const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const sav_int8_span *span) {
+    const unsigned char *panel = span->panel;
+    const float *scales = span->scales;
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;
         const unsigned char *w = panel + g * span->steps * SAV_INT8_COLS * SAV_INT8_DEPTH;

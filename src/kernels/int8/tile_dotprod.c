@@ -47,8 +47,9 @@ static inline int8x16_t load(const unsigned char *w) {
     return vreinterpretq_s8_u8(vld1q_u8(w));
 }
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
-                 const float *scales, const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const sav_int8_span *span) {
+    const unsigned char *panel = span->panel;
+    const float *scales = span->scales;
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;
         const unsigned char *w = panel + g * span->steps * SAV_INT8_COLS * SAV_INT8_DEPTH;

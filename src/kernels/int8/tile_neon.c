@@ -20,8 +20,9 @@ static inline int8x8_t quad(const int8_t *x) {
     return vreinterpret_s8_s32(vdup_n_s32(four));
 }
 
-static void tile(float *sums, const sav_int8_rows *x, size_t row, const unsigned char *panel,
-                 const float *scales, const sav_int8_span *span) {
+static void tile(float *sums, const sav_int8_rows *x, size_t row, const sav_int8_span *span) {
+    const unsigned char *panel = span->panel;
+    const float *scales = span->scales;
     for (size_t g = span->from; g < span->to; g++) {
         const size_t steps = g + 1 == span->end ? span->last : span->steps;
         for (size_t r = row; r < row + ROWS; r++) {

@@ -82,21 +82,36 @@ typedef struct column_tile {
     size_t row, rows;       /* of out */
 } column_tile;
 
+/* What is packed after columns c .. of the tile at k0: the next columns in this block of k, or the next
+ * block's first. */
+static sav_ahead look_ahead(const column_tile *t, size_t c, size_t k0, const panel_isa *isa) {
+    const sav_matrix *W = t->to->W;
+    const size_t K = W->cols, nr = isa->nr, block = block_depth(K);
+    const bool more = c + nr < t->columns;
+    const size_t next = more ? k0 : sav_min(K, k0 + block);
+    return sav_look_ahead(&(sav_stretch){.data = W->data,
+                                         .size = sav_dtype_size(W->dtype),
+                                         .stride = K,
+                                         .N = W->rows,
+                                         .row = t->column + (more ? c + nr : 0),
+                                         .rows = nr,
+                                         .k0 = next,
+                                         .depth = sav_min(K - next, block)},
+                          sav_round_up(t->rows, isa->mr) / isa->mr);
+}
+
 /* sums[columns / nr][rows / mr][mr][nr] = a . W^T */
 static void sum_columns(float *sums, float *panel, const column_tile *t, const panel_isa *isa) {
     const sav_matrix *W = t->to->W;
     const size_t K = W->cols, mr = isa->mr, nr = isa->nr, down = sav_round_up(t->rows, mr) / mr,
                  block = block_depth(K);
-    const panel_operand weights = {W->data, W->dtype, K};
+    const panel_operand weights = {W->data, W->dtype, W->rows, K};
     for (size_t k0 = 0; k0 < K; k0 += block) {
         const size_t depth = sav_min(K - k0, block);
         for (size_t c = 0; c < t->columns; c += nr) {
-            const bool more = c + nr < t->columns; /* in this block of k; else the next one's first columns */
-            const size_t next_k = more ? k0 : sav_min(K, k0 + block), next_depth = sav_min(K - next_k, block);
-            sav_ahead ahead = sav_look_ahead(W->data, W->dtype == SAV_F32 ? 4 : 2, K,
-                                             t->column + (more ? c + nr : 0), nr, W->rows, next_k, next_depth,
-                                             down);
-            isa->pack(panel, &weights, nr, t->column + c, W->rows, k0, depth);
+            const panel_part columns = {t->column + c, nr, k0, depth};
+            sav_ahead ahead = look_ahead(t, c, k0, isa);
+            isa->pack(panel, &weights, &columns);
             for (size_t i = 0; i < down; i++) {
                 sav_fetch(&ahead);
                 isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel,
@@ -121,11 +136,12 @@ static void write_columns(const float *sums, const column_tile *t, const panel_i
         }
 }
 
-void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
-                      const panel_isa *isa) {
+void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, panel_run how) {
+    const sav_run *run = how.run;
+    const panel_isa *isa = how.isa;
     const size_t K = to->W->cols, tiles = sav_product_tiles(to, count, PANEL_COLS);
     const size_t block = row_block(T, isa->mr), deep = block_depth(K);
-    const panel_operand from = {x, SAV_F32, K};
+    const panel_operand from = {x, SAV_F32, T, K};
     float *a = run->scratch, *own = a + sav_round_up(K * sav_min(sav_round_up(T, isa->mr), PANEL_ROWS), 16);
     for (size_t t0 = 0; t0 < T; t0 += block) {
         const size_t rows = sav_min(T - t0, block), down = sav_round_up(rows, isa->mr) / isa->mr;
@@ -136,9 +152,8 @@ void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_
 #pragma omp for schedule(static)
             for (size_t i = 0; i < down; i++)
                 for (size_t k0 = 0; k0 < K; k0 += deep) {
-                    const size_t depth = sav_min(K - k0, deep);
-                    isa->pack(a + k0 * down * isa->mr + i * depth * isa->mr, &from, isa->mr, t0 + i * isa->mr,
-                              T, k0, depth);
+                    const panel_part part = {t0 + i * isa->mr, isa->mr, k0, sav_min(K - k0, deep)};
+                    isa->pack(a + k0 * down * isa->mr + i * part.depth * isa->mr, &from, &part);
                 }
 #pragma omp for schedule(dynamic)
             for (size_t i = 0; i < tiles; i++) {
@@ -154,59 +169,64 @@ void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_
 
 /* ---- attention ----------------------------------------------------------------------------------------- */
 
-typedef struct room { /* a thread's, for one key/value head */
-    float *k;         /* [keys / mr][d][mr] */
-    float *v;         /* [keys / depth][d / mr][depth][mr] */
-    float *s;         /* [keys][nr] scores, then probabilities that are not divided yet */
-    float *q;         /* [d][nr] */
-    float *o;         /* [d][nr] */
-    float *sums;      /* [nr] */
-} room;
+/* A block of query rows at the keys and values of one head: what a thread works on, and its room for it. */
+typedef struct head_block {
+    const sav_attention *at;
+    const sav_attention_block *b;
+    const panel_isa *isa;
+    float *k;    /* [keys / mr][d][mr] */
+    float *v;    /* [keys / depth][d / mr][depth][mr] */
+    float *s;    /* [keys][nr] scores, then probabilities that are not divided yet */
+    float *q;    /* [d][nr] */
+    float *o;    /* [d][nr] */
+    float *sums; /* [nr] */
+} head_block;
 
-static room room_of(float *own, size_t keys, size_t d, const panel_isa *isa) {
-    const size_t deep = sav_round_up(d, isa->mr), wide = sav_round_up(keys, isa->mr);
-    room m = {.q = own};
-    m.o = m.q + deep * isa->nr;
-    m.sums = m.o + deep * isa->nr;
-    m.s = m.sums + isa->nr;
-    m.k = m.s + wide * isa->nr;
-    m.v = m.k + wide * deep;
-    return m;
+static void lay_out(head_block *m, float *room) {
+    const panel_isa *isa = m->isa;
+    const size_t deep = sav_round_up(m->at->d, isa->mr), wide = sav_round_up(m->at->keys, isa->mr);
+    m->q = room;
+    m->o = m->q + deep * isa->nr;
+    m->sums = m->o + deep * isa->nr;
+    m->s = m->sums + isa->nr;
+    m->k = m->s + wide * isa->nr;
+    m->v = m->k + wide * deep;
 }
 
 /* Keys as rows; values sideways, so that the head's elements are rows: those are copied, not transposed. */
-static void pack_keys_values(const room *m, const float *k, const float *v, size_t keys, size_t stride,
-                             size_t d, const panel_isa *isa) {
-    const size_t mr = isa->mr, down = sav_round_up(d, mr) / mr;
-    const panel_operand from = {k, SAV_F32, stride};
-    for (size_t i = 0; i < keys; i += mr) isa->pack(m->k + i * d, &from, mr, i, keys, 0, d);
+static void pack_keys_values(const head_block *m, const float *k, const float *v) {
+    const size_t mr = m->isa->mr, d = m->at->d, down = sav_round_up(d, mr) / mr, stride = m->at->kv_stride;
+    const size_t keys = m->b->keys;
+    const panel_operand from = {k, SAV_F32, keys, stride};
+    for (size_t i = 0; i < keys; i += mr) m->isa->pack(m->k + i * d, &from, &(panel_part){i, mr, 0, d});
     for (size_t k0 = 0; k0 < keys; k0 += PANEL_KEYS)
-        isa->lay(m->v + k0 * down * mr, v + k0 * stride, stride, d, sav_min(keys - k0, PANEL_KEYS));
+        m->isa->lay(m->v + k0 * down * mr, v + k0 * stride, stride, d, sav_min(keys - k0, PANEL_KEYS));
 }
 
 /* A score is summed in parts: with large biases of k its terms are large, and a sum over them in one chain
  * rounds at the size of what has come together so far. Scores of the panel's `rows` queries, rows r0 .. of
  * the block, for keys [first, last); masked ones are -infinity. */
-static void scores(const room *m, const sav_attention *at, const sav_attention_block *b, size_t r0,
-                   size_t rows, size_t first, size_t last, const panel_isa *isa) {
-    const size_t mr = isa->mr, nr = isa->nr, d = at->d, part = d <= 32 ? 4 : sav_round_up((d + 1) / 2, 4);
+static void scores(const head_block *m, size_t r0, size_t rows, size_t first, size_t last) {
+    const panel_isa *isa = m->isa;
+    const size_t mr = isa->mr, nr = isa->nr, d = m->at->d, part = d <= 32 ? 4 : sav_round_up((d + 1) / 2, 4);
     for (size_t i = first / mr; i * mr < last; i++)
         for (size_t d0 = 0; d0 < d; d0 += part)
             isa->tile(m->s + i * mr * nr, m->k + (i * d + d0) * mr, m->q + d0 * nr, sav_min(d - d0, part), mr,
                       d0 > 0);
     for (size_t r = 0; r < rows; r++) {
         size_t begin, end;
-        sav_attention_visible(&begin, &end, at, b, r0 + r);
+        sav_attention_visible(&begin, &end, m->at, m->b, r0 + r);
         for (size_t key = first; key < begin; key++) m->s[key * nr + r] = -INFINITY;
         for (size_t key = end; key < last; key++) m->s[key * nr + r] = -INFINITY;
     }
 }
 
 /* o [d][nr] = v^T . s over keys [first, last), in blocks that start at multiples of PANEL_KEYS. */
-static void values(const room *m, size_t d, size_t keys, size_t first, size_t last, const panel_isa *isa) {
-    const size_t mr = isa->mr, nr = isa->nr, down = sav_round_up(d, mr) / mr;
+static void values(const head_block *m, size_t first, size_t last) {
+    const panel_isa *isa = m->isa;
+    const size_t mr = isa->mr, nr = isa->nr, d = m->at->d, down = sav_round_up(d, mr) / mr;
     for (size_t k0 = first / PANEL_KEYS * PANEL_KEYS; k0 < last; k0 += PANEL_KEYS) {
-        const size_t packed = sav_min(keys - k0, PANEL_KEYS), from = k0 < first ? first : k0;
+        const size_t packed = sav_min(m->b->keys - k0, PANEL_KEYS), from = k0 < first ? first : k0;
         const size_t depth = sav_min(last, k0 + PANEL_KEYS) - from;
         for (size_t i = 0; i < down; i++)
             isa->tile(m->o + i * mr * nr, m->v + (k0 * down + i * packed + (from - k0)) * mr,
@@ -214,18 +234,19 @@ static void values(const room *m, size_t d, size_t keys, size_t first, size_t la
     }
 }
 
-/* Rows r0 .. r0 + rows - 1 of the block, of one head. */
-static void query_panel(float *out, const float *q, const room *m, const sav_attention *at,
-                        const sav_attention_block *b, size_t r0, size_t rows, const panel_isa *isa) {
-    const size_t nr = isa->nr, d = at->d;
-    const panel_operand from = {q, SAV_F32, at->q_stride};
+/* Rows r0 .. r0 + rows - 1 of the block, of one query head. */
+static void query_panel(float *out, const float *q, const head_block *m, size_t r0, size_t rows) {
+    const sav_attention *at = m->at;
+    const sav_attention_block *b = m->b;
+    const size_t nr = m->isa->nr, d = at->d;
+    const panel_operand from = {q, SAV_F32, b->row + b->rows, at->q_stride};
     size_t first, last, unused;
     sav_attention_visible(&first, &unused, at, b, r0);
     sav_attention_visible(&unused, &last, at, b, r0 + rows - 1);
-    isa->pack(m->q, &from, nr, b->row + r0, b->row + b->rows, 0, d);
-    scores(m, at, b, r0, rows, first, last, isa);
-    isa->softmax(m->sums, m->s, first, last, (float)(at->divide ? 1 / at->scale : at->scale));
-    values(m, d, b->keys, first, last, isa);
+    m->isa->pack(m->q, &from, &(panel_part){b->row + r0, nr, 0, d});
+    scores(m, r0, rows, first, last);
+    m->isa->softmax(m->sums, m->s, first, last, (float)(at->divide ? 1 / at->scale : at->scale));
+    values(m, first, last);
     for (size_t i = 0; i < d; i++)
         for (size_t r = 0; r < nr; r++) m->o[i * nr + r] /= m->sums[r];
     for (size_t r = 0; r < rows; r++) {
@@ -235,7 +256,9 @@ static void query_panel(float *out, const float *q, const room *m, const sav_att
 }
 
 void sav_panel_attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
-                         const sav_run *run, const panel_isa *isa) {
+                         panel_run how) {
+    const sav_run *run = how.run;
+    const panel_isa *isa = how.isa;
     const size_t d = at->d, group = at->heads / at->kv_heads;
     /* tasks are of key/value heads: all query heads that read one share its panels */
     sav_attention pairs = *at;
@@ -249,26 +272,27 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
     for (size_t task = 0; task < tasks; task++) {
         sav_attention_block b;
         if (!sav_attention_block_at(&b, &pairs, task, QUERY_ROWS)) continue;
-        const room m = room_of((float *)run->scratch + (size_t)sav_thread() * own, at->keys, d, isa);
+        head_block m = {.at = at, .b = &b, .isa = isa};
+        lay_out(&m, (float *)run->scratch + (size_t)sav_thread() * own);
         const size_t from = b.first_key * at->kv_stride + b.kv * d;
-        pack_keys_values(&m, k + from, v + from, b.keys, at->kv_stride, d, isa);
+        pack_keys_values(&m, k + from, v + from);
         for (size_t h = b.kv * group; h < (b.kv + 1) * group; h++)
             for (size_t r0 = 0; r0 < b.rows; r0 += isa->nr)
-                query_panel(out + h * d, q + h * d, &m, at, &b, r0, sav_min(b.rows - r0, isa->nr), isa);
+                query_panel(out + h * d, q + h * d, &m, r0, sav_min(b.rows - r0, isa->nr));
     }
 }
 
 /* ---- activation ---------------------------------------------------------------------------------------- */
 
-void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
-                          const panel_isa *isa) {
+void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, panel_run how) {
+    const sav_run *run = how.run;
     enum { PART = 4096 }; /* a multiple of every vector, so that threads share none */
     if (f == SAV_GELU_ERF) {
         sav_gelu_erf(out, x, n, run);
         return;
     }
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, n * 16))
-    for (size_t i = 0; i < n; i += PART) isa->activation(out + i, x + i, sav_min(n - i, PART), f);
+    for (size_t i = 0; i < n; i += PART) how.isa->activation(out + i, x + i, sav_min(n - i, PART), f);
 }
 
 const sav_kernels *const sav_engine_panel[] = {

@@ -14,15 +14,19 @@
 typedef struct panel_operand {
     const void *data;
     sav_dtype dtype;
-    size_t step;
+    size_t rows, step;
 } panel_operand;
+
+/* Rows row .. row + width - 1 of it, k0 .. k0 + depth - 1 of their terms. */
+typedef struct panel_part {
+    size_t row, width, k0, depth;
+} panel_part;
 
 typedef struct panel_isa {
     size_t mr, nr;
-    /* panel[depth][width] = rows row .. row + width - 1, k = k0 .. k0 + depth - 1; width is mr or nr. Rows
-     * from `rows` on repeat the last one: their results are not used. */
-    void (*pack)(float *panel, const panel_operand *from, size_t width, size_t row, size_t rows, size_t k0,
-                 size_t depth);
+    /* panel[depth][width] = the part; width is mr or nr. Rows that the matrix does not have repeat its last
+     * one: their results are not used. */
+    void (*pack)(float *panel, const panel_operand *from, const panel_part *part);
     /* panels[rows / mr][depth][mr], rows 0 .. rows - 1 of a matrix that lies sideways: element (row, k) at
      * from[k * step + row]; rows that are missing are 0. */
     void (*lay)(float *panels, const float *from, size_t step, size_t rows, size_t depth);
@@ -34,6 +38,12 @@ typedef struct panel_isa {
     void (*activation)(float *out, const float *x, size_t n, sav_activation f);
 } panel_isa;
 
+/* How to run, and with which ISA's loops. */
+typedef struct panel_run {
+    const sav_run *run;
+    const panel_isa *isa;
+} panel_run;
+
 /* A thread takes PANEL_COLS columns at a time, a multiple of every nr; at most PANEL_ROWS rows are packed
  * together. Products sum over k in blocks, and the blocks' sums are added in order: see block_depth in
  * panel.c. PANEL_DEPTH: nr columns of a block stay in the first-level cache, all its rows in the second.
@@ -44,12 +54,10 @@ enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 256 }
 extern const sav_kernels sav_panel_c, sav_panel_avx2, sav_panel_avx512;
 extern const sav_kernels *const sav_engine_panel[]; /* those of this machine's kind, the best first; NULL */
 
-void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run,
-                      const panel_isa *isa);
+void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, panel_run how);
 void sav_panel_attention(float *out, const float *q, const float *k, const float *v,
-                         const sav_attention *shape, const sav_run *run, const panel_isa *isa);
-void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run,
-                          const panel_isa *isa);
+                         const sav_attention *shape, panel_run how);
+void sav_panel_activation(float *out, const float *x, size_t n, sav_activation f, panel_run how);
 bool sav_panel_scratch(size_t *bytes, const sav_extent *most, const panel_isa *isa);
 
 #endif
