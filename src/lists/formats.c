@@ -3,15 +3,11 @@
 
 #include <string.h>
 
-/* A row: the name, the function that reads, the protocol. The first one is a list's without --data. */
-#define FORMATS(row) row("general", sav_read_general, "accuracy")
-
-#define DECLARE(name, read, protocol) sav_format_read read;
-#define ROW(name, read, protocol) {name, read, protocol},
-
-FORMATS(DECLARE)
-
-static const sav_format formats[] = {FORMATS(ROW)};
+static const sav_format formats[] = {
+#define FORMAT(name, protocol) {#name, sav_read_##name, #protocol},
+#include "lists/formats.inc"
+#undef FORMAT
+};
 
 const sav_format *sav_format_at(size_t i) {
     return i < sizeof formats / sizeof formats[0] ? &formats[i] : NULL;

@@ -1,6 +1,6 @@
 /* formats.h: what the fields of a record mean: a table of list formats, JSON object -> sample.
  *
- * A dataset is one file with one function, and one row in formats.c. The row also says by which protocol
+ * A dataset is one file with one function, and one row in formats.inc. The row also says by which protocol
  * predictions on it are scored.
  */
 #ifndef SAV_FORMATS_H
@@ -14,8 +14,13 @@ typedef void sav_format_read(sav_sample *out, sav_record *in);
 typedef struct sav_format {
     const char *name;
     sav_format_read *read;
-    const char *protocol; /* a name in the table of tasks/protocols.c */
+    const char *protocol; /* a name of tasks/protocols.inc */
 } sav_format;
+
+/* sav_read_general and the others */
+#define FORMAT(name, protocol) sav_format_read sav_read_##name;
+#include "lists/formats.inc"
+#undef FORMAT
 
 const sav_format *sav_format_find(const char *name); /* NULL: what a list is without --data; unknown: NULL */
 const sav_format *sav_format_at(size_t i);           /* NULL behind the last */

@@ -6,8 +6,6 @@
  */
 #include "lists/formats.h"
 
-sav_format_read sav_read_general;
-
 void sav_read_general(sav_sample *out, sav_record *in) {
     out->question = sav_record_text(in, "question");
     sav_record_media(out, in, "image");

@@ -13,7 +13,7 @@
 #include "lists/sample.h"
 
 typedef struct sav_list_options {
-    const char *format;     /* NULL = the usual one (formats.c) */
+    const char *format;     /* NULL = the first of formats.inc */
     const char *image_root; /* NULL = paths as written, relative ones beside the list */
     const char *question;   /* asked of every picture of a folder list; NULL = pictures alone */
     bool training;          /* every record needs a label */

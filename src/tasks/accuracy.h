@@ -28,7 +28,4 @@ sav_status sav_accuracy_count(sav_accuracy *out, const sav_answers *answers, sav
 void sav_accuracy_put(sav_scores *out, const sav_accuracy *accuracy);
 void sav_accuracy_free(sav_accuracy *accuracy);
 
-/* The row of the table: both of these. */
-sav_protocol_score sav_score_accuracy;
-
 #endif

@@ -4,15 +4,11 @@
 #include <math.h>
 #include <string.h>
 
-/* A row: the name, the function that scores. The first one is for samples without a list. */
-#define PROTOCOLS(row) row("accuracy", sav_score_accuracy)
-
-#define DECLARE(name, score) sav_protocol_score score;
-#define ROW(name, score) {name, score},
-
-PROTOCOLS(DECLARE)
-
-static const sav_protocol protocols[] = {PROTOCOLS(ROW)};
+static const sav_protocol protocols[] = {
+#define PROTOCOL(name) {#name, sav_score_##name},
+#include "tasks/protocols.inc"
+#undef PROTOCOL
+};
 
 const sav_protocol *sav_protocol_find(const char *name) {
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++)

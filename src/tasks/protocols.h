@@ -3,7 +3,7 @@
  *   answers [N] -> protocol -> members of metrics.json, sentences for people
  *
  * A list's format names its protocol (lists/formats.h). The name is looked up here once, when predictions
- * begin. A protocol is one file with one function, and one row in protocols.c.
+ * begin. A protocol is one file with one function, and one row in protocols.inc.
  */
 #ifndef SAV_PROTOCOLS_H
 #define SAV_PROTOCOLS_H
@@ -37,6 +37,11 @@ typedef struct sav_protocol {
     const char *name;
     sav_protocol_score *score;
 } sav_protocol;
+
+/* sav_score_accuracy and the others */
+#define PROTOCOL(name) sav_protocol_score sav_score_##name;
+#include "tasks/protocols.inc"
+#undef PROTOCOL
 
 /* NULL as a name: the one for samples that no list brought. NULL as the result: the name is unknown. */
 const sav_protocol *sav_protocol_find(const char *name);
