@@ -1,4 +1,4 @@
-/* savfile.c: a fitted classifier <-> `sav.safetensors` (docs/CLI.md).
+/* savfile.c: a fitted classifier <-> `sav.safetensors` (docs/CLI.md §7).
  *
  *   activations F32 [C, K, d]   top_heads I32 [K, 2]   head_scores F32 [L, H]   class_counts I32 [C]
  *   metadata: int_to_str {"0": label, …}, model, model_sha256, engine, dtype, format_version

@@ -4,7 +4,7 @@
  *       ->  samples
  *
  * Which of the first two a file is, its content says: first non-blank byte `[` = one array, else one object a
- * line. What a record's fields mean is the format's business (formats.h). Rules: docs/CLI.md.
+ * line. What a record's fields mean is the format's business (formats.h). Rules: docs/CLI.md §5.
  */
 #ifndef SAV_LIST_H
 #define SAV_LIST_H

@@ -1,4 +1,4 @@
-/* messages.h: Hugging Face chat JSON -> prompt (docs/CLI.md).
+/* messages.h: Hugging Face chat JSON -> prompt (docs/CLI.md §5).
  *
  *   [{"role": "user", "content": [{"type": "image", "image": "a.png"}, {"type": "text", "text": "…"}]}]
  *   or {"messages": [...]}; "content" may be a plain string. Relative paths start from the file's folder.

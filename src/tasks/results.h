@@ -1,5 +1,5 @@
 /* results.h: what goes into predictions.jsonl, metrics.json and `show samples`: one JSON object a call
- * (docs/CLI.md).
+ * (docs/CLI.md §8, §9).
  *
  * Everything is compact JSON in the bytes of Python's json.dumps(…, ensure_ascii=False, separators=(",",
  * ":")). The texts' `failed` flag tells of missing memory.
