@@ -112,14 +112,12 @@ size_t sav_hash(const void *bytes, size_t length) {
 }
 
 char *sav_path_join(const char *folder, const char *name) {
-    const size_t front = strlen(folder), behind = strlen(name),
-                 slash = front && folder[front - 1] == '/' ? 0 : 1;
-    char *path = sav_alloc(front + slash + behind + 1, 1);
-    if (!path) return NULL;
-    memcpy(path, folder, front);
-    if (slash) path[front] = '/';
-    memcpy(path + front + slash, name, behind);
-    return path;
+    sav_text path = {0};
+    const size_t length = strlen(folder);
+    sav_text_printf(&path, "%s%s%s", folder, length && folder[length - 1] == '/' ? "" : "/", name);
+    if (!path.failed) return path.bytes;
+    sav_text_free(&path);
+    return NULL;
 }
 
 /* ---- the arena ----------------------------------------------------------------------------------------- */

@@ -23,8 +23,8 @@ typedef struct sav_size { /* of a picture, in pixels */
     size_t h, w;
 } sav_size;
 
-/* in [from.h, from.w, 3] -> out [to.h, to.w, 3]; they must not overlap. A side that does not change is not
- * filtered. */
+/* in [h, w, 3] of size `from` -> out [h, w, 3] of size `to`; they must not overlap. A side that does not
+ * change is not filtered. */
 sav_status sav_image_resize(unsigned char *out, sav_size to, const unsigned char *in, sav_size from,
                             sav_resampling how, sav_error *err);
 

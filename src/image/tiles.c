@@ -127,7 +127,7 @@ sav_status sav_anyres_plan(sav_anyres *out, size_t h, size_t w, const sav_anyres
 /* ---- tiles --------------------------------------------------------------------------------------------- */
 
 typedef struct canvas {
-    unsigned char *rgb; /* [size.h, size.w, 3], zeros around the fitted picture */
+    unsigned char *rgb; /* [h, w, 3] of that size, zeros around the fitted picture */
     sav_size size;
 } canvas;
 

@@ -136,20 +136,20 @@ enum { SHORT_RUN = 32 };
 /* Sorts each run of marks by class, equal classes in their order: an insertion sort while runs are short, and
  * a bucket pass where somebody wrote thousands of marks on one letter. `spare` has room for the longest
  * run. */
-static void sort_run(mark *run, size_t count, mark *spare) {
+static void sort_run(mark *m, size_t count, mark *spare) {
     if (count > SHORT_RUN) {
         size_t start[257] = {0};
-        for (size_t i = 0; i < count; i++) start[run[i].ccc + 1]++;
+        for (size_t i = 0; i < count; i++) start[m[i].ccc + 1]++;
         for (size_t k = 1; k < 257; k++) start[k] += start[k - 1];
-        for (size_t i = 0; i < count; i++) spare[start[run[i].ccc]++] = run[i];
-        memcpy(run, spare, count * sizeof *run);
+        for (size_t i = 0; i < count; i++) spare[start[m[i].ccc]++] = m[i];
+        memcpy(m, spare, count * sizeof *m);
         return;
     }
     for (size_t i = 1; i < count; i++) {
-        mark moved = run[i];
+        mark moved = m[i];
         size_t j = i;
-        for (; j > 0 && run[j - 1].ccc > moved.ccc; j--) run[j] = run[j - 1];
-        run[j] = moved;
+        for (; j > 0 && m[j - 1].ccc > moved.ccc; j--) m[j] = m[j - 1];
+        m[j] = moved;
     }
 }
 
