@@ -5,7 +5,7 @@
 
 #include "base/os.h"
 #include "check.h"
-#include "models/model.h"
+#include "forward/session.h"
 #include "picture.h"
 
 const char *golden_path(const char *name, const char *end) {

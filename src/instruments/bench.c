@@ -1,13 +1,12 @@
-/* bench.c: forwards through a kernel table that times and counts. See bench.h. */
+/* bench.c: forwards whose operations are timed and counted. See bench.h. */
 #include "instruments/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/os.h"
-#include "forward/stream.h"
+#include "forward/session.h"
 #include "kernels/peak.h"
-#include "models/model.h"
 
 const char *const sav_bench_names[SAV_BENCH_PLACES] = {"vision norm",
                                                        "vision qkv",
@@ -28,77 +27,26 @@ const char *const sav_bench_names[SAV_BENCH_PLACES] = {"vision norm",
                                                        "down_proj",
                                                        "last layer"};
 
-/* ---- whose weights these are --------------------------------------------------------------------------- */
+/* ---- what an operation is booked to -------------------------------------------------------------------- */
 
-/* The first ending that a tensor's name (without ".weight") has says where its product belongs, and what the
- * time before it was spent on. */
-static const struct {
-    const char *ending;
-    bool tower;
-    sav_bench_place product, before;
-} ENDINGS[] = {
-    {"self_attn.q_proj", true, SAV_BENCH_TOWER_QKV, SAV_BENCH_TOWER_NORM},
-    {"self_attn.k_proj", true, SAV_BENCH_TOWER_QKV, SAV_BENCH_TOWER_NORM},
-    {"self_attn.v_proj", true, SAV_BENCH_TOWER_QKV, SAV_BENCH_TOWER_NORM},
-    {"attn.qkv", true, SAV_BENCH_TOWER_QKV, SAV_BENCH_TOWER_NORM},
-    {"self_attn.out_proj", true, SAV_BENCH_TOWER_OUT, SAV_BENCH_TOWER_ATTENTION},
-    {"attn.proj", true, SAV_BENCH_TOWER_OUT, SAV_BENCH_TOWER_ATTENTION},
-    {"mlp.fc1", true, SAV_BENCH_TOWER_MLP, SAV_BENCH_TOWER_NORM},
-    {"mlp.gate_proj", true, SAV_BENCH_TOWER_MLP, SAV_BENCH_TOWER_NORM},
-    {"mlp.up_proj", true, SAV_BENCH_TOWER_MLP, SAV_BENCH_TOWER_NORM},
-    {"mlp.fc2", true, SAV_BENCH_TOWER_MLP, SAV_BENCH_TOWER_ACTIVATION},
-    {"mlp.down_proj", true, SAV_BENCH_TOWER_MLP, SAV_BENCH_TOWER_ACTIVATION},
-    {"", true, SAV_BENCH_TOWER_NORM, SAV_BENCH_TOWER_NORM}, /* the patches' */
-    {"self_attn.q_proj", false, SAV_BENCH_QKV, SAV_BENCH_NORM},
-    {"self_attn.k_proj", false, SAV_BENCH_QKV, SAV_BENCH_NORM},
-    {"self_attn.v_proj", false, SAV_BENCH_QKV, SAV_BENCH_NORM},
-    {"self_attn.o_proj", false, SAV_BENCH_O_PROJ, SAV_BENCH_ATTENTION},
-    {"mlp.gate_proj", false, SAV_BENCH_GATE_UP, SAV_BENCH_NORM},
-    {"mlp.up_proj", false, SAV_BENCH_GATE_UP, SAV_BENCH_NORM},
-    {"mlp.down_proj", false, SAV_BENCH_DOWN_PROJ, SAV_BENCH_ACTIVATION},
+/* [role] in a layer of the tower, in one of the decoder. */
+static const sav_bench_place PLACES[SAV_ROLES][2] = {
+    [SAV_ROLE_EMBEDDING] = {SAV_BENCH_EMBEDDING, SAV_BENCH_EMBEDDING},
+    [SAV_ROLE_PATCHES] = {SAV_BENCH_TOWER_NORM, SAV_BENCH_NORM},
+    [SAV_ROLE_NORM] = {SAV_BENCH_TOWER_NORM, SAV_BENCH_NORM},
+    [SAV_ROLE_Q] = {SAV_BENCH_TOWER_QKV, SAV_BENCH_QKV},
+    [SAV_ROLE_K] = {SAV_BENCH_TOWER_QKV, SAV_BENCH_QKV},
+    [SAV_ROLE_V] = {SAV_BENCH_TOWER_QKV, SAV_BENCH_QKV},
+    [SAV_ROLE_QKV] = {SAV_BENCH_TOWER_QKV, SAV_BENCH_QKV},
+    [SAV_ROLE_ROPE] = {SAV_BENCH_TOWER_ROPE, SAV_BENCH_ROPE},
+    [SAV_ROLE_ATTENTION] = {SAV_BENCH_TOWER_ATTENTION, SAV_BENCH_ATTENTION},
+    [SAV_ROLE_OUT] = {SAV_BENCH_TOWER_OUT, SAV_BENCH_O_PROJ},
+    [SAV_ROLE_MLP_IN] = {SAV_BENCH_TOWER_MLP, SAV_BENCH_GATE_UP},
+    [SAV_ROLE_ACTIVATION] = {SAV_BENCH_TOWER_ACTIVATION, SAV_BENCH_ACTIVATION},
+    [SAV_ROLE_MLP_OUT] = {SAV_BENCH_TOWER_MLP, SAV_BENCH_DOWN_PROJ},
+    [SAV_ROLE_PROJECTOR] = {SAV_BENCH_MERGER, SAV_BENCH_MERGER},
+    [SAV_ROLE_LM_HEAD] = {SAV_BENCH_LAST, SAV_BENCH_LAST},
 };
-
-typedef struct weight {
-    const unsigned char *data, *end;
-    sav_bench_place product, before;
-    bool tower;
-    size_t layer;
-} weight;
-
-static bool ends_with(const char *name, const char *ending) {
-    static const char weights[] = ".weight";
-    size_t length = strlen(name), tail = sizeof weights - 1, n = strlen(ending);
-    if (length < tail || strcmp(name + length - tail, weights) != 0) return false;
-    return length - tail >= n && memcmp(name + length - tail - n, ending, n) == 0;
-}
-
-static bool in_merger(const char *name) {
-    return strstr(name, "visual.merger.") || strstr(name, "multi_modal_projector.") ||
-           strstr(name, "mm_projector.");
-}
-
-static weight know(const sav_tensor *t) {
-    const unsigned char *data = t->data;
-    weight w = {
-        data, data + t->count * sav_dtype_size(t->dtype), SAV_BENCH_EMBEDDING, SAV_BENCH_EMBEDDING, false, 0};
-    const char *layer = strstr(t->name, "layers.");
-    if (in_merger(t->name)) {
-        w.product = w.before = SAV_BENCH_MERGER;
-        w.tower = true;
-        return w;
-    }
-    w.tower = strstr(t->name, "vision_tower.") || strstr(t->name, "visual.");
-    if (layer) w.layer = (size_t)strtoul(layer + 7, NULL, 10);
-    for (size_t i = 0; i < sizeof ENDINGS / sizeof *ENDINGS; i++)
-        if (ENDINGS[i].tower == w.tower && ends_with(t->name, ENDINGS[i].ending)) {
-            w.product = ENDINGS[i].product;
-            w.before = ENDINGS[i].before;
-            break;
-        }
-    return w;
-}
-
-/* ---- the table that counts ----------------------------------------------------------------------------- */
 
 typedef struct tally {
     double seconds, flop;
@@ -106,83 +54,30 @@ typedef struct tally {
     size_t calls;
 } tally;
 
-/* What run->meter points to. */
 typedef struct meter {
-    const sav_kernels *inner;
-    weight *weights; /* [count] */
-    size_t count, last_layer;
-    const weight *latest; /* of the latest product; NULL: none yet */
+    size_t first, last; /* layers: the decoder's first and its last */
     double clock;
     tally places[SAV_BENCH_PLACES];
 } meter;
 
-/* The time since the last call belongs there. */
-static tally *spend(meter *m, sav_bench_place place) {
+/* The tower's last layer is the projector or merger; the decoder's last layer is one place. */
+static sav_bench_place place_of(const meter *m, size_t layer, sav_role role) {
+    if (layer == SAV_NO_LAYER) return SAV_BENCH_EMBEDDING;
+    if (layer == m->last) return SAV_BENCH_LAST;
+    if (layer + 1 == m->first) return SAV_BENCH_MERGER;
+    return PLACES[role][layer >= m->first];
+}
+
+/* The time since the last call belongs to this operation. */
+static void book(void *context, size_t layer, sav_role role, const sav_cost *cost) {
+    meter *m = context;
+    tally *at = &m->places[place_of(m, layer, role)];
     const double now = sav_os_cpu_seconds();
-    m->places[place].seconds += now - m->clock;
+    at->seconds += now - m->clock;
     m->clock = now;
-    return &m->places[place];
-}
-
-/* The last layer is one place. Only the residual and the norm before it are not its own: they stand behind
- * the layer before. */
-static sav_bench_place in_layer(const meter *m, sav_bench_place place) {
-    return m->latest && !m->latest->tower && m->latest->layer == m->last_layer ? SAV_BENCH_LAST : place;
-}
-
-static const weight *find(const meter *m, const void *data) {
-    for (size_t i = 0; i < m->count; i++)
-        if ((const unsigned char *)data >= m->weights[i].data &&
-            (const unsigned char *)data < m->weights[i].end)
-            return &m->weights[i];
-    return NULL;
-}
-
-static void count_linear(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run) {
-    meter *m = run->meter;
-    const weight *before = m->latest, *w = find(m, to->W->data);
-    const bool first = w && !w->tower && (!before || before->tower); /* tables and the first norm */
-    if (!w) w = before;
-    spend(m, first || !w ? SAV_BENCH_EMBEDDING : in_layer(m, w->before));
-    m->latest = w;
-    m->inner->linear(to, count, x, T, run);
-    tally *at = spend(m, w ? in_layer(m, w->product) : SAV_BENCH_EMBEDDING);
-    at->calls++;
-    at->flop += 2.0 * (double)sav_product_work(to, count, T);
-    for (size_t i = 0; i < count; i++) at->weight_bytes += sav_matrix_bytes(to[i].W);
-}
-
-/* Pairs of a query and a key that it sees. */
-static double pairs(const sav_attention *a) {
-    double n = 0;
-    for (size_t i = 0; i < a->segment_count && a->segments; i++) {
-        const double rows = (double)(a->segments[i + 1] - a->segments[i]);
-        n += rows * rows;
-    }
-    for (size_t i = 0; i < a->queries && !a->segments; i++) {
-        size_t seen = a->causal ? a->keys - a->queries + i + 1 : a->keys;
-        n += (double)(a->window && a->window < seen ? a->window : seen);
-    }
-    return n;
-}
-
-static void count_attention(float *out, const float *q, const float *k, const float *v,
-                            const sav_attention *a, const sav_run *run) {
-    meter *m = run->meter;
-    const bool tower = m->latest && m->latest->tower;
-    spend(m, tower ? SAV_BENCH_TOWER_ROPE : in_layer(m, SAV_BENCH_ROPE));
-    m->inner->attention(out, q, k, v, a, run);
-    tally *at = spend(m, tower ? SAV_BENCH_TOWER_ATTENTION : in_layer(m, SAV_BENCH_ATTENTION));
-    at->calls++;
-    at->flop += 4.0 * (double)(a->heads * a->d) * pairs(a);
-}
-
-static void count_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run) {
-    meter *m = run->meter;
-    sav_bench_place place = m->latest && m->latest->tower ? SAV_BENCH_TOWER_ACTIVATION : SAV_BENCH_ACTIVATION;
-    if (m->latest && m->latest->product == SAV_BENCH_MERGER) place = SAV_BENCH_MERGER;
-    m->inner->activation(out, x, n, f, run);
-    spend(m, place)->calls++;
+    at->calls += cost->flop > 0 || role == SAV_ROLE_ACTIVATION;
+    at->flop += cost->flop;
+    at->weight_bytes += cost->weight_bytes;
 }
 
 /* ---- rounds -------------------------------------------------------------------------------------------- */
@@ -242,13 +137,12 @@ static void report(sav_bench *out, const pass *rounds, size_t n) {
 
 /* One forward, between two looks at the peak. */
 static sav_status run_round(pass *out, meter *m, sav_session *session, float *tap, sav_error *err) {
-    const size_t vector = m->inner->vector_bytes;
+    const size_t vector = session->kernels->vector_bytes;
     const double peak = sav_peak(vector, false), in_double = sav_peak(vector, true), wall = sav_os_seconds();
     memset(m->places, 0, sizeof m->places);
-    m->latest = NULL;
     m->clock = sav_os_cpu_seconds();
     sav_status status = sav_session_run(session, tap, 0, NULL, err);
-    spend(m, SAV_BENCH_LAST);
+    book(m, m->last, SAV_ROLE_NORM, &(sav_cost){0, 0});
     out->seconds = sav_os_seconds() - wall;
     out->peak = 0.5 * (peak + sav_peak(vector, false));
     out->peak_double = 0.5 * (in_double + sav_peak(vector, true));
@@ -306,23 +200,15 @@ static sav_status run_rounds(sav_bench *out, meter *m, sav_session *session, con
 
 sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *session,
                          const sav_bench_shape *shape, sav_error *err) {
-    const sav_session_info *info = sav_session_describe(session);
-    const size_t count = sav_weights_count(model->weights);
-    meter m = {.inner = sav_session_kernels(session), .count = count, .last_layer = model->info.L - 1};
-    sav_kernels counting = *m.inner;
-    counting.linear = count_linear;
-    counting.attention = count_attention;
-    counting.activation = count_activation;
-    *out = (sav_bench){.layers = model->info.L - 1, .in_double = m.inner->in_double};
-    if (!(m.weights = sav_alloc(count, sizeof *m.weights)))
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tensors", count);
-    for (size_t i = 0; i < count; i++) m.weights[i] = know(sav_weights_at(model->weights, i));
-    sav_session_meter(session, &counting, &m);
+    const size_t first = model->decoder.first_layer;
+    meter m = {.first = first, .last = first + model->info.L - 1};
+    const sav_watch observer = {&m, NULL, book};
+    *out = (sav_bench){.layers = model->info.L - 1, .in_double = session->kernels->in_double};
     sav_status status = prepare(session, model, shape, err);
     if (shape->read) shape->read(shape->context);
+    sav_session_observe(session, &observer);
     if (!status) status = run_rounds(out, &m, session, shape, model->info.features, err);
-    out->tokens = info->tokens;
-    sav_session_meter(session, m.inner, NULL);
-    sav_free(m.weights);
+    sav_session_observe(session, NULL);
+    out->tokens = sav_session_describe(session)->tokens;
     return status;
 }

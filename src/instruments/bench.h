@@ -1,13 +1,11 @@
 /* bench.h: where a forward's time goes: `savs bench`.
  *
- *   session, a prompt of so many tokens, maybe a picture -> forwards through a kernel table that times and
- *       counts
+ *   session, a prompt of so many tokens, maybe a picture -> forwards with an observer (nn/pass.h)
  *     -> seconds, floating-point operations and weight bytes of each stage, shares of the multiply-add peak
  *
- * The forward is the ordinary one. The table wraps the engine's own: a call is known by its weight's tensor,
- * and what runs between two calls (norms, rotary, residuals) belongs to the stage that stands between them.
- * Seconds are CPU seconds of this process over all threads, so that other processes do not count and a share
- * is one core's.
+ * The forward is the ordinary one. Each operation says when it is done, its layer, its module's role and what
+ * it cost; the time since the last one belongs to it. Seconds are CPU seconds of this process over all
+ * threads, so that other processes do not count and a share is one core's.
  */
 #ifndef SAV_TASKS_BENCH_H
 #define SAV_TASKS_BENCH_H

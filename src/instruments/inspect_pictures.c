@@ -1,21 +1,22 @@
 /* inspect_pictures.c: a picture as the model sees it, and the memory that a forward takes. See inspect.h. */
 #include <string.h>
 
-#include "image/image.h"
+#include "forward/session.h"
 #include "instruments/inspect.h"
-#include "models/model.h"
 
 /* ---- one picture --------------------------------------------------------------------------------------- */
 
-static sav_status write_tiles(const sav_look *look, const char *folder, const char *name, sav_error *err) {
+static sav_status write_pieces(const sav_picture *picture, const char *folder, const char *name,
+                               sav_error *err) {
+    const sav_picture_fit *fit = &picture->fit;
     sav_status status = SAV_OK;
-    for (size_t i = 0; i < look->plan.tiles && !status; i++) {
+    for (size_t i = 0; i < fit->pieces && !status; i++) {
         sav_text path = {0};
         sav_text_printf(&path, "%s/%s-%zu.png", folder, name, i);
         status = path.failed
                      ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder)
-                     : sav_image_write_png(path.bytes, look->rgb + i * look->tile_h * look->tile_w * 3,
-                                           look->tile_h, look->tile_w, err);
+                     : sav_image_write_png(path.bytes, picture->rgb + i * fit->side.h * fit->side.w * 3,
+                                           fit->side.h, fit->side.w, err);
         sav_text_free(&path);
     }
     return status;
@@ -24,32 +25,35 @@ static sav_status write_tiles(const sav_look *look, const char *folder, const ch
 sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path,
                                const sav_options *options, const char *folder, const char *name,
                                sav_error *err) {
-    sav_look look;
-    sav_pictures how;
-    if (!model->family->look)
+    sav_picture picture = {0};
+    const sav_picture_fit *fit = &picture.fit;
+    sav_picture_options how;
+    bool turned = false;
+    if (!model->family->fit)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures",
                         model->folder);
-    sav_status status = sav_pictures_choose(&how, model, options, err);
-    if (!status) status = model->family->look(&look, model, path, &how, err);
-    if (status) return status;
-    const sav_anyres *plan = &look.plan;
-    if (folder) status = write_tiles(&look, folder, name, err);
-    *out = (sav_picture_report){.height = plan->h,
-                                .width = plan->w,
-                                .turned = how.turned != 0,
-                                .best_height = plan->ph,
-                                .best_width = plan->pw,
-                                .fit_height = plan->nh,
-                                .fit_width = plan->nw,
-                                .tile = plan->tile,
-                                .rows = plan->rows,
-                                .columns = plan->columns,
-                                .tiles = plan->tiles,
-                                .map_height = plan->map_h,
-                                .map_width = plan->map_w,
-                                .shrunk = plan->shrunk,
-                                .tokens = plan->tokens};
-    sav_free(look.rgb);
+    sav_status status = sav_picture_choose(&how, model, options, err);
+    how.keep_rgb = folder != NULL;
+    if (!status) status = sav_picture_load(&picture, &turned, model, path, &how, err);
+    if (!status && folder) status = write_pieces(&picture, folder, name, err);
+    if (!status)
+        *out = (sav_picture_report){.height = fit->picture.h,
+                                    .width = fit->picture.w,
+                                    .turned = turned,
+                                    .best_height = fit->canvas.h,
+                                    .best_width = fit->canvas.w,
+                                    .fit_height = fit->fitted.h,
+                                    .fit_width = fit->fitted.w,
+                                    .tile = fit->canvas.h ? fit->side.h : 0,
+                                    .rows = fit->rows,
+                                    .columns = fit->columns,
+                                    .tiles = fit->pieces,
+                                    .map_height = fit->map_h,
+                                    .map_width = fit->map_w,
+                                    .shrunk = fit->shrunk,
+                                    .tokens = fit->tokens};
+    sav_free(picture.pixels);
+    sav_free(picture.rgb);
     return status;
 }
 
@@ -59,15 +63,15 @@ sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, sav_
                               sav_error *err) {
     static const size_t prompts[SAV_MEMORY_ROWS][3] = {
         {1024, 0, 0}, {8192, 0, 0}, {64, 480, 640}, {64, 1080, 1920}};
-    const size_t most = model->llm.config.max_positions;
+    const size_t most = model->info.max_positions;
     sav_status status = SAV_OK;
-    *out = (sav_memory_plan){.count = model->family->suppose ? SAV_MEMORY_ROWS : 2};
+    *out = (sav_memory_plan){.count = model->family->fit ? SAV_MEMORY_ROWS : 2};
     for (size_t i = 0; i < out->count && !status; i++) {
         out->rows[i].text = prompts[i][0] < most ? prompts[i][0] : most;
         out->rows[i].height = prompts[i][1];
         out->rows[i].width = prompts[i][2];
         status = sav_session_measure(&out->rows[i].tokens, &out->rows[i].bytes, session, out->rows[i].text,
-                                     prompts[i][1], prompts[i][2], err);
+                                     (sav_size){prompts[i][1], prompts[i][2]}, err);
     }
     return status;
 }

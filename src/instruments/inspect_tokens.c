@@ -1,6 +1,6 @@
 /* inspect_tokens.c: text -> ids with their pieces. See inspect.h. */
+#include "forward/input.h"
 #include "instruments/inspect.h"
-#include "models/model.h"
 
 static sav_status list_tokens(sav_token_list *out, const sav_tokenizer *tokenizer, const sav_ids *ids,
                               sav_error *err) {
@@ -30,18 +30,10 @@ sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char 
 
 sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const sav_prompt *prompt,
                               sav_error *err) {
-    sav_text text = {0};
     sav_ids ids = {0}, places = {0};
     *out = (sav_token_list){0};
-    sav_status status = sav_layout_render(&text, model->layout, prompt, err);
-    const char *bytes = text.bytes ? text.bytes : "";
-    const sav_placeholder image = {sav_layout_placeholder(model->layout), model->image_token};
-    if (!status && !model->vision)
-        status = sav_tokenizer_encode(&ids, model->tokenizer, bytes, text.length, err);
-    else if (!status)
-        status = sav_tokenizer_encode_media(&ids, &places, model->tokenizer, bytes, text.length, &image, err);
+    sav_status status = sav_input_tokens(&ids, &places, model, prompt, err);
     if (!status) status = list_tokens(out, model->tokenizer, &ids, err);
-    sav_text_free(&text);
     sav_ids_free(&ids);
     sav_ids_free(&places);
     return status;

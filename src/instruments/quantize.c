@@ -36,10 +36,11 @@ typedef struct work {
     sav_quantize_options options;
     const sav_quantize_hooks *hooks;
     sav_quantize_report *report;
-    bool *chosen;          /* [tensors] becomes panels */
-    unsigned char *panels; /* [PANELS, bytes of the largest panel] */
-    float *scales;         /* those of the largest matrix */
-    double (*errors)[2];   /* [PANELS] */
+    const sav_linear **modules; /* [tensors] whose weight it is; NULL: it stays as it is */
+    bool *chosen;               /* [tensors] becomes panels */
+    unsigned char *panels;      /* [PANELS, bytes of the largest panel] */
+    float *scales;              /* those of the largest matrix */
+    double (*errors)[2];        /* [PANELS] */
     size_t room_panel, room_scales;
     uint64_t seen;
 } work;
@@ -104,25 +105,33 @@ static sav_status write_panels(work *w, sav_os_file *file, const sav_tensor *t, 
 
 /* ---- which --------------------------------------------------------------------------------------------- */
 
-static bool may_be_panels(const work *w, size_t i) {
-    const unsigned char role = w->model->matrices[i];
-    return role == SAV_MATRIX_DECODER || (role == SAV_MATRIX_VISION && !w->options.keep_vision);
+/* The modules whose weights may become panels, by tensor: all but a tower's patch embedding. */
+static void enlist(work *w) {
+    const sav_register *all = &w->model->modules;
+    for (size_t i = 0; i < all->count; i++) {
+        const sav_linear *m = all->items[i].module;
+        const bool tower = m->layer < w->model->decoder.first_layer;
+        if (m->role != SAV_ROLE_PATCHES && !(tower && w->options.keep_vision))
+            w->modules[all->items[i].tensor] = m;
+    }
+}
+
+static bool large(const sav_linear *m) {
+    for (size_t n = 0; m->bias && n < m->weight.rows; n++)
+        if (fabsf(m->bias[n]) >= SAV_QUANTIZE_BIAS) return true;
+    return false;
 }
 
 /* A decoder's q_proj or k_proj beside a k bias in the hundreds: scores are q . (k + bias), so that q's error
  * is multiplied by the bias in front of the softmax (MODEL.md, "int8"). */
-static bool large_bias(const work *w, size_t i) {
-    static const char weight[] = "_proj.weight";
-    const sav_tensor *t = sav_weights_at(w->model->weights, i);
-    const size_t length = strlen(t->name), end = sizeof weight; /* "q" or "k" in front of it */
-    char name[256];
-    if (w->model->matrices[i] != SAV_MATRIX_DECODER || length < end || length >= sizeof name ||
-        strcmp(t->name + length - end + 1, weight) != 0 || !strchr("qk", t->name[length - end]))
+static bool large_bias(const work *w, const sav_linear *m) {
+    const sav_register *all = &w->model->modules;
+    if (m->layer < w->model->decoder.first_layer || (m->role != SAV_ROLE_Q && m->role != SAV_ROLE_K))
         return false;
-    snprintf(name, sizeof name, "%.*sk_proj.bias", (int)(length - end), t->name);
-    const sav_tensor *bias = sav_weights_find(w->model->weights, name);
-    for (size_t n = 0; bias && n < bias->count; n++)
-        if (fabsf(sav_tensor_float(bias, n)) >= SAV_QUANTIZE_BIAS) return true;
+    for (size_t i = 0; i < all->count; i++) {
+        const sav_linear *k = all->items[i].module;
+        if (k->layer == m->layer && k->role == SAV_ROLE_K) return large(k);
+    }
     return false;
 }
 
@@ -131,10 +140,13 @@ static sav_status make_room(work *w, sav_error *err) {
     const size_t count = sav_weights_count(w->model->weights);
     size_t bytes, scales, all = 0;
     bool fits = true;
+    if (!(w->modules = sav_alloc(count, sizeof *w->modules)))
+        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to quantise it", w->folder);
+    enlist(w);
     for (size_t i = 0; i < count; i++) {
         const sav_tensor *t = sav_weights_at(w->model->weights, i);
         w->report->bytes_before += tensor_bytes(t);
-        if (!may_be_panels(w, i)) continue;
+        if (!w->modules[i]) continue;
         fits = fits && sav_int8_sizes(&bytes, &scales, sav_min(t->shape[0], SAV_INT8_COLS), t->shape[1],
                                       w->options.group);
         if (fits && bytes > w->room_panel) w->room_panel = bytes;
@@ -157,9 +169,9 @@ static sav_status choose(work *w, sav_error *err) {
     for (size_t i = 0; i < sav_weights_count(w->model->weights) && !status; i++) {
         const sav_tensor *t = sav_weights_at(w->model->weights, i);
         double error;
-        if (may_be_panels(w, i)) {
+        if (w->modules[i]) {
             if ((status = measure(&error, w, t, err)) != SAV_OK) break;
-            w->chosen[i] = error <= SAV_QUANTIZE_WORST && !large_bias(w, i);
+            w->chosen[i] = error <= SAV_QUANTIZE_WORST && !large_bias(w, w->modules[i]);
             if (w->chosen[i]) {
                 w->report->matrices++;
                 sum += error;
@@ -194,7 +206,7 @@ static void free_plan(shard_plan *p) {
 
 static void add_matrix(shard_plan *p, const sav_tensor *t, char *scale_name, size_t group) {
     size_t panels[4], scales[3];
-    sav_quantised_shapes(panels, scales, t->shape[0], t->shape[1], group);
+    sav_int8_shapes(panels, scales, t->shape[0], t->shape[1], group);
     sav_tensor *a = &p->tensors[p->count], *b = a + 1;
     *a = (sav_tensor){
         .name = t->name, .dtype = SAV_U8, .rank = 4, .count = panels[0] * panels[1] * panels[2] * panels[3]};
@@ -406,6 +418,7 @@ sav_status sav_quantize(sav_quantize_report *out, const char *folder, const char
     w.options.group = out->group;
     w.options.threads = sav_threads(options->threads > 0 ? options->threads : sav_os_cores());
     status = run(&w, err);
+    sav_free(w.modules);
     sav_free(w.chosen);
     sav_free(w.panels);
     sav_free(w.scales);

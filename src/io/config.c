@@ -1,6 +1,7 @@
 /* config.c: fields of a config with a sticky status. See config.h. */
 #include "io/config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const sav_json *sav_config_find(const sav_config *in, const char *key) {
@@ -40,6 +41,32 @@ const char *sav_config_string(sav_config *in, const char *key, const char *absen
 void sav_config_expect(sav_config *in, const char *key, const char *absent, const char *expected) {
     const char *found = sav_config_string(in, key, absent ? absent : expected);
     if (!in->status && strcmp(found, expected) != 0)
-        in->status = sav_fail(in->err, SAV_UNSUPPORTED, "%s: \"%s\": found \"%.60s\"; expected \"%s\"",
-                              in->name, key, found, expected);
+        sav_config_fail(in, SAV_UNSUPPORTED, NULL, key, "found \"%.60s\"; expected \"%s\"", found, expected);
+}
+
+void sav_config_triple(sav_config *in, const char *key, double out[3], const double absent[3]) {
+    const sav_json *node = sav_config_find(in, key);
+    memcpy(out, absent, 3 * sizeof *out);
+    if (in->status || !node || node->kind == SAV_JSON_NULL) return;
+    const sav_json *v = node->kind == SAV_JSON_ARRAY && node->count == 3 ? node->child : NULL;
+    for (int i = 0; i < 3; i++, v = v->next) {
+        if (!v || v->kind != SAV_JSON_NUMBER) {
+            sav_config_fail(in, SAV_BAD_INPUT, node, key, "expected three numbers");
+            return;
+        }
+        out[i] = sav_json_number(v->text, v->length);
+    }
+}
+
+void sav_config_fail(sav_config *in, sav_status status, const sav_json *node, const char *key,
+                     const char *format, ...) {
+    char what[400], line[24] = "";
+    va_list args;
+    if (in->status) return;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (node) snprintf(line, sizeof line, ":%u", node->line);
+    in->status =
+        sav_fail(in->err, status, "%s%s: %s\"%s\": %s", in->name, line, in->part ? in->part : "", key, what);
 }

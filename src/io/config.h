@@ -18,6 +18,7 @@ typedef struct sav_config {
     const sav_json *object; /* NULL: every field is absent */
     const sav_json *outer;  /* where a field is looked up that `object` lacks; NULL: nowhere */
     const char *name;       /* of the file */
+    const char *part;       /* stands in front of keys in messages: "vision "; NULL: nothing */
     sav_status status;
     sav_error *err;
 } sav_config;
@@ -32,5 +33,11 @@ bool sav_config_bool(sav_config *in, const char *key, bool absent);
 const char *sav_config_string(sav_config *in, const char *key, const char *absent);
 /* A string of which one value is known here; `absent` NULL: the same. Another one: SAV_UNSUPPORTED. */
 void sav_config_expect(sav_config *in, const char *key, const char *absent, const char *expected);
+/* Three numbers. */
+void sav_config_triple(sav_config *in, const char *key, double out[3], const double absent[3]);
+/* Any other complaint: "NAME[:LINE]: PART\"KEY\": …"; node may be NULL. Nothing when the status is set
+ * already. */
+void sav_config_fail(sav_config *in, sav_status status, const sav_json *node, const char *key,
+                     const char *format, ...) SAV_PRINTF(5, 6);
 
 #endif

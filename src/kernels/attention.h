@@ -32,6 +32,20 @@ static inline size_t sav_attention_work(const sav_attention *at) {
     return at->queries * (at->segments ? sav_attention_longest(at) : at->keys) * at->heads * at->d * 2;
 }
 
+/* Pairs of a query and a key that it sees. */
+static inline double sav_attention_pairs(const sav_attention *a) {
+    double n = 0;
+    for (size_t i = 0; i < a->segment_count && a->segments; i++) {
+        const double rows = (double)(a->segments[i + 1] - a->segments[i]);
+        n += rows * rows;
+    }
+    for (size_t i = 0; i < a->queries && !a->segments; i++) {
+        const size_t seen = a->causal ? a->keys - a->queries + i + 1 : a->keys;
+        n += (double)(a->window && a->window < seen ? a->window : seen);
+    }
+    return n;
+}
+
 /* The task-th block; false: it is empty. The last rows come first: with a causal mask they see most keys, and
  * threads end together. */
 static inline bool sav_attention_block_at(sav_attention_block *b, const sav_attention *at, size_t task,

@@ -114,8 +114,8 @@ typedef struct sav_kernels {
 } sav_kernels;
 
 /* One product alone. */
-static inline void sav_linear(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T,
-                              const sav_kernels *kernels, const sav_run *run) {
+static inline void sav_multiply(float *out, const float *x, const sav_matrix *W, const float *bias, size_t T,
+                                const sav_kernels *kernels, const sav_run *run) {
     const sav_product one = {out, W, bias};
     kernels->linear(&one, 1, x, T, run);
 }

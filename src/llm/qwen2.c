@@ -1,64 +1,261 @@
-/* qwen2.c: the decoder, tokens to tap, one forward of a batch of packed rows.
+/* qwen2.c: the Qwen2 decoder, tokens to tap: config, tensors, one forward of a batch of packed rows.
  *
  *   x [N, D]
- *     layer: normed = rms_norm(x)                                   [N, D]
- *            q, k, v = normed . W^T + bias; q, k rotated            [N, H*d], [N, G*d], [N, G*d]
- *            a span: mixed = softmax(q k^T / sqrt(d) + causal mask) v  its rows; the last one
- *                -> its sample's tap[l]
- *            x += mixed . o_proj^T
- *            x += (silu(normed . gate^T) * (normed . up^T)) . down^T,  normed = rms_norm(x)
+ *     layer: normed = input_layernorm(x)                             [N, D]
+ *            q, k, v = q_proj, k_proj, v_proj(normed); q, k rotated  [N, H*d], [N, G*d], [N, G*d]
+ *            a span: mixed = softmax(q k^T / sqrt(d) + causal mask) v    its rows; the last one is the tap
+ *            x += o_proj(mixed)
+ *            x += mlp(post_attention_layernorm(x))
  *
  * All but attention treats rows alone, so it runs over the whole batch at once: a weight is read once a
  * batch. A row's numbers do not depend on its neighbours, hence not on what else is in the batch
  * (test_batch.c).
  *
- * Source: transformers 4.51.3, models/qwen2/modeling_qwen2.py; the tap as in the SAVs reference (a pre-hook
- * on o_proj).
+ * Source: transformers 4.51.3, models/qwen2/configuration_qwen2.py, modeling_qwen2.py; the tap as in the SAVs
+ * reference (a pre-hook on o_proj).
  */
-#include "llm/qwen2.h"
-
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "kernels/elementwise.h"
+#include "llm/decoder.h"
+
+typedef struct qwen2_layer {
+    sav_norm input_layernorm;
+    sav_linear qkv[3]; /* self_attn.q_proj [H*d, D], k_proj [G*d, D], v_proj [G*d, D], with biases */
+    sav_linear o_proj; /* self_attn.o_proj [D, H*d] */
+    sav_norm post_attention_layernorm;
+    sav_gated_mlp mlp; /* width F */
+    const char *path;  /* "model.layers.3" */
+} qwen2_layer;
+
+typedef struct qwen2 {
+    qwen2_layer *layers; /* [L] */
+    sav_norm norm;       /* [D] */
+    sav_linear lm_head;  /* [V, D] */
+    float *inv_freq;     /* [d/2] */
+    unsigned char
+        *axis; /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
+} qwen2;
+
+const sav_decoder_config sav_qwen2_absent = {.L = 32,
+                                             .D = 4096,
+                                             .H = 32,
+                                             .G = 32,
+                                             .F = 22016,
+                                             .V = 151936,
+                                             .norm_eps = 1e-6,
+                                             .rope_theta = 10000,
+                                             .window = 4096,
+                                             .max_positions = 32768};
+
+/* ---- config.json --------------------------------------------------------------------------------------- */
+
+/* PARITY: absent fields have the class's defaults, so rope_theta is 10000 and sliding_window 4096 when a
+ * Qwen2 config does not say; null means none (for num_key_value_heads: as many as heads). The window masks
+ * even with use_sliding_window false (test: golden/qwen2, window cases). */
+static void read_sizes(sav_decoder_config *c, sav_config *in, const sav_decoder_config *absent) {
+    const bool groups = sav_config_find(in, "num_key_value_heads") != NULL;
+    const sav_json *window = sav_config_find(in, "sliding_window");
+    c->D = sav_config_size(in, "hidden_size", absent->D);
+    c->L = sav_config_size(in, "num_hidden_layers", absent->L);
+    c->H = sav_config_size(in, "num_attention_heads", absent->H);
+    c->G = sav_config_size(in, "num_key_value_heads", groups ? c->H : absent->G);
+    c->F = sav_config_size(in, "intermediate_size", absent->F);
+    c->V = sav_config_size(in, "vocab_size", absent->V);
+    c->max_positions = sav_config_size(in, "max_position_embeddings", absent->max_positions);
+    c->window = sav_config_size(in, "sliding_window", window ? 0 : absent->window);
+    c->norm_eps = sav_config_double(in, "rms_norm_eps", absent->norm_eps);
+    c->rope_theta = sav_config_double(in, "rope_theta", absent->rope_theta);
+    c->tied = sav_config_bool(in, "tie_word_embeddings", absent->tied);
+    sav_config_expect(in, "hidden_act", "silu", "silu");
+    c->d = sav_config_size(in, "head_dim", c->H ? c->D / c->H : 0);
+    if (window && window->kind == SAV_JSON_NUMBER && c->window == 0)
+        sav_config_fail(in, SAV_BAD_INPUT, window, "sliding_window",
+                        "found 0; expected null or a number of keys");
+}
+
+static void check_sizes(sav_config *in, const sav_decoder_config *c) {
+    if (in->status) return;
+    if (c->norm_eps < 0 || c->rope_theta < 1) /* below 1, angles would grow past what sine and cosine take */
+        in->status = sav_fail(in->err, SAV_BAD_INPUT,
+                              "%s: found rms_norm_eps %g, rope_theta %g; expected at least 0 and 1", in->name,
+                              c->norm_eps, c->rope_theta);
+    else if (!c->D || !c->L || !c->H || !c->G || !c->F || !c->V || !c->d || c->d % 2 || c->H % c->G)
+        in->status = sav_fail(
+            in->err, SAV_BAD_INPUT,
+            "%s: sizes that do not fit: hidden_size %zu, %zu layers, %zu heads of %zu, %zu key/value "
+            "heads, intermediate_size %zu, vocab_size %zu",
+            in->name, c->D, c->L, c->H, c->d, c->G, c->F, c->V);
+    else if (c->D > 1u << 20 || c->F > 1u << 22 || c->H > 1u << 14 || c->d > 1024 || c->L > 1u << 12)
+        in->status = sav_fail(
+            in->err, SAV_BAD_INPUT,
+            "%s: sizes far beyond any Qwen2: hidden_size %zu, intermediate_size %zu, %zu heads of %zu, "
+            "%zu layers",
+            in->name, c->D, c->F, c->H, c->d, c->L);
+}
+
+static const sav_json *rope_type(const sav_json *scaling) {
+    const sav_json *type = sav_json_get(scaling, "rope_type");
+    return type ? type : sav_json_get(scaling, "type");
+}
+
+static void read_plain_rope(sav_config *in) {
+    const sav_json *scaling = sav_config_find(in, "rope_scaling"), *type = rope_type(scaling);
+    if (!scaling || scaling->kind == SAV_JSON_NULL || sav_json_is(type, "default")) return;
+    sav_config_fail(in, SAV_UNSUPPORTED, scaling, "rope_scaling",
+                    "found type %s; expected none or \"default\"",
+                    type && type->kind == SAV_JSON_STRING ? type->text : "(none)");
+}
+
+/* mrope_section [t, h, w]: how many frequencies each of a token's three positions turns. */
+static void read_mrope(sav_decoder_config *c, sav_config *in) {
+    const sav_json *scaling = sav_config_find(in, "rope_scaling"), *type = rope_type(scaling);
+    const sav_json *section = sav_json_get(scaling, "mrope_section"), *node;
+    const size_t half = c->d / 2;
+    size_t sum = 0, axis = 0;
+    if (type && !sav_json_is(type, "mrope") && !sav_json_is(type, "default"))
+        sav_config_fail(in, SAV_UNSUPPORTED, type, "rope_scaling", "expected type \"mrope\" or \"default\"");
+    if (!section || section->kind != SAV_JSON_ARRAY || section->count != 3)
+        sav_config_fail(in, SAV_BAD_INPUT, NULL, "rope_scaling",
+                        "expected \"mrope_section\" of three numbers");
+    for (node = in->status ? NULL : section->child; node && !in->status; node = node->next, axis++) {
+        int64_t count;
+        if (!sav_json_integer(&count, node) || count < 0 || (uint64_t)count > half - sum) {
+            sav_config_fail(in, SAV_BAD_INPUT, node, "mrope_section",
+                            "its sum must be half the head size, %zu", half);
+            return;
+        }
+        c->section[axis] = (size_t)count;
+        sum += (size_t)count;
+    }
+    if (!in->status && sum != half)
+        sav_config_fail(in, SAV_BAD_INPUT, section, "mrope_section",
+                        "found a sum of %zu; expected half the head size, %zu", sum, half);
+}
+
+static void read_config(sav_decoder_config *c, sav_config *in, const sav_decoder_config *absent) {
+    *c = *absent;
+    read_sizes(c, in, absent);
+    if (!c->mrope) read_plain_rope(in);
+    check_sizes(in, c);
+    if (c->mrope) read_mrope(c, in);
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------- */
+
+static void bind_layer(sav_binder *b, qwen2_layer *m, const sav_decoder_config *c) {
+    const size_t D = c->D, Q = c->H * c->d, KV = c->G * c->d, F = c->F;
+    sav_bind_rms_norm(b, &m->input_layernorm, "input_layernorm", D, c->norm_eps);
+    sav_bind_linear(b, &m->qkv[0], "self_attn.q_proj", Q, D, SAV_ROLE_Q);
+    sav_bind_linear(b, &m->qkv[1], "self_attn.k_proj", KV, D, SAV_ROLE_K);
+    sav_bind_linear(b, &m->qkv[2], "self_attn.v_proj", KV, D, SAV_ROLE_V);
+    sav_bind_matrix(b, &m->o_proj, "self_attn.o_proj", D, Q, SAV_ROLE_OUT);
+    sav_bind_rms_norm(b, &m->post_attention_layernorm, "post_attention_layernorm", D, c->norm_eps);
+    sav_bind_matrix(b, &m->mlp.gate_up[0], "mlp.gate_proj", F, D, SAV_ROLE_MLP_IN);
+    sav_bind_matrix(b, &m->mlp.gate_up[1], "mlp.up_proj", F, D, SAV_ROLE_MLP_IN);
+    sav_bind_act(b, &m->mlp.act_fn, "mlp.act_fn", SAV_SILU);
+    sav_bind_matrix(b, &m->mlp.down_proj, "mlp.down_proj", D, F, SAV_ROLE_MLP_OUT);
+    m->o_proj.taps_input = m->mlp.down_proj.taps_input = true;
+}
+
+/* Rotary tables that depend on the config alone: the frequencies, and whose position turns each. */
+static void make_rope(sav_binder *b, qwen2 *m, const sav_decoder_config *c) {
+    size_t n = 0;
+    m->inv_freq = sav_bind_own(b, c->d / 2, sizeof *m->inv_freq);
+    m->axis = c->mrope ? sav_bind_own(b, c->d / 2, 1) : NULL;
+    if (b->status) return;
+    sav_rope_frequencies(m->inv_freq, c->rope_theta, c->d);
+    for (size_t axis = 0; axis < 3 && m->axis; n += c->section[axis++])
+        memset(m->axis + n, (int)axis, c->section[axis]);
+}
+
+static void bind(sav_decoder *decoder, sav_binder *b, const char *prefix, const char *head_prefix) {
+    const sav_decoder_config *c = &decoder->config;
+    qwen2 *m = decoder->own = sav_bind_own(b, 1, sizeof *m);
+    if (!m || !(m->layers = sav_bind_own(b, c->L, sizeof *m->layers))) return;
+    decoder->axes = c->mrope ? 3 : 1;
+    decoder->first_layer = b->modules->layers;
+    make_rope(b, m, c);
+    sav_bind_scope(b, "%s", prefix);
+    sav_bind_table(b, &decoder->embed_tokens.weight, "embed_tokens", c->V, c->D);
+    for (size_t l = 0; l < c->L && !b->status; l++) {
+        sav_bind_layer(b, "%slayers.%zu", prefix, l);
+        m->layers[l].path = sav_bind_path(b, "");
+        sav_bind_scope(b, "%slayers.%zu.", prefix, l);
+        bind_layer(b, &m->layers[l], c);
+    }
+    sav_bind_scope(b, "%s", prefix);
+    sav_bind_rms_norm(b, &m->norm, "norm", c->D, c->norm_eps);
+    sav_bind_scope(b, "%s", head_prefix);
+    m->lm_head =
+        (sav_linear){.role = SAV_ROLE_LM_HEAD, .path = sav_bind_path(b, "lm_head"), .layer = SAV_NO_LAYER};
+    if (!c->tied) {
+        sav_bind_table(b, &m->lm_head.weight, "lm_head", c->V, c->D);
+        return;
+    }
+    sav_bind_peek(b, "lm_head.weight"); /* some writers store it all the same; the library ties it */
+    m->lm_head.weight = decoder->embed_tokens.weight;
+}
+
+/* ---- scratch ------------------------------------------------------------------------------------------- */
 
 enum { MLP_ROWS = 512 };
 
-void sav_qwen2_plan(sav_qwen2_scratch *s, sav_arena *arena, const sav_qwen2_config *c, const sav_rows *rows,
-                    bool whole) {
+typedef struct scratch {
+    float *normed;        /* [N, D] */
+    float *added;         /* [N, D] what a block adds to the stream */
+    float *q;             /* [N, H*d] */
+    float *k, *v;         /* [N, G*d] */
+    float *mixed;         /* [N, H*d] attention's output: o_proj's input */
+    sav_angles angles;    /* cos, sin [N, d/2] */
+    float *keys, *values; /* [most_keys, G*d] of one span, put together; NULL unless the batch is split */
+    sav_mlp_scratch mlp;
+    float *logits; /* [1, V] of a dump */
+} scratch;
+
+static void *plan(sav_arena *arena, const sav_decoder *decoder, const sav_rows *rows, bool whole,
+                  bool logits) {
+    const sav_decoder_config *c = &decoder->config;
     const size_t N = rows->N, Q = c->H * c->d, KV = c->G * c->d;
-    /* floats; factors are a config's, so each product is checked */
-    size_t stream, queries, keys, past, angles, wide;
-    *s = (sav_qwen2_scratch){.x = s->x, .mlp_rows = whole ? N : sav_min(N, MLP_ROWS)};
-    if (!sav_mul(&stream, N, c->D) || !sav_mul(&queries, N, Q) || !sav_mul(&keys, N, KV) ||
-        !sav_mul(&past, rows->most_keys, KV) || !sav_mul(&angles, N, c->d / 2) ||
-        !sav_mul(&wide, s->mlp_rows, c->F)) {
-        arena->overflow = true;
-        return;
-    }
-    s->normed = sav_arena_take(arena, stream, sizeof *s->normed);
-    s->added = sav_arena_take(arena, stream, sizeof *s->added);
-    s->q = sav_arena_take(arena, queries, sizeof *s->q);
-    s->k = sav_arena_take(arena, keys, sizeof *s->k);
-    s->v = sav_arena_take(arena, keys, sizeof *s->v);
-    s->mixed = sav_arena_take(arena, queries, sizeof *s->mixed);
-    s->cos = sav_arena_take(arena, angles, sizeof *s->cos);
-    s->sin = sav_arena_take(arena, angles, sizeof *s->sin);
-    s->keys = rows->split ? sav_arena_take(arena, past, sizeof *s->keys) : NULL;
-    s->values = rows->split ? sav_arena_take(arena, past, sizeof *s->values) : NULL;
-    s->gate = sav_arena_take(arena, wide, sizeof *s->gate);
-    s->up = sav_arena_take(arena, wide, sizeof *s->up);
-    s->logits = whole ? sav_arena_take(arena, c->V, sizeof *s->logits) : NULL;
+    scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
+    s.normed = sav_arena_floats(arena, N, c->D);
+    s.added = sav_arena_floats(arena, N, c->D);
+    s.q = sav_arena_floats(arena, N, Q);
+    s.k = sav_arena_floats(arena, N, KV);
+    s.v = sav_arena_floats(arena, N, KV);
+    s.mixed = sav_arena_floats(arena, N, Q);
+    s.angles = (sav_angles){.T = N, .d = c->d};
+    s.angles.cos = sav_arena_floats(arena, N, c->d / 2);
+    s.angles.sin = sav_arena_floats(arena, N, c->d / 2);
+    if (rows->split) s.keys = sav_arena_floats(arena, rows->most_keys, KV);
+    if (rows->split) s.values = sav_arena_floats(arena, rows->most_keys, KV);
+    sav_mlp_plan(&s.mlp, arena, whole ? N : sav_min(N, MLP_ROWS), c->F, true);
+    if (whole && !logits) s.logits = sav_arena_floats(arena, 1, c->V);
+    if (kept) *kept = s;
+    return kept;
 }
 
+/* ---- one forward, as its functions see it -------------------------------------------------------------- */
+
+typedef struct batch {
+    const sav_rows *rows;
+    const sav_decoder_config *c;
+    const qwen2 *m;
+    scratch *s;
+} batch;
+
+/* ---- packed rows: a span's keys, a sample's last row (who reads the model may pass this by) ------------ */
+
 /* A span's keys (or values) as one piece [past + count, KV]: in place, or its past's rows and its own put
- * together in room. */
+ * together in `room`. */
 static const float *gather(float *room, const float *k, const sav_rows *rows, const sav_span *span,
                            size_t KV) {
     if (span->in_front) return k + (span->first - span->past) * KV;
     memcpy(room + span->past * KV, k + span->first * KV, span->count * KV * sizeof *room);
-    /* tokens past … end - 1 of the sample stand in span `at` */
-    for (size_t end = span->past, at = span->parent; end > 0;) {
+    size_t at = span->parent;
+    for (size_t end = span->past; end > 0;) { /* tokens past … end - 1 of the sample stand in span `at` */
         const sav_span *p = &rows->spans[at];
         memcpy(room + p->past * KV, k + p->first * KV, (end - p->past) * KV * sizeof *room);
         end = p->past;
@@ -67,142 +264,144 @@ static const float *gather(float *room, const float *k, const sav_rows *rows, co
     return room;
 }
 
-/* One span's last `queries` rows q [queries, H*d] over all its keys -> out. */
-static void attend(float *out, const float *q, size_t queries, sav_qwen2_scratch *s, const sav_rows *rows,
-                   const sav_span *span, const sav_qwen2_config *c, const sav_kernels *kernels,
-                   const sav_run *run) {
+/* The span's own keys (or values) behind those of layer l in its cache -> all of them. */
+static const float *append(float *cached, const float *k, const sav_span *span, size_t l, size_t KV) {
+    float *all = cached + l * span->cache->room * KV;
+    memcpy(all + span->past * KV, k + span->first * KV, span->count * KV * sizeof *all);
+    return all;
+}
+
+/* One span's last `queries` rows q [queries, H*d] of layer l over all its keys -> out. */
+static void attend_span(sav_pass *p, float *out, const float *q, size_t queries, const batch *b,
+                        const sav_span *span, size_t l) {
+    const sav_decoder_config *c = b->c;
     const size_t KV = c->G * c->d;
-    const sav_attention shape = {.queries = queries,
-                                 .keys = span->past + span->count,
-                                 .heads = c->H,
-                                 .kv_heads = c->G,
-                                 .d = c->d,
-                                 .q_stride = c->H * c->d,
-                                 .kv_stride = KV,
-                                 .causal = true,
-                                 .window = c->window,
-                                 .scale = c->divides ? sqrt((double)c->d) : sav_head_scale(c->d),
-                                 .divide = c->divides,
-                                 .inf_to_zero = c->divides && run->R == SAV_F16};
-    const float *k = gather(s->keys, s->k, rows, span, KV), *v = gather(s->values, s->v, rows, span, KV);
-    kernels->attention(out, q, k, v, &shape, run);
+    const sav_attention how = {.queries = queries,
+                               .keys = span->past + span->count,
+                               .heads = c->H,
+                               .kv_heads = c->G,
+                               .d = c->d,
+                               .q_stride = c->H * c->d,
+                               .kv_stride = KV,
+                               .causal = true,
+                               .window = c->window,
+                               .scale = c->divides ? sqrt((double)c->d) : sav_head_scale(c->d),
+                               .divide = c->divides,
+                               .inf_to_zero = c->divides && p->run.R == SAV_F16};
+    sav_qkv from = {.q = q};
+    from.k = span->cache ? append(span->cache->k, b->s->k, span, l, KV)
+                         : gather(b->s->keys, b->s->k, b->rows, span, KV);
+    from.v = span->cache ? append(span->cache->v, b->s->v, span, l, KV)
+                         : gather(b->s->values, b->s->v, b->rows, span, KV);
+    sav_attend(p, out, &from, &how);
 }
 
-/* normed [N, D] -> s->mixed [N, H*d]. */
-static void attention(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, const sav_rows *rows,
-                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const sav_qwen2_config *c = &m->config;
-    const sav_qwen2_layer *layer = &m->layers[l];
-    const size_t N = rows->N, Q = c->H * c->d, KV = c->G * c->d;
-    const sav_product qkv[] = {{s->q, &layer->q_proj, layer->q_bias},
-                               {s->k, &layer->k_proj, layer->k_bias},
-                               {s->v, &layer->v_proj, layer->v_bias}};
-    kernels->linear(qkv, 3, s->normed, N, run);
-    sav_show_rows(trace, s->q, N, Q, "%slayers.%zu.self_attn.q_proj.output", m->prefix, l);
-    sav_show_rows(trace, s->k, N, KV, "%slayers.%zu.self_attn.k_proj.output", m->prefix, l);
-    sav_show_rows(trace, s->v, N, KV, "%slayers.%zu.self_attn.v_proj.output", m->prefix, l);
-    sav_rope(s->q, Q, c->H, &(sav_angles){s->cos, s->sin, N, c->d}, run);
-    sav_rope(s->k, KV, c->G, &(sav_angles){s->cos, s->sin, N, c->d}, run);
-    for (size_t i = 0; i < rows->span_count; i++) {
-        const sav_span *span = &rows->spans[i];
-        attend(s->mixed + span->first * Q, s->q + span->first * Q, span->count, s, rows, span, c, kernels,
-               run);
-    }
-    sav_show_rows(trace, s->mixed, N, Q, "%slayers.%zu.self_attn.o_proj.input", m->prefix, l);
-}
-
-/* The last layer that runs: keys and values of all rows, but of each span the last row's query alone; taps
- * are all that is wanted. normed [N, D] -> s->mixed [span_count, H*d]. */
-static void last_attention(sav_qwen2_scratch *s, const sav_qwen2_layer *layer, const sav_qwen2_config *c,
-                           const sav_rows *rows, const sav_kernels *kernels, const sav_run *run) {
-    const size_t D = c->D, Q = c->H * c->d, KV = c->G * c->d, half = c->d / 2;
-    const sav_product kv[] = {{s->k, &layer->k_proj, layer->k_bias}, {s->v, &layer->v_proj, layer->v_bias}};
-    float *ends = s->added; /* [span_count, D] */
-    kernels->linear(kv, 2, s->normed, rows->N, run);
-    sav_rope(s->k, KV, c->G, &(sav_angles){s->cos, s->sin, rows->N, c->d}, run);
+/* Row i of `to` = the last row of span i of `from`. */
+static void take_ends(float *to, const float *from, const sav_rows *rows, size_t width) {
     for (size_t i = 0; i < rows->span_count; i++) {
         const size_t row = rows->spans[i].first + rows->spans[i].count - 1;
-        memcpy(ends + i * D, s->normed + row * D, D * sizeof *ends);
+        memcpy(to + i * width, from + row * width, width * sizeof *to);
     }
-    sav_linear(s->q, ends, &layer->q_proj, layer->q_bias, rows->span_count, kernels, run);
-    for (size_t i = 0; i < rows->span_count; i++) {
-        const sav_span *span = &rows->spans[i];
+}
+
+/* Layer l's o_proj input at each sample's last token; it stands in row i (ends) or where the span ends. */
+static void tap(const sav_outputs *out, const batch *b, size_t l, bool ends) {
+    const size_t Q = b->c->H * b->c->d;
+    for (size_t i = 0; i < b->rows->span_count; i++) {
+        const sav_span *span = &b->rows->spans[i];
+        const size_t row = ends ? i : span->first + span->count - 1;
+        memcpy(out->taps + span->sample * out->features + l * Q, b->s->mixed + row * Q,
+               Q * sizeof *out->taps);
+    }
+}
+
+/* ---- the layer ----------------------------------------------------------------------------------------- */
+
+/* Qwen2Attention up to o_proj: normed [N, D] -> mixed [N, H*d]. */
+static void attention(sav_pass *p, const batch *b, size_t l) {
+    const sav_decoder_config *c = b->c;
+    const qwen2_layer *layer = &b->m->layers[l];
+    scratch *s = b->s;
+    const size_t N = b->rows->N, Q = c->H * c->d, KV = c->G * c->d;
+    sav_apply_each(p, (float *[]){s->q, s->k, s->v}, s->normed, N, layer->qkv, 3);
+    sav_rotate(p, s->q, Q, c->H, &s->angles); /* so that q . k depends on the distance of two tokens */
+    sav_rotate(p, s->k, KV, c->G, &s->angles);
+    for (size_t i = 0; i < b->rows->span_count;
+         i++) { /* a token sees those of its own sample, up to itself */
+        const sav_span *span = &b->rows->spans[i];
+        attend_span(p, s->mixed + span->first * Q, s->q + span->first * Q, span->count, b, span, l);
+    }
+}
+
+/* The same where taps are all that is wanted: keys and values of all rows, but of each span the last row's
+ * query alone. normed [N, D] -> mixed [span_count, H*d]. */
+static void last_attention(sav_pass *p, const batch *b, size_t l) {
+    const sav_decoder_config *c = b->c;
+    const qwen2_layer *layer = &b->m->layers[l];
+    scratch *s = b->s;
+    const size_t Q = c->H * c->d, KV = c->G * c->d, half = c->d / 2;
+    float *ends = s->added; /* [span_count, D] */
+    sav_apply_each(p, (float *[]){s->k, s->v}, s->normed, b->rows->N, &layer->qkv[1], 2);
+    sav_rotate(p, s->k, KV, c->G, &s->angles);
+    take_ends(ends, s->normed, b->rows, c->D);
+    sav_apply(p, s->q, ends, b->rows->span_count, &layer->qkv[0]);
+    for (size_t i = 0; i < b->rows->span_count; i++) {
+        const sav_span *span = &b->rows->spans[i];
         const size_t row = span->first + span->count - 1;
-        const sav_angles its = {s->cos + row * half, s->sin + row * half, 1, c->d};
-        sav_rope(s->q + i * Q, Q, c->H, &its, run);
-        attend(s->mixed + i * Q, s->q + i * Q, 1, s, rows, span, c, kernels, run);
+        const sav_angles there = {s->angles.cos + row * half, s->angles.sin + row * half, 1, c->d};
+        sav_rotate(p, s->q + i * Q, Q, c->H, &there);
+        attend_span(p, s->mixed + i * Q, s->q + i * Q, 1, b, span, l);
     }
 }
 
-/* normed [N, D] -> added [N, D], a block of rows at a time. */
-static void mlp(sav_qwen2_scratch *s, size_t l, const sav_qwen2 *m, size_t N, const sav_kernels *kernels,
-                const sav_run *run, sav_trace *trace) {
-    const sav_qwen2_layer *layer = &m->layers[l];
-    const size_t D = m->config.D, F = m->config.F;
-    const sav_product gate_up[] = {{s->gate, &layer->gate_proj, NULL}, {s->up, &layer->up_proj, NULL}};
-    for (size_t t = 0; t < N; t += s->mlp_rows) {
-        size_t rows = sav_min(N - t, s->mlp_rows); /* N when stages are shown */
-        kernels->linear(gate_up, 2, s->normed + t * D, rows, run);
-        sav_show_rows(trace, s->gate, rows, F, "%slayers.%zu.mlp.gate_proj.output", m->prefix, l);
-        kernels->activation(s->gate, s->gate, rows * F, SAV_SILU, run);
-        sav_show_rows(trace, s->gate, rows, F, "%slayers.%zu.mlp.act_fn.output", m->prefix, l);
-        sav_show_rows(trace, s->up, rows, F, "%slayers.%zu.mlp.up_proj.output", m->prefix, l);
-        sav_times(s->gate, s->gate, s->up, rows * F, run);
-        sav_show_rows(trace, s->gate, rows, F, "%slayers.%zu.mlp.down_proj.input", m->prefix, l);
-        sav_linear(s->added + t * D, s->gate, &layer->down_proj, NULL, rows, kernels, run);
-    }
-    sav_show_rows(trace, s->added, N, D, "%slayers.%zu.mlp.down_proj.output", m->prefix, l);
+/* Qwen2DecoderLayer: the stream x [N, D] goes on, each block adds to it. */
+static void decoder_layer(sav_pass *p, const sav_outputs *out, const batch *b, size_t l) {
+    const qwen2_layer *layer = &b->m->layers[l];
+    scratch *s = b->s;
+    float *x = b->rows->x;
+    const size_t N = b->rows->N, D = b->c->D;
+    sav_apply_norm(p, s->normed, x, N,
+                   &layer->input_layernorm);             /* rows of one size, whatever the stream grew to */
+    attention(p, b, l);                                  /* tokens exchange what they know */
+    tap(out, b, l, false);                               /* the heads, before they are joined */
+    sav_apply(p, s->added, s->mixed, N, &layer->o_proj); /* the heads joined */
+    sav_residual(p, x, s->added, N * D);
+    sav_apply_norm(p, s->normed, x, N, &layer->post_attention_layernorm);
+    sav_apply_gated_mlp(p, s->added, s->normed, N, &layer->mlp, &s->mlp); /* each token by itself */
+    sav_residual(p, x, s->added, N * D);
+    sav_show(p, x, N, D, layer->path);
 }
 
-/* Layer l's o_proj input at each sample's last token; it stands in row i (last layer) or where the span
- * ends. */
-static void tap(float *taps, size_t features, const sav_qwen2_scratch *s, size_t l, size_t Q,
-                const sav_rows *rows, bool last) {
-    for (size_t i = 0; i < rows->span_count; i++) {
-        const sav_span *span = &rows->spans[i];
-        const size_t row = last ? i : span->first + span->count - 1;
-        memcpy(taps + span->sample * features + l * Q, s->mixed + row * Q, Q * sizeof *taps);
-    }
+/* Final norm and logits of each span's last token; in a dump the norm of every row, and the tap behind it
+ * all. */
+static void finish(sav_pass *p, const sav_outputs *out, const batch *b) {
+    scratch *s = b->s;
+    const sav_decoder_config *c = b->c;
+    float *ends = s->added, *logits = out->logits ? out->logits : s->logits;
+    const sav_snapshot taps = {"sav.tap", p->run.R, 3, {p->depth, c->H, c->d}, out->taps};
+    sav_apply_norm(p, s->normed, b->rows->x, b->rows->N, &b->m->norm);
+    take_ends(ends, s->normed, b->rows, c->D);
+    sav_apply(p, logits, ends, b->rows->span_count, &b->m->lm_head);
+    sav_show_stage(p, &taps);
 }
 
-/* Final norm, the last token's logits, the tap: what only a dump wants. */
-static void finish(const float *taps, sav_qwen2_scratch *s, const sav_qwen2 *m, size_t N, size_t depth,
-                   const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const sav_qwen2_config *c = &m->config;
-    const size_t shape[3] = {depth, c->H, c->d};
-    sav_rms_norm(s->normed, s->x, N, &(sav_norm_weights){m->norm, NULL, c->D, c->norm_eps}, run);
-    sav_show_rows(trace, s->normed, N, c->D, "%snorm.output", m->prefix);
-    sav_linear(s->logits, s->normed + (N - 1) * c->D, &m->lm_head, NULL, 1, kernels, run);
-    sav_show_rows(trace, s->logits, 1, c->V, "%slm_head.output", m->head_prefix);
-    sav_show(trace, taps, 3, shape, "sav.tap");
+static void forward(sav_pass *p, const sav_outputs *out, void *planned, const sav_rows *rows,
+                    const sav_decoder *decoder) {
+    const batch b = {rows, &decoder->config, decoder->own, planned};
+    const bool all = p->whole || out->logits;
+    sav_rope_table(&b.s->angles, rows->positions, b.m->inv_freq, b.m->axis, &p->run);
+    for (size_t l = 0; l < p->depth && sav_enter(p, decoder->first_layer + l); l++) {
+        if (all || l + 1 < p->depth) {
+            decoder_layer(p, out, &b, l);
+            continue;
+        }
+        sav_apply_norm(p, b.s->normed, rows->x, rows->N, &b.m->layers[l].input_layernorm);
+        last_attention(p, &b, l);
+        tap(out, &b, l, true);
+    }
+    if (all && !p->status) finish(p, out, &b);
+    for (size_t i = 0; i < rows->span_count && !p->status; i++)
+        if (rows->spans[i].cache) rows->spans[i].cache->count += rows->spans[i].count;
 }
 
-void sav_qwen2_forward(float *taps, size_t features, sav_qwen2_scratch *s, const sav_rows *rows,
-                       const sav_qwen2 *m, size_t depth, const sav_kernels *kernels, const sav_run *run,
-                       sav_trace *trace) {
-    const sav_qwen2_config *c = &m->config;
-    const size_t N = rows->N, D = c->D, Q = c->H * c->d;
-    const bool whole = sav_watched(trace);
-    sav_rope_table(&(sav_angles){s->cos, s->sin, N, c->d}, rows->positions, m->inv_freq, m->axis, run);
-    for (size_t l = 0; l < depth && sav_enter(trace, SAV_IN_DECODER, l); l++) {
-        const sav_qwen2_layer *layer = &m->layers[l];
-        const bool last = l + 1 == depth && !whole;
-        sav_rms_norm(s->normed, s->x, N, &(sav_norm_weights){layer->input_norm, NULL, D, c->norm_eps}, run);
-        sav_show_rows(trace, s->normed, N, D, "%slayers.%zu.input_layernorm.output", m->prefix, l);
-        if (last)
-            last_attention(s, layer, c, rows, kernels, run);
-        else
-            attention(s, l, m, rows, kernels, run, trace);
-        tap(taps, features, s, l, Q, rows, last);
-        if (last) return;
-        sav_linear(s->added, s->mixed, &layer->o_proj, NULL, N, kernels, run);
-        sav_show_rows(trace, s->added, N, D, "%slayers.%zu.self_attn.o_proj.output", m->prefix, l);
-        sav_plus(s->x, s->x, s->added, N * D, run);
-        sav_rms_norm(s->normed, s->x, N, &(sav_norm_weights){layer->post_norm, NULL, D, c->norm_eps}, run);
-        sav_show_rows(trace, s->normed, N, D, "%slayers.%zu.post_attention_layernorm.output", m->prefix, l);
-        mlp(s, l, m, N, kernels, run, trace);
-        sav_plus(s->x, s->x, s->added, N * D, run);
-        sav_show_rows(trace, s->x, N, D, "%slayers.%zu.output", m->prefix, l);
-    }
-    if (whole && !trace->status) finish(taps, s, m, N, depth, kernels, run, trace);
-}
+const sav_decoder_kind sav_decoder_qwen2 = {"qwen2", read_config, bind, plan, forward};

@@ -1,11 +1,16 @@
 /* families.c: the table of families: config.json's "architectures" -> sav_family. A new family adds its
  * row. */
-#include <string.h>
+#include "models/family.h"
 
-#include "models/model.h"
+extern const sav_family sav_family_llava_onevision, sav_family_qwen2_vl, sav_family_qwen2_5_vl,
+    sav_family_qwen2;
 
-static const sav_family *const FAMILIES[] = {&sav_family_llava_onevision, &sav_family_qwen2_vl,
-                                             &sav_family_qwen2_5_vl, &sav_family_qwen2};
+static const sav_family *const FAMILIES[] = {
+    &sav_family_llava_onevision,
+    &sav_family_qwen2_vl,
+    &sav_family_qwen2_5_vl,
+    &sav_family_qwen2,
+};
 
 enum { COUNT = sizeof FAMILIES / sizeof FAMILIES[0] };
 

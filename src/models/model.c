@@ -1,28 +1,23 @@
 /* model.c: a Hugging Face folder -> sav_model: config, family, weights, tokenizer, chat layout. See
  * model.h. */
-#include "models/model.h"
+#include "models/family.h"
 
-#include <string.h>
-
-#include "kernels/elementwise.h"
-
-void *sav_model_own(sav_model *model, size_t count, size_t size) {
-    if (model->owned_count == model->owned_room) {
-        size_t room = model->owned_room * 2 + 64;
-        void **more = sav_realloc(model->owned, room, sizeof *more);
-        if (!more) return NULL;
-        model->owned = more;
-        model->owned_room = room;
-    }
-    void *p = sav_alloc(count, size);
-    if (p) model->owned[model->owned_count++] = p;
-    return p;
+sav_status sav_model_bind(sav_binder *out, sav_model *model, const sav_rename *renames, sav_error *err) {
+    *out = (sav_binder){.weights = model->weights,
+                        .folder = model->folder,
+                        .family = model->family->name,
+                        .group = model->group,
+                        .renames = renames,
+                        .owned = &model->owned,
+                        .modules = &model->modules,
+                        .err = err};
+    return sav_binder_begin(out);
 }
 
 void sav_model_close(sav_model *model) {
     if (!model) return;
-    for (size_t i = 0; i < model->owned_count; i++) sav_free(model->owned[i]);
-    sav_free(model->owned);
+    sav_owned_free(&model->owned);
+    sav_register_free(&model->modules);
     sav_tokenizer_free(model->tokenizer);
     sav_weights_close(model->weights);
     sav_text_free(&model->layout_note);
@@ -36,7 +31,7 @@ const sav_model_info *sav_model_describe(const sav_model *model) {
 
 static void describe(sav_model *model) {
     sav_model_info *info = &model->info;
-    const sav_qwen2_config *c = &model->llm.config;
+    const sav_decoder_config *c = &model->decoder.config;
     info->folder = model->folder;
     info->family = model->family->name;
     info->layout = sav_layout_name(model->layout);
@@ -61,6 +56,7 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     sav_status status;
     model->family = sav_family_find(sav_json_root(config), name, err);
     if (!model->family) return err->status;
+    model->decoder.kind = model->family->decoder;
     if ((status = sav_quantised_read(model, sav_json_root(config), name, err)) ||
         (status = sav_weights_open(&model->weights, model->folder, err)) ||
         (status = sav_quantised_check(model, err)) ||
@@ -70,7 +66,6 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
                                     model->family->fallback, err)) ||
         (status = sav_model_identity(model->info.sha256, model->folder, model->weights, err)))
         return status;
-    sav_rope_frequencies(model->llm.inv_freq, model->llm.config.rope_theta, model->llm.config.d);
     describe(model);
     return SAV_OK;
 }

@@ -66,11 +66,3 @@ sav_status sav_quantised_check(const sav_model *model, sav_error *err) {
     }
     return SAV_OK;
 }
-
-void sav_quantised_shapes(size_t panels[4], size_t scales[3], size_t rows, size_t cols, size_t group) {
-    panels[0] = scales[0] = rows / SAV_INT8_COLS + (rows % SAV_INT8_COLS != 0);
-    panels[1] = cols / SAV_INT8_DEPTH + (cols % SAV_INT8_DEPTH != 0);
-    panels[2] = scales[2] = SAV_INT8_COLS;
-    panels[3] = SAV_INT8_DEPTH;
-    scales[1] = cols / group + (cols % group != 0);
-}

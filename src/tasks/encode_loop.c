@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "models/model.h"
+#include "forward/session.h"
 
 /* Bytes of taps that may wait for their turn. */
 enum { WAITING_BYTES = 256 << 20 };

@@ -1,10 +1,10 @@
 /* qwen_vit.c: patches -> blocks -> merger, for Qwen2-VL and Qwen2.5-VL. See qwen_vit.h.
  *
- *   pixel_values [P, 1176] . W^T                                            [P, E]
+ *   pixel_values [P, 1176] . W^T                                            [P, Dv]
  *   Qwen2.5-VL: groups of four patches into window order
- *     block: x += proj(attention(rotated qkv(norm1(x))))              one segment of rows a frame or a window
+ *     block: x += proj(attention(rotated qkv(norm1(x))))                a segment of rows a frame or a window
  *            x += fc2(quick_gelu(fc1(norm2(x))))   or   down(silu(gate(·)) * up(·))
- *   merger: norm, [P/4, 4E], mlp_2(gelu_erf(mlp_0(x)))                  [P/4, D], back in the pictures' order
+ *   merger: ln_q, [P/4, 4Dv], mlp.2(gelu_erf(mlp.0(x)))                 [P/4, D], back in the pictures' order
  */
 #include "vision/qwen_vit.h"
 
@@ -17,224 +17,326 @@ enum { MLP_ROWS = 512 };
 
 static const double NORM_EPS = 1e-6; /* in the modules, not in any config */
 
-static size_t patches(const int64_t *grids, size_t images) {
-    size_t P = 0;
-    for (size_t i = 0; i < images; i++) P += (size_t)(grids[3 * i] * grids[3 * i + 1] * grids[3 * i + 2]);
-    return P;
+struct sav_qwen_vit_block {
+    sav_norm norm1, norm2;
+    sav_linear qkv;      /* attn.qkv [3Dv, Dv] */
+    sav_linear proj;     /* attn.proj [Dv, Dv] */
+    sav_mlp mlp;         /* Qwen2-VL: fc1 [Fv, Dv], quick_gelu, fc2 [Dv, Fv] */
+    sav_gated_mlp gated; /* Qwen2.5-VL: gate_proj, up_proj [Fv, Dv], silu, down_proj [Dv, Fv] */
+    bool windowed;       /* attends inside windows */
+    const char *path;
+};
+
+/* ---- config.json --------------------------------------------------------------------------------------- */
+
+/* Fields that both towers have. */
+static void read_common(sav_qwen_vit_config *c, sav_config *in) {
+    c->Lv = sav_config_size(in, "depth", 32);
+    c->Hv = sav_config_size(in, "num_heads", 16);
+    const size_t channels = sav_config_size(in, "in_channels", 3);
+    c->grid.patch = sav_config_size(in, "patch_size", 14);
+    c->grid.merge = sav_config_size(in, "spatial_merge_size", 2);
+    c->grid.temporal = sav_config_size(in, "temporal_patch_size", 2);
+    if (channels != 3)
+        sav_config_fail(in, SAV_UNSUPPORTED, NULL, "in_channels", "found %zu; expected 3", channels);
 }
+
+void sav_qwen2_vit_read(sav_qwen_vit_config *c, sav_config *in) {
+    read_common(c, in);
+    c->Dv = sav_config_size(in, "embed_dim", 1280);
+    c->D = sav_config_size(in, "hidden_size", 3584);
+    const double ratio = sav_config_double(in, "mlp_ratio", 4);
+    sav_config_expect(in, "hidden_act", "quick_gelu", "quick_gelu");
+    c->Fv = ratio > 0 && ratio < 64 ? (size_t)((double)c->Dv * ratio) : 0;
+}
+
+/* fullatt_block_indexes -> a flag a block. */
+static void read_full(sav_qwen_vit_config *c, sav_config *in, sav_owned *owned) {
+    static const size_t usual[] = {7, 15, 23, 31};
+    const sav_json *list = sav_config_find(in, "fullatt_block_indexes");
+    if (c->Lv > 1u << 10) sav_config_fail(in, SAV_BAD_INPUT, NULL, "depth", "found %zu", c->Lv);
+    if (list && list->kind != SAV_JSON_ARRAY)
+        sav_config_fail(in, SAV_BAD_INPUT, list, "fullatt_block_indexes", "expected a list of whole numbers");
+    if (in->status) return;
+    bool *full = sav_own(owned, c->Lv, sizeof *full);
+    if (!full) in->status = sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory", in->name);
+    for (size_t i = 0; full && !list && i < sizeof usual / sizeof *usual; i++)
+        if (usual[i] < c->Lv) full[usual[i]] = true;
+    for (const sav_json *node = full && list ? list->child : NULL; node; node = node->next) {
+        int64_t i;
+        if (!sav_json_integer(&i, node) || i < 0) {
+            sav_config_fail(in, SAV_BAD_INPUT, node, "fullatt_block_indexes", "expected whole numbers");
+            return;
+        }
+        if ((size_t)i < c->Lv) full[i] = true;
+    }
+    c->full = full;
+}
+
+void sav_qwen2_5_vit_read(sav_qwen_vit_config *c, sav_config *in, sav_owned *owned) {
+    read_common(c, in);
+    c->Dv = sav_config_size(in, "hidden_size", 3584);
+    c->Fv = sav_config_size(in, "intermediate_size", 3420);
+    c->D = sav_config_size(in, "out_hidden_size", 3584);
+    const size_t pixels = sav_config_size(in, "window_size", 112), side = c->grid.patch * c->grid.merge;
+    sav_config_expect(in, "hidden_act", "silu", "silu");
+    if (!side || !pixels || pixels % side)
+        sav_config_fail(in, SAV_BAD_INPUT, NULL, "window_size",
+                        "found %zu; expected a multiple of patch_size x spatial_merge_size, %zu", pixels,
+                        side);
+    c->window = side ? pixels / side : 0;
+    read_full(c, in, owned);
+}
+
+void sav_qwen_vit_check(const sav_qwen_vit_config *c, size_t D, sav_config *in) {
+    if (in->status) return;
+    if (!c->Lv || !c->Dv || !c->Hv || !c->Fv || c->Dv % c->Hv || c->Dv / c->Hv % 4 || !c->grid.patch ||
+        !c->grid.merge || !c->grid.temporal || c->Lv > 1u << 10 || c->Dv > 1u << 16 || c->Fv > 1u << 18 ||
+        c->grid.patch > 256 || c->grid.merge > 16 || c->grid.temporal > 16)
+        in->status = sav_fail(
+            in->err, SAV_BAD_INPUT,
+            "%s: vision sizes that do not fit: width %zu, %zu heads (a head's size must be divisible by "
+            "4), MLP %zu, %zu layers, patches of %zu pixels",
+            in->name, c->Dv, c->Hv, c->Fv, c->Lv, c->grid.patch);
+    else if (c->D != D)
+        in->status = sav_fail(in->err, SAV_BAD_INPUT,
+                              "%s: the tower gives rows of %zu; the decoder's hidden_size is %zu", in->name,
+                              c->D, D);
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------- */
+
+static void bind_qwen2(sav_binder *b, sav_qwen_vit_block *m, const sav_qwen_vit_config *c) {
+    sav_bind_layer_norm(b, &m->norm1, "norm1", c->Dv, NORM_EPS);
+    sav_bind_layer_norm(b, &m->norm2, "norm2", c->Dv, NORM_EPS);
+    sav_bind_linear(b, &m->qkv, "attn.qkv", 3 * c->Dv, c->Dv, SAV_ROLE_QKV);
+    sav_bind_linear(b, &m->proj, "attn.proj", c->Dv, c->Dv, SAV_ROLE_OUT);
+    sav_bind_linear(b, &m->mlp.first, "mlp.fc1", c->Fv, c->Dv, SAV_ROLE_MLP_IN);
+    sav_bind_act(b, &m->mlp.act, "mlp.act", SAV_QUICK_GELU);
+    sav_bind_linear(b, &m->mlp.second, "mlp.fc2", c->Dv, c->Fv, SAV_ROLE_MLP_OUT);
+}
+
+static void bind_qwen2_5(sav_binder *b, sav_qwen_vit_block *m, const sav_qwen_vit_config *c) {
+    sav_bind_rms_norm(b, &m->norm1, "norm1", c->Dv, NORM_EPS);
+    sav_bind_rms_norm(b, &m->norm2, "norm2", c->Dv, NORM_EPS);
+    sav_bind_linear(b, &m->qkv, "attn.qkv", 3 * c->Dv, c->Dv, SAV_ROLE_QKV);
+    sav_bind_linear(b, &m->proj, "attn.proj", c->Dv, c->Dv, SAV_ROLE_OUT);
+    sav_bind_linear(b, &m->gated.gate_up[0], "mlp.gate_proj", c->Fv, c->Dv, SAV_ROLE_MLP_IN);
+    sav_bind_linear(b, &m->gated.gate_up[1], "mlp.up_proj", c->Fv, c->Dv, SAV_ROLE_MLP_IN);
+    sav_bind_act(b, &m->gated.act_fn, "mlp.act_fn", SAV_SILU);
+    sav_bind_linear(b, &m->gated.down_proj, "mlp.down_proj", c->Dv, c->Fv, SAV_ROLE_MLP_OUT);
+    m->gated.down_proj.taps_input = true;
+}
+
+static void bind_blocks(sav_qwen_vit *m, sav_binder *b) {
+    const sav_qwen_vit_config *c = &m->config;
+    for (size_t i = 0; i < c->Lv && !b->status; i++) {
+        sav_qwen_vit_block *block = &m->blocks[i];
+        sav_bind_layer(b, "visual.blocks.%zu", i);
+        block->path = sav_bind_path(b, "");
+        sav_bind_scope(b, "visual.blocks.%zu.", i);
+        if (c->window)
+            bind_qwen2_5(b, block, c);
+        else
+            bind_qwen2(b, block, c);
+        block->proj.taps_input = true;
+        block->windowed = c->window && !c->full[i];
+    }
+}
+
+/* The merger's last linear is shown by the merger's name, once. */
+static void bind_merger(sav_qwen_vit *m, sav_binder *b) {
+    const sav_qwen_vit_config *c = &m->config;
+    const size_t wide = c->grid.merge * c->grid.merge * c->Dv;
+    sav_bind_layer(b, "visual.merger");
+    const char *path = sav_bind_path(b, "");
+    sav_bind_scope(b, "visual.merger.");
+    if (c->window)
+        sav_bind_rms_norm(b, &m->ln_q, "ln_q", c->Dv, NORM_EPS);
+    else
+        sav_bind_layer_norm(b, &m->ln_q, "ln_q", c->Dv, NORM_EPS);
+    sav_bind_linear(b, &m->mlp.first, "mlp.0", wide, wide, SAV_ROLE_PROJECTOR);
+    sav_bind_act(b, &m->mlp.act, "mlp.1", SAV_GELU_ERF);
+    sav_bind_linear(b, &m->mlp.second, "mlp.2", c->D, wide, SAV_ROLE_PROJECTOR);
+    m->mlp.second.path = path;
+}
+
+void sav_qwen_vit_bind(sav_qwen_vit *m, sav_binder *b) {
+    const sav_qwen_vit_config *c = &m->config;
+    if (b->status) return; /* sizes that cannot be divided, for one */
+    const size_t half = c->Dv / c->Hv / 2;
+    const size_t filters[5] = {c->Dv, 3, c->grid.temporal, c->grid.patch, c->grid.patch};
+    m->blocks = sav_bind_own(b, c->Lv, sizeof *m->blocks);
+    m->inv_freq = sav_bind_own(b, half, sizeof *m->inv_freq);
+    m->axis = sav_bind_own(b, half, 1);
+    if (b->status) return;
+    sav_rope_frequencies(m->inv_freq, 10000, half); /* half / 2 of them, for y; the same again for x */
+    memcpy(m->inv_freq + half / 2, m->inv_freq, half / 2 * sizeof *m->inv_freq);
+    memset(m->axis + half / 2, 1, half / 2);
+    sav_bind_layer(b, "visual.");
+    sav_bind_filters(b, &m->patch_embed, "patch_embed.proj", 5, filters);
+    m->patch_embed.path = sav_bind_path(b, "patch_embed");
+    bind_blocks(m, b);
+    bind_merger(m, b);
+}
+
+/* ---- scratch ------------------------------------------------------------------------------------------- */
 
 void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen_vit_config *c, size_t P,
                        size_t frames, bool whole) {
-    const size_t unit = c->grid.merge * c->grid.merge, d = c->E / c->heads;
-    size_t width = 0, triple = 0, wide = 0, out = 0;
-    *s = (sav_qwen_vit_scratch){.rows = whole || P < MLP_ROWS ? P : MLP_ROWS};
-    if (!sav_mul(&width, P, c->E) || !sav_mul(&triple, width, 3) || !sav_mul(&wide, s->rows, c->M) ||
-        !sav_mul(&out, P / unit, c->D)) {
-        arena->overflow = true;
-        return;
-    }
+    const size_t unit = c->grid.merge * c->grid.merge, half = c->Dv / c->Hv / 2;
+    *s = (sav_qwen_vit_scratch){0};
     if (c->window) s->order = sav_arena_take(arena, P / unit, sizeof *s->order);
     s->frames = sav_arena_take(arena, frames + 1, sizeof *s->frames);
     s->windows = sav_arena_take(arena, c->window ? P / unit + 1 : 1, sizeof *s->windows);
-    s->places = sav_arena_take(arena, 2 * P, sizeof *s->places);
-    s->cos = sav_arena_take(arena, P * (d / 2), sizeof *s->cos);
-    s->sin = sav_arena_take(arena, P * (d / 2), sizeof *s->sin);
-    s->x = sav_arena_take(arena, width, sizeof *s->x);
-    s->normed = sav_arena_take(arena, width, sizeof *s->normed);
-    s->added = sav_arena_take(arena, width, sizeof *s->added);
-    s->mixed = sav_arena_take(arena, width, sizeof *s->mixed);
-    s->qkv = sav_arena_take(arena, triple, sizeof *s->qkv);
-    s->wide = sav_arena_take(arena, wide, sizeof *s->wide);
-    s->up = c->window ? sav_arena_take(arena, wide, sizeof *s->up) : NULL;
-    s->merged = sav_arena_take(arena, width, sizeof *s->merged);
-    s->out = sav_arena_take(arena, out, sizeof *s->out);
+    s->places = sav_arena_rows(arena, 2, P, sizeof *s->places);
+    s->angles = (sav_angles){.T = P, .d = 2 * half};
+    s->angles.cos = sav_arena_floats(arena, P, half);
+    s->angles.sin = sav_arena_floats(arena, P, half);
+    s->x = sav_arena_floats(arena, P, c->Dv);
+    s->normed = sav_arena_floats(arena, P, c->Dv);
+    s->added = sav_arena_floats(arena, P, c->Dv);
+    s->mixed = sav_arena_floats(arena, P, c->Dv);
+    s->qkv = sav_arena_floats3(arena, P, 3, c->Dv);
+    sav_mlp_plan(&s->mlp, arena, whole ? P : sav_min(P, MLP_ROWS), c->Fv, c->window != 0);
+    sav_mlp_plan(&s->merger, arena, P / unit, unit * c->Dv, false);
+    s->out = sav_arena_floats(arena, P / unit, c->D);
 }
 
 /* ---- order and segments -------------------------------------------------------------------------------- */
 
-/* Windows of one frame, its merged tokens numbered from `first`: window after window, row by row inside.
- * Windows at the right and lower edge are what is left; PARITY: the library pads a divisible side by whole
- * empty windows, which hold no token. */
-static void add_windows(sav_qwen_vit_scratch *s, size_t *n, size_t first, size_t rows, size_t cols,
-                        size_t side, size_t unit) {
+/* Windows of one frame of rows x cols merged tokens, numbered from `first`: window after window, row by row
+ * inside. Windows at the right and lower edge are what is left; PARITY: the library pads a divisible side by
+ * whole empty windows, which hold no token. n: tokens placed so far -> with these. */
+static size_t add_windows(sav_qwen_vit_scratch *s, size_t n, size_t first, const size_t size[2],
+                          const sav_qwen_vit_config *c) {
+    const size_t rows = size[0], cols = size[1], side = c->window, unit = c->grid.merge * c->grid.merge;
     for (size_t y0 = 0; y0 < rows; y0 += side)
         for (size_t x0 = 0; x0 < cols; x0 += side) {
             for (size_t y = y0; y < rows && y < y0 + side; y++)
-                for (size_t x = x0; x < cols && x < x0 + side; x++) s->order[(*n)++] = first + y * cols + x;
-            s->windows[++s->window_count] = *n * unit;
+                for (size_t x = x0; x < cols && x < x0 + side; x++) s->order[n++] = first + y * cols + x;
+            s->windows[++s->window_count] = n * unit;
         }
+    return n;
 }
 
-void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *s, const int64_t *grids, size_t images,
-                          const sav_qwen_vit_config *c) {
-    const size_t merge = c->grid.merge, unit = merge * merge, P = patches(grids, images);
+static size_t patch_count(const sav_grids *grids) {
+    size_t P = 0;
+    for (size_t i = 0; i < grids->count; i++)
+        P += (size_t)(grids->thw[3 * i] * grids->thw[3 * i + 1] * grids->thw[3 * i + 2]);
+    return P;
+}
+
+void sav_qwen_vit_lay_out(sav_qwen_vit_scratch *s, const sav_grids *grids, const sav_qwen_vit_config *c) {
+    const size_t merge = c->grid.merge, unit = merge * merge, P = patch_count(grids);
     size_t token = 0, n = 0, p = 0;
     s->frame_count = s->window_count = 0;
     s->frames[0] = s->windows[0] = 0;
-    for (size_t i = 0; i < images; i++) {
-        size_t gh = (size_t)grids[3 * i + 1], gw = (size_t)grids[3 * i + 2];
-        for (size_t t = 0; t < (size_t)grids[3 * i]; t++) {
+    for (size_t i = 0; i < grids->count; i++) {
+        const size_t gh = (size_t)grids->thw[3 * i + 1], gw = (size_t)grids->thw[3 * i + 2];
+        for (size_t t = 0; t < (size_t)grids->thw[3 * i]; t++) {
             for (size_t q = 0; q < gh * gw; q++, p++) {
                 size_t y, x;
                 sav_patch_place(&y, &x, q, gw, merge);
                 s->places[p] = (int64_t)y;
                 s->places[P + p] = (int64_t)x;
             }
-            if (c->window) add_windows(s, &n, token, gh / merge, gw / merge, c->window, unit);
+            if (c->window) n = add_windows(s, n, token, (size_t[2]){gh / merge, gw / merge}, c);
             token += gh * gw / unit;
             s->frames[++s->frame_count] = p;
         }
     }
 }
 
-/* to = groups of `unit` rows of `from`, group i from place order[i]. */
+/* to = groups of `floats` floats of `from`, group i from place order[i]. */
 static void gather(float *to, const float *from, const size_t *order, size_t groups, size_t floats) {
     for (size_t i = 0; i < groups; i++)
         memcpy(to + i * floats, from + order[i] * floats, floats * sizeof *to);
 }
 
 /* cos and sin in the pictures' order, then in the blocks' order. They are float32 in every run. */
-static void rotary(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, const sav_run *run) {
+static void rotary(sav_pass *p, sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m) {
     const sav_qwen_vit_config *c = &m->config;
-    const size_t d = c->E / c->heads, unit = c->grid.merge * c->grid.merge, group = unit * (d / 2);
-    const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
-    sav_rope_table(&(sav_angles){s->cos, s->sin, P, d}, s->places, m->inv_freq, m->axis, &wide);
+    const size_t dv = c->Dv / c->Hv, unit = c->grid.merge * c->grid.merge, group = unit * (dv / 2);
+    float *spare = s->mixed; /* [P, Dv], and dv/2 <= Dv */
+    sav_run run = p->run;
+    run.R = SAV_F32;
+    sav_rope_table(&s->angles, s->places, m->inv_freq, m->axis, &run);
     if (!s->order) return;
-    float *spare = s->mixed; /* [P, E], and d/2 <= E */
-    gather(spare, s->cos, s->order, P / unit, group);
-    memcpy(s->cos, spare, P * (d / 2) * sizeof *spare);
-    gather(spare, s->sin, s->order, P / unit, group);
-    memcpy(s->sin, spare, P * (d / 2) * sizeof *spare);
+    gather(spare, s->angles.cos, s->order, P / unit, group);
+    memcpy(s->angles.cos, spare, P * (dv / 2) * sizeof *spare);
+    gather(spare, s->angles.sin, s->order, P / unit, group);
+    memcpy(s->angles.sin, spare, P * (dv / 2) * sizeof *spare);
 }
 
-/* ---- blocks -------------------------------------------------------------------------------------------- */
+/* ---- the forward --------------------------------------------------------------------------------------- */
 
-static void apply_norm(float *out, const float *x, const float *weight, const float *bias, size_t rows,
-                       size_t E, const sav_run *run) {
-    const sav_norm_weights norm = {weight, bias, E, NORM_EPS};
-    if (bias)
-        sav_layer_norm(out, x, rows, &norm, run);
+/* VisionAttention up to proj: normed [P, Dv] -> mixed [P, Dv]. PARITY: q and k are rotated in float32 and
+ * narrowed afterwards, unlike the decoder's (golden/qwen_vl, bf16 cases). Heads of q and of k lie side by
+ * side. */
+static void attention(sav_pass *p, size_t P, const sav_qwen_vit *m, const sav_qwen_vit_block *block,
+                      sav_qwen_vit_scratch *s) {
+    const size_t Dv = m->config.Dv, Hv = m->config.Hv, dv = Dv / Hv;
+    const sav_attention how = {.queries = P,
+                               .keys = P,
+                               .heads = Hv,
+                               .kv_heads = Hv,
+                               .d = dv,
+                               .q_stride = 3 * Dv,
+                               .kv_stride = 3 * Dv,
+                               .segments = block->windowed ? s->windows : s->frames,
+                               .segment_count = block->windowed ? s->window_count : s->frame_count,
+                               .scale = sqrt((double)dv),
+                               .divide = true};
+    const sav_qkv from = {s->qkv, s->qkv + Dv, s->qkv + 2 * Dv};
+    sav_apply(p, s->qkv, s->normed, P, &block->qkv);
+    sav_rotate_in_f32(p, s->qkv, 3 * Dv, 2 * Hv, &s->angles);
+    sav_attend(p, s->mixed, &from, &how);
+}
+
+/* Qwen2VLVisionBlock, Qwen2_5_VLVisionBlock. */
+static void run_block(sav_pass *p, size_t P, const sav_qwen_vit *m, const sav_qwen_vit_block *block,
+                      sav_qwen_vit_scratch *s) {
+    const size_t Dv = m->config.Dv;
+    sav_apply_norm(p, s->normed, s->x, P, &block->norm1);
+    attention(p, P, m, block, s);                      /* patches of a frame or a window look at each other */
+    sav_apply(p, s->added, s->mixed, P, &block->proj); /* the heads joined */
+    sav_residual(p, s->x, s->added, P * Dv);
+    sav_apply_norm(p, s->normed, s->x, P, &block->norm2);
+    if (m->config.window)
+        sav_apply_gated_mlp(p, s->added, s->normed, P, &block->gated, &s->mlp);
     else
-        sav_rms_norm(out, x, rows, &norm, run);
+        sav_apply_mlp(p, s->added, s->normed, P, &block->mlp, &s->mlp);
+    sav_residual(p, s->x, s->added, P * Dv);
+    sav_show(p, s->x, P, Dv, block->path);
 }
 
-static void attention(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m,
-                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
+/* Patches as rows of width Dv, in the blocks' order. */
+static void embed_patches(sav_pass *p, const float *pixels, size_t P, const sav_qwen_vit *m,
+                          sav_qwen_vit_scratch *s) {
+    const size_t unit = m->config.grid.merge * m->config.grid.merge;
+    sav_apply(p, s->order ? s->normed : s->x, pixels, P, &m->patch_embed);
+    if (s->order) gather(s->x, s->normed, s->order, P / unit, unit * m->config.Dv);
+}
+
+/* PatchMerger: four neighbours of x [P, Dv] become one row; out [P/4, D], back in the pictures' order. */
+static void merge(sav_pass *p, float *out, size_t P, const sav_qwen_vit *m, sav_qwen_vit_scratch *s) {
     const sav_qwen_vit_config *c = &m->config;
-    const sav_qwen_vit_block *block = &m->blocks[i];
-    const size_t E = c->E, d = E / c->heads;
-    const bool windowed = c->window && !c->full[i];
-    const size_t *segments = windowed ? s->windows : s->frames,
-                 count = windowed ? s->window_count : s->frame_count;
-    const sav_run wide = {.R = SAV_F32, .threads = run->threads, .team_work = run->team_work};
-    sav_linear(s->qkv, s->normed, &block->qkv, block->qkv_bias, P, kernels, run);
-    sav_show_rows(trace, s->qkv, P, 3 * E, "visual.blocks.%zu.attn.qkv.output", i);
-    /* PARITY: q and k are rotated in float32 and narrowed afterwards, unlike the decoder's (golden/qwen_vl,
-     * bf16 cases). Heads of q and of k lie side by side. */
-    sav_rope(s->qkv, 3 * E, 2 * c->heads, &(sav_angles){s->cos, s->sin, P, d}, &wide);
-    sav_narrow_rows(s->qkv, 3 * E, P, 2 * E, run);
-    const sav_attention shape = {.queries = P,
-                                 .keys = P,
-                                 .heads = c->heads,
-                                 .kv_heads = c->heads,
-                                 .d = d,
-                                 .q_stride = 3 * E,
-                                 .kv_stride = 3 * E,
-                                 .segments = segments,
-                                 .segment_count = count,
-                                 .scale = sqrt((double)d),
-                                 .divide = true};
-    kernels->attention(s->mixed, s->qkv, s->qkv + E, s->qkv + 2 * E, &shape, run);
-    sav_show_rows(trace, s->mixed, P, E, "visual.blocks.%zu.attn.proj.input", i);
-    sav_linear(s->added, s->mixed, &block->proj, block->proj_bias, P, kernels, run);
-    sav_show_rows(trace, s->added, P, E, "visual.blocks.%zu.attn.proj.output", i);
-}
-
-/* Qwen2-VL: normed -> added, rows t .. t + rows - 1. */
-static void plain_mlp(sav_qwen_vit_scratch *s, size_t t, size_t rows, size_t i, const sav_qwen_vit *m,
-                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const sav_qwen_vit_block *block = &m->blocks[i];
-    const size_t E = m->config.E, M = m->config.M;
-    sav_linear(s->wide, s->normed + t * E, &block->fc1, block->fc1_bias, rows, kernels, run);
-    sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.fc1.output", i);
-    kernels->activation(s->wide, s->wide, rows * M, SAV_QUICK_GELU, run);
-    sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.act.output", i);
-    sav_linear(s->added + t * E, s->wide, &block->fc2, block->fc2_bias, rows, kernels, run);
-    sav_show_rows(trace, s->added + t * E, rows, E, "visual.blocks.%zu.mlp.fc2.output", i);
-}
-
-/* Qwen2.5-VL. */
-static void gated_mlp(sav_qwen_vit_scratch *s, size_t t, size_t rows, size_t i, const sav_qwen_vit *m,
-                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const sav_qwen_vit_block *block = &m->blocks[i];
-    const size_t E = m->config.E, M = m->config.M;
-    const sav_product gate_up[] = {{s->wide, &block->fc1, block->fc1_bias},
-                                   {s->up, &block->up, block->up_bias}};
-    kernels->linear(gate_up, 2, s->normed + t * E, rows, run);
-    sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.gate_proj.output", i);
-    kernels->activation(s->wide, s->wide, rows * M, SAV_SILU, run);
-    sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.act_fn.output", i);
-    sav_show_rows(trace, s->up, rows, M, "visual.blocks.%zu.mlp.up_proj.output", i);
-    sav_times(s->wide, s->wide, s->up, rows * M, run);
-    sav_show_rows(trace, s->wide, rows, M, "visual.blocks.%zu.mlp.down_proj.input", i);
-    sav_linear(s->added + t * E, s->wide, &block->fc2, block->fc2_bias, rows, kernels, run);
-    sav_show_rows(trace, s->added + t * E, rows, E, "visual.blocks.%zu.mlp.down_proj.output", i);
-}
-
-static void run_block(sav_qwen_vit_scratch *s, size_t P, size_t i, const sav_qwen_vit *m,
-                      const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const sav_qwen_vit_block *block = &m->blocks[i];
-    const size_t E = m->config.E;
-    apply_norm(s->normed, s->x, block->norm1, block->norm1_bias, P, E, run);
-    sav_show_rows(trace, s->normed, P, E, "visual.blocks.%zu.norm1.output", i);
-    attention(s, P, i, m, kernels, run, trace);
-    sav_plus(s->x, s->x, s->added, P * E, run);
-    apply_norm(s->normed, s->x, block->norm2, block->norm2_bias, P, E, run);
-    sav_show_rows(trace, s->normed, P, E, "visual.blocks.%zu.norm2.output", i);
-    for (size_t t = 0; t < P; t += s->rows) {
-        size_t rows = P - t < s->rows ? P - t : s->rows;
-        if (m->config.window)
-            gated_mlp(s, t, rows, i, m, kernels, run, trace);
-        else
-            plain_mlp(s, t, rows, i, m, kernels, run, trace);
-    }
-    sav_plus(s->x, s->x, s->added, P * E, run);
-    sav_show_rows(trace, s->x, P, E, "visual.blocks.%zu.output", i);
-}
-
-/* x [P, E] -> s->out [P/4, D], in the blocks' order. */
-static void merge(sav_qwen_vit_scratch *s, size_t P, const sav_qwen_vit *m, const sav_kernels *kernels,
-                  const sav_run *run, sav_trace *trace) {
-    const sav_qwen_vit_config *c = &m->config;
-    const size_t unit = c->grid.merge * c->grid.merge, rows = P / unit, wide = unit * c->E;
-    apply_norm(s->normed, s->x, m->ln_q, m->ln_q_bias, P, c->E, run);
-    sav_show_rows(trace, s->normed, P, c->E, "visual.merger.ln_q.output");
-    /* [P, E] read as [P/4, 4E] */
-    sav_linear(s->merged, s->normed, &m->mlp_0, m->mlp_0_bias, rows, kernels, run);
-    sav_show_rows(trace, s->merged, rows, wide, "visual.merger.mlp.0.output");
-    kernels->activation(s->merged, s->merged, rows * wide, SAV_GELU_ERF, run);
-    sav_show_rows(trace, s->merged, rows, wide, "visual.merger.mlp.1.output");
-    sav_linear(s->out, s->merged, &m->mlp_2, m->mlp_2_bias, rows, kernels, run);
-    sav_show_rows(trace, s->out, rows, c->D, "visual.merger.output");
-}
-
-void sav_qwen_vit_forward(float *out, const float *pixels, const int64_t *grids, size_t images,
-                          const sav_qwen_vit *m, sav_qwen_vit_scratch *s, const sav_kernels *kernels,
-                          const sav_run *run, sav_trace *trace) {
-    const sav_qwen_vit_config *c = &m->config;
-    const size_t P = patches(grids, images), unit = c->grid.merge * c->grid.merge;
-    float *embedded = s->order ? s->normed : s->x;
-    if (!sav_enter(trace, SAV_IN_TOWER, 0)) return;
-    sav_qwen_vit_lay_out(s, grids, images, c);
-    rotary(s, P, m, run);
-    sav_linear(embedded, pixels, &m->patch_embed, NULL, P, kernels, run);
-    sav_show_rows(trace, embedded, P, c->E, "visual.patch_embed.output");
-    if (s->order) gather(s->x, embedded, s->order, P / unit, unit * c->E);
-    for (size_t i = 0; i < c->layers && sav_enter(trace, SAV_IN_TOWER, i + 1); i++)
-        run_block(s, P, i, m, kernels, run, trace);
-    if (!sav_enter(trace, SAV_IN_TOWER, c->layers + 1)) return;
-    merge(s, P, m, kernels, run, trace);
-    for (size_t i = 0; i < P / unit; i++) /* the inverse of the window order */
+    const size_t rows = P / (c->grid.merge * c->grid.merge);
+    sav_apply_norm(p, s->normed, s->x, P, &m->ln_q);
+    sav_apply_mlp(p, s->out, s->normed, rows, &m->mlp, &s->merger); /* [P, Dv] read as [P/4, 4Dv] */
+    for (size_t i = 0; i < rows; i++)                               /* the inverse of the window order */
         memcpy(out + (s->order ? s->order[i] : i) * c->D, s->out + i * c->D, c->D * sizeof *out);
-    sav_show_rows(trace, out, P / unit, c->D, "visual.output");
+    sav_show(p, out, rows, c->D, "visual");
+}
+
+void sav_qwen_vit_forward(sav_pass *p, float *out, const float *pixels, const sav_grids *grids,
+                          const sav_qwen_vit *m, sav_qwen_vit_scratch *s) {
+    const size_t P = patch_count(grids), first = m->patch_embed.layer, Lv = m->config.Lv;
+    if (!sav_enter(p, first)) return;
+    sav_qwen_vit_lay_out(s, grids, &m->config);
+    rotary(p, s, P, m);
+    embed_patches(p, pixels, P, m, s);
+    for (size_t i = 0; i < Lv && sav_enter(p, first + 1 + i); i++) run_block(p, P, m, &m->blocks[i], s);
+    if (sav_enter(p, first + 1 + Lv)) merge(p, out, P, m, s);
 }

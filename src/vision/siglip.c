@@ -1,9 +1,9 @@
 /* siglip.c: tiles -> SigLIP -> projector. See siglip.h.
  *
- *   tile [3, s, s] -> columns [g*g, 588] -> x = columns . W^T + bias, + position        [g*g, C]
- *     layer: x += out_proj(attention(layer_norm1(x)))       no mask, heads of C / heads
+ *   tile [3, s, s] -> columns [g*g, 588] -> x = patch_embedding(columns) + position_embedding   [g*g, Dv]
+ *     layer: x += out_proj(attention(layer_norm1(x)))       no mask, heads of Dv / Hv
  *            x += fc2(gelu_tanh(fc1(layer_norm2(x))))
- *   projector: linear_2(gelu_erf(linear_1(x)))                                          [g*g, D]
+ *   projector: linear_2(gelu_erf(linear_1(x)))                                                  [g*g, D]
  *
  * The output of the last layer in the checkpoint is used as it is: post_layernorm is not applied (MODEL.md).
  */
@@ -13,144 +13,189 @@
 
 #define TOWER "vision_tower.vision_model."
 
-/* patches that go through together, about: a weight is read once for them, and they stay in cache */
+/* Patches that go through together, about: a weight is read once for them, and they stay in cache. */
 enum { ROWS = 2048 };
 
-void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t D,
-                     size_t tiles, bool whole) {
-    size_t rows = 0, columns = 0, width = 0, wide = 0, hidden = 0,
-           n = whole ? tiles : sav_min(tiles, ROWS / (c->g * c->g));
-    if (!n) n = 1;
-    *s = (sav_siglip_scratch){.n = n};
-    bool fits = sav_mul(&rows, c->g, c->g) && sav_mul(&rows, rows, n) &&
-                sav_mul(&columns, rows, 3 * c->patch * c->patch) && sav_mul(&width, rows, c->C) &&
-                sav_mul(&wide, rows, c->F) && sav_mul(&hidden, rows, D);
-    if (!fits) {
-        arena->overflow = true;
-        return;
-    }
-    s->columns = sav_arena_take(arena, columns, sizeof *s->columns);
-    s->x = sav_arena_take(arena, width, sizeof *s->x);
-    s->normed = sav_arena_take(arena, width, sizeof *s->normed);
-    s->q = sav_arena_take(arena, width, sizeof *s->q);
-    s->k = sav_arena_take(arena, width, sizeof *s->k);
-    s->v = sav_arena_take(arena, width, sizeof *s->v);
-    s->mixed = sav_arena_take(arena, width, sizeof *s->mixed);
-    s->added = sav_arena_take(arena, width, sizeof *s->added);
-    s->wide = sav_arena_take(arena, wide, sizeof *s->wide);
-    s->hidden = sav_arena_take(arena, hidden, sizeof *s->hidden);
-    s->map = whole ? sav_arena_take(arena, width, sizeof *s->map) : NULL;
+struct sav_siglip_layer {
+    sav_norm layer_norm1;
+    sav_linear qkv[3];   /* self_attn.q_proj, k_proj, v_proj: [Dv, Dv] */
+    sav_linear out_proj; /* self_attn.out_proj: [Dv, Dv] */
+    sav_norm layer_norm2;
+    sav_mlp mlp; /* fc1 [Fv, Dv], gelu_tanh, fc2 [Dv, Fv] */
+    const char *path;
+};
+
+/* ---- config.json, tensors ------------------------------------------------------------------------------ */
+
+/* PARITY: defaults of LlavaOnevisionConfig when vision_config is absent, of SiglipVisionConfig when only a
+ * field is. */
+void sav_siglip_read(sav_siglip_config *c, sav_config *in) {
+    c->Dv = sav_config_size(in, "hidden_size", 768);
+    c->Fv = sav_config_size(in, "intermediate_size", 3072);
+    c->Lv = sav_config_size(in, "num_hidden_layers", 12);
+    c->Hv = sav_config_size(in, "num_attention_heads", 12);
+    c->tile = sav_config_size(in, "image_size", 224);
+    c->patch = sav_config_size(in, "patch_size", 16);
+    c->norm_eps = sav_config_double(in, "layer_norm_eps", 1e-6);
+    sav_config_expect(in, "hidden_act", "gelu_pytorch_tanh", "gelu_pytorch_tanh");
 }
+
+void sav_siglip_check(sav_siglip_config *c, sav_config *in) {
+    if (in->status) return;
+    if (!c->Dv || !c->Fv || !c->Lv || !c->Hv || c->Dv % c->Hv || !c->patch || c->tile < c->patch ||
+        c->tile > 4096 || c->Dv > 1u << 16 || c->Fv > 1u << 18 || c->Lv > 1u << 10)
+        in->status = sav_fail(
+            in->err, SAV_BAD_INPUT,
+            "%s: vision sizes that do not fit: hidden_size %zu, %zu heads, intermediate_size %zu, %zu "
+            "layers, image_size %zu, patch_size %zu",
+            in->name, c->Dv, c->Hv, c->Fv, c->Lv, c->tile, c->patch);
+    else
+        c->g = c->tile / c->patch;
+}
+
+static void bind_layer(sav_binder *b, sav_siglip_layer *m, const sav_siglip_config *c) {
+    const size_t Dv = c->Dv;
+    sav_bind_layer_norm(b, &m->layer_norm1, "layer_norm1", Dv, c->norm_eps);
+    sav_bind_linear(b, &m->qkv[0], "self_attn.q_proj", Dv, Dv, SAV_ROLE_Q);
+    sav_bind_linear(b, &m->qkv[1], "self_attn.k_proj", Dv, Dv, SAV_ROLE_K);
+    sav_bind_linear(b, &m->qkv[2], "self_attn.v_proj", Dv, Dv, SAV_ROLE_V);
+    sav_bind_linear(b, &m->out_proj, "self_attn.out_proj", Dv, Dv, SAV_ROLE_OUT);
+    sav_bind_layer_norm(b, &m->layer_norm2, "layer_norm2", Dv, c->norm_eps);
+    sav_bind_linear(b, &m->mlp.first, "mlp.fc1", c->Fv, Dv, SAV_ROLE_MLP_IN);
+    sav_bind_act(b, &m->mlp.act, "mlp.activation_fn", SAV_GELU_TANH);
+    sav_bind_linear(b, &m->mlp.second, "mlp.fc2", Dv, c->Fv, SAV_ROLE_MLP_OUT);
+    m->out_proj.taps_input = true;
+}
+
+/* PARITY: linear_1 rounds twice, alone among all linears: its input is a transposed view (module.c). */
+static void bind_projector(sav_binder *b, sav_mlp *m, const sav_siglip_config *c) {
+    sav_bind_layer(b, "multi_modal_projector.");
+    sav_bind_linear(b, &m->first, "linear_1", c->D, c->Dv, SAV_ROLE_PROJECTOR);
+    sav_bind_act(b, &m->act, "act", SAV_GELU_ERF);
+    sav_bind_linear(b, &m->second, "linear_2", c->D, c->D, SAV_ROLE_PROJECTOR);
+    m->first.bias_apart = true;
+}
+
+void sav_siglip_bind(sav_siglip *m, sav_binder *b) {
+    const sav_siglip_config *c = &m->config;
+    const size_t filters[4] = {c->Dv, 3, c->patch, c->patch};
+    m->layers = sav_bind_own(b, c->Lv, sizeof *m->layers);
+    sav_bind_layer(b, TOWER "embeddings.");
+    sav_bind_filters(b, &m->patch_embedding, "patch_embedding", 4, filters);
+    m->patch_embedding.bias = sav_bind_values(b, "patch_embedding.bias", c->Dv, 0);
+    m->position_embedding = sav_bind_values(b, "position_embedding.weight", c->g * c->g, c->Dv);
+    for (size_t i = 0; i < c->Lv && !b->status; i++) {
+        sav_bind_layer(b, TOWER "encoder.layers.%zu", i);
+        m->layers[i].path = sav_bind_path(b, "");
+        sav_bind_scope(b, TOWER "encoder.layers.%zu.", i);
+        bind_layer(b, &m->layers[i], c);
+    }
+    sav_bind_scope(b, TOWER);
+    sav_bind_ignore(b, "post_layernorm."); /* PARITY: in the checkpoint, in the graph, in nobody's input */
+    sav_bind_ignore(b, "head.");
+    bind_projector(b, &m->projector, c);
+}
+
+/* ---- scratch ------------------------------------------------------------------------------------------- */
+
+void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t tiles,
+                     bool whole) {
+    const size_t P = c->g * c->g, n = sav_max(1, whole ? tiles : sav_min(tiles, ROWS / P));
+    size_t rows = 0;
+    *s = (sav_siglip_scratch){.n = n};
+    if (!sav_mul(&rows, P, n)) arena->overflow = true;
+    s->columns = sav_arena_floats(arena, rows, 3 * c->patch * c->patch);
+    s->x = sav_arena_floats(arena, rows, c->Dv);
+    s->normed = sav_arena_floats(arena, rows, c->Dv);
+    s->q = sav_arena_floats(arena, rows, c->Dv);
+    s->k = sav_arena_floats(arena, rows, c->Dv);
+    s->v = sav_arena_floats(arena, rows, c->Dv);
+    s->mixed = sav_arena_floats(arena, rows, c->Dv);
+    s->added = sav_arena_floats(arena, rows, c->Dv);
+    sav_mlp_plan(&s->mlp, arena, rows, c->Fv, false);
+    sav_mlp_plan(&s->projector, arena, rows, c->D, false);
+    if (whole) s->map = sav_arena_floats(arena, rows, c->Dv);
+}
+
+/* ---- the forward --------------------------------------------------------------------------------------- */
 
 /* Patches of a tile as rows, in the order of the convolution's weight: channel, row, column. What lies beyond
  * g patches (384 = 27 * 14 + 6) is not read. */
-static void unfold(float *columns, const float *tile, const sav_siglip_config *c, const sav_run *run) {
+static void unfold(float *columns, const float *tile, const sav_siglip_config *c, sav_dtype R) {
     const size_t s = c->tile, a = c->patch;
     for (size_t p = 0; p < c->g * c->g; p++)
         for (size_t channel = 0; channel < 3; channel++)
             for (size_t y = 0; y < a; y++) {
                 const float *from = tile + (channel * s + p / c->g * a + y) * s + p % c->g * a;
                 float *to = columns + ((p * 3 + channel) * a + y) * a;
-                for (size_t x = 0; x < a; x++) to[x] = sav_round((double)from[x], run->R);
+                for (size_t x = 0; x < a; x++) to[x] = sav_round((double)from[x], R);
             }
 }
 
-static void embed(sav_siglip_scratch *s, const float *const *tiles, size_t n, const sav_siglip *m,
-                  const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
+/* SiglipVisionEmbeddings: n tiles -> x [n, g*g, Dv]. */
+static void embeddings(sav_pass *p, const float *const *tiles, size_t n, const sav_siglip *m,
+                       sav_siglip_scratch *s) {
     const sav_siglip_config *c = &m->config;
-    const size_t P = c->g * c->g, C = c->C;
-    for (size_t i = 0; i < n; i++) unfold(s->columns + i * P * 3 * c->patch * c->patch, tiles[i], c, run);
-    sav_linear(s->x, s->columns, &m->patch_embedding, m->patch_bias, n * P, kernels, run);
-    if (sav_watched(trace)) { /* the convolution's own layout: [n, C, g, g] */
-        const size_t shape[4] = {n, C, c->g, c->g};
-        for (size_t i = 0; i < n; i++)
-            for (size_t p = 0; p < P; p++)
-                for (size_t j = 0; j < C; j++) s->map[(i * C + j) * P + p] = s->x[(i * P + p) * C + j];
-        sav_show(trace, s->map, 4, shape, TOWER "embeddings.patch_embedding.output");
-    }
-    sav_plus_row(s->x, s->x, m->position_embedding, n, P * C, run); /* a tile is one row of P * C here */
+    const size_t P = c->g * c->g, Dv = c->Dv;
+    for (size_t i = 0; i < n; i++)
+        unfold(s->columns + i * P * 3 * c->patch * c->patch, tiles[i], c, p->run.R);
+    sav_apply_convolution(p, s->x, s->columns, &(sav_grid){n, c->g}, &m->patch_embedding, s->map);
+    sav_plus_row(s->x, s->x, m->position_embedding, n, P * Dv,
+                 &p->run); /* a tile is one row of P * Dv here */
+    sav_show(p, s->x, n * P, Dv, TOWER "embeddings");
 }
 
-static void attention(sav_siglip_scratch *s, size_t n, const sav_siglip *m, const sav_siglip_layer *layer,
-                      const sav_kernels *kernels, const sav_run *run) {
+/* SiglipAttention up to out_proj, a tile at a time: every patch sees all of its tile. */
+static void attention(sav_pass *p, size_t n, const sav_siglip *m, const sav_siglip_layer *layer,
+                      sav_siglip_scratch *s) {
     const sav_siglip_config *c = &m->config;
-    const size_t P = c->g * c->g, C = c->C, d = C / c->heads;
-    const sav_attention shape = {.queries = P,
-                                 .keys = P,
-                                 .heads = c->heads,
-                                 .kv_heads = c->heads,
-                                 .d = d,
-                                 .q_stride = C,
-                                 .kv_stride = C,
-                                 .scale = sav_head_scale(d)};
-    const sav_product qkv[] = {{s->q, &layer->q_proj, layer->q_bias},
-                               {s->k, &layer->k_proj, layer->k_bias},
-                               {s->v, &layer->v_proj, layer->v_bias}};
-    kernels->linear(qkv, 3, s->normed, n * P, run);
+    const size_t P = c->g * c->g, Dv = c->Dv, dv = Dv / c->Hv;
+    const sav_attention how = {.queries = P,
+                               .keys = P,
+                               .heads = c->Hv,
+                               .kv_heads = c->Hv,
+                               .d = dv,
+                               .q_stride = Dv,
+                               .kv_stride = Dv,
+                               .scale = sav_head_scale(dv)};
+    sav_apply_each(p, (float *[]){s->q, s->k, s->v}, s->normed, n * P, layer->qkv, 3);
     for (size_t i = 0; i < n; i++) {
-        size_t at = i * P * C;
-        kernels->attention(s->mixed + at, s->q + at, s->k + at, s->v + at, &shape, run);
+        const size_t at = i * P * Dv;
+        const sav_qkv from = {s->q + at, s->k + at, s->v + at};
+        sav_attend(p, s->mixed + at, &from, &how);
     }
 }
 
-/* s->x through layer i; every stage is [n, g*g, width]. */
-static void encoder_layer(sav_siglip_scratch *s, size_t n, size_t i, const sav_siglip *m,
-                          const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const sav_siglip_layer *layer = &m->layers[i];
-    const sav_siglip_config *c = &m->config;
-    const size_t P = c->g * c->g, C = c->C, rows = n * P, shape[3] = {n, P, C}, wide[3] = {n, P, c->F};
-    sav_layer_norm(s->normed, s->x, rows,
-                   &(sav_norm_weights){layer->norm1, layer->norm1_bias, C, c->norm_eps}, run);
-    sav_show(trace, s->normed, 3, shape, TOWER "encoder.layers.%zu.layer_norm1.output", i);
-    attention(s, n, m, layer, kernels, run);
-    sav_show(trace, s->q, 3, shape, TOWER "encoder.layers.%zu.self_attn.q_proj.output", i);
-    sav_show(trace, s->k, 3, shape, TOWER "encoder.layers.%zu.self_attn.k_proj.output", i);
-    sav_show(trace, s->v, 3, shape, TOWER "encoder.layers.%zu.self_attn.v_proj.output", i);
-    sav_show(trace, s->mixed, 3, shape, TOWER "encoder.layers.%zu.self_attn.out_proj.input", i);
-    sav_linear(s->added, s->mixed, &layer->out_proj, layer->out_bias, rows, kernels, run);
-    sav_show(trace, s->added, 3, shape, TOWER "encoder.layers.%zu.self_attn.out_proj.output", i);
-    sav_plus(s->x, s->x, s->added, rows * C, run);
-    sav_layer_norm(s->normed, s->x, rows,
-                   &(sav_norm_weights){layer->norm2, layer->norm2_bias, C, c->norm_eps}, run);
-    sav_show(trace, s->normed, 3, shape, TOWER "encoder.layers.%zu.layer_norm2.output", i);
-    sav_linear(s->wide, s->normed, &layer->fc1, layer->fc1_bias, rows, kernels, run);
-    sav_show(trace, s->wide, 3, wide, TOWER "encoder.layers.%zu.mlp.fc1.output", i);
-    kernels->activation(s->wide, s->wide, rows * c->F, SAV_GELU_TANH, run);
-    sav_show(trace, s->wide, 3, wide, TOWER "encoder.layers.%zu.mlp.activation_fn.output", i);
-    sav_linear(s->added, s->wide, &layer->fc2, layer->fc2_bias, rows, kernels, run);
-    sav_show(trace, s->added, 3, shape, TOWER "encoder.layers.%zu.mlp.fc2.output", i);
-    sav_plus(s->x, s->x, s->added, rows * C, run);
-    sav_show(trace, s->x, 3, shape, TOWER "encoder.layers.%zu.output", i);
+/* SiglipEncoderLayer. */
+static void encoder_layer(sav_pass *p, size_t n, const sav_siglip *m, const sav_siglip_layer *layer,
+                          sav_siglip_scratch *s) {
+    const size_t rows = n * m->config.g * m->config.g, Dv = m->config.Dv;
+    sav_apply_norm(p, s->normed, s->x, rows, &layer->layer_norm1);
+    attention(p, n, m, layer, s);                             /* patches of a tile look at each other */
+    sav_apply(p, s->added, s->mixed, rows, &layer->out_proj); /* the heads joined */
+    sav_residual(p, s->x, s->added, rows * Dv);
+    sav_apply_norm(p, s->normed, s->x, rows, &layer->layer_norm2);
+    sav_apply_mlp(p, s->added, s->normed, rows, &layer->mlp, &s->mlp); /* each patch by itself */
+    sav_residual(p, s->x, s->added, rows * Dv);
+    sav_show(p, s->x, rows, Dv, layer->path);
 }
 
-/* PARITY: linear_1 rounds twice, product and bias apart, alone among all linears: its input is a transposed
- * view in PyTorch, and F.linear on one of those is mm + add (test: golden/llava, stage
- * multi_modal_projector.linear_1). */
-static void project(float *out, sav_siglip_scratch *s, size_t n, size_t P, const sav_projector *m,
-                    const sav_kernels *kernels, const sav_run *run, sav_trace *trace) {
-    const size_t D = m->linear_1.rows, shape[3] = {n, P, D};
-    sav_linear(s->hidden, s->x, &m->linear_1, NULL, n * P, kernels, run);
-    sav_plus_row(s->hidden, s->hidden, m->bias_1, n * P, D, run);
-    sav_show(trace, s->hidden, 3, shape, "multi_modal_projector.linear_1.output");
-    kernels->activation(s->hidden, s->hidden, n * P * D, SAV_GELU_ERF, run);
-    sav_show(trace, s->hidden, 3, shape, "multi_modal_projector.act.output");
-    sav_linear(out, s->hidden, &m->linear_2, m->bias_2, n * P, kernels, run);
-    sav_show(trace, out, 3, shape, "multi_modal_projector.linear_2.output");
+/* n tiles -> out [n, g*g, D]. */
+static void run_tiles(sav_pass *p, float *out, const float *const *tiles, size_t n, const sav_siglip *m,
+                      sav_siglip_scratch *s) {
+    const size_t first = m->patch_embedding.layer, Lv = m->config.Lv;
+    p->stack = n; /* stages are [n, g*g, …] */
+    if (!sav_enter(p, first)) return;
+    embeddings(p, tiles, n, m, s);
+    for (size_t i = 0; i < Lv && sav_enter(p, first + 1 + i); i++) encoder_layer(p, n, m, &m->layers[i], s);
+    if (!sav_enter(p, first + 1 + Lv)) return;
+    sav_apply_mlp(p, out, s->x, n * m->config.g * m->config.g, &m->projector, &s->projector);
 }
 
-void sav_siglip_forward(float *out, const float *const *tiles, size_t count, const sav_siglip *m,
-                        const sav_projector *projector, sav_siglip_scratch *s, const sav_kernels *kernels,
-                        const sav_run *run, sav_trace *trace) {
-    const size_t P = m->config.g * m->config.g, D = projector->linear_2.rows;
-    for (size_t i = 0; i < count && !trace->status; i += s->n) {
-        size_t n = count - i < s->n ? count - i : s->n;
-        const size_t shape[3] = {n, P, m->config.C};
-        if (!sav_enter(trace, SAV_IN_TOWER, 0)) return;
-        embed(s, tiles + i, n, m, kernels, run, trace);
-        sav_show(trace, s->x, 3, shape, TOWER "embeddings.output");
-        for (size_t l = 0; l < m->config.layers && sav_enter(trace, SAV_IN_TOWER, l + 1); l++)
-            encoder_layer(s, n, l, m, kernels, run, trace);
-        if (!sav_enter(trace, SAV_IN_TOWER, m->config.layers + 1)) return;
-        project(out + i * P * D, s, n, P, projector, kernels, run, trace);
-    }
+void sav_siglip_forward(sav_pass *p, float *out, const float *const *tiles, size_t count, const sav_siglip *m,
+                        sav_siglip_scratch *s) {
+    const size_t P = m->config.g * m->config.g;
+    for (size_t i = 0; i < count && !p->status; i += s->n)
+        run_tiles(p, out + i * P * m->config.D, tiles + i, sav_min(count - i, s->n), m, s);
+    p->stack = 0;
 }

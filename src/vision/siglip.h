@@ -1,6 +1,6 @@
 /* siglip.h: LLaVA-OneVision's vision tower and projector: tiles to rows of the decoder's width.
  *
- *   tiles n x [3, s, s] -> patches [n, g*g, C] -> layers -> projector -> [n, g*g, D]
+ *   tiles n x [3, s, s] -> patches [n, g*g, Dv] -> layers -> projector -> [n, g*g, D]
  *
  * Source: transformers 4.51.3, models/siglip/modeling_siglip.py,
  * models/llava_onevision/modeling_llava_onevision.py.
@@ -8,54 +8,48 @@
 #ifndef SAV_SIGLIP_H
 #define SAV_SIGLIP_H
 
-#include "base/trace.h"
-#include "kernels/kernels.h"
+#include "io/config.h"
+#include "nn/bind.h"
 
 typedef struct sav_siglip_config {
-    size_t layers, C, heads, F; /* F: width of the MLP */
-    size_t tile, patch, g;      /* pixels a side, pixels a patch side, g = tile / patch patches a side */
+    size_t Lv, Dv, Hv, Fv;
+    size_t D;              /* width of the decoder: of the projector's rows */
+    size_t tile, patch, g; /* pixels a side, pixels a patch side, g = tile / patch patches a side */
     double norm_eps;
 } sav_siglip_config;
 
-typedef struct sav_siglip_layer {
-    const float *norm1, *norm1_bias, *norm2, *norm2_bias; /* [C] */
-    sav_matrix q_proj, k_proj, v_proj, out_proj;          /* [C, C] */
-    const float *q_bias, *k_bias, *v_bias, *out_bias;     /* [C] */
-    sav_matrix fc1, fc2;                                  /* [F, C], [C, F] */
-    const float *fc1_bias, *fc2_bias;                     /* [F], [C] */
-} sav_siglip_layer;
+typedef struct sav_siglip_layer sav_siglip_layer;
 
 typedef struct sav_siglip {
     sav_siglip_config config;
-    sav_matrix patch_embedding;      /* [C, 3*patch*patch], k = channel, row, column */
-    const float *patch_bias;         /* [C] */
-    const float *position_embedding; /* [g*g, C] */
-    sav_siglip_layer *layers;        /* [layers] */
+    sav_linear patch_embedding;      /* [Dv, 3*patch*patch], k = channel, row, column */
+    const float *position_embedding; /* [g*g, Dv] */
+    sav_siglip_layer *layers;        /* [Lv] */
+    sav_mlp projector;               /* multi_modal_projector: linear_1 [D, Dv], gelu, linear_2 [D, D] */
 } sav_siglip;
-
-typedef struct sav_projector {
-    sav_matrix linear_1, linear_2; /* [D, C], [D, D] */
-    const float *bias_1, *bias_2;  /* [D] */
-} sav_projector;
 
 typedef struct sav_siglip_scratch {
     size_t n;             /* tiles that go through together: a few, or all when stages are shown */
     float *columns;       /* [n*g*g, 3*patch*patch] */
-    float *x, *normed;    /* [n*g*g, C] */
-    float *q, *k, *v;     /* [n*g*g, C] */
-    float *mixed, *added; /* [n*g*g, C] */
-    float *wide;          /* [n*g*g, F] */
-    float *hidden;        /* [n*g*g, D] */
-    float *map;           /* [n, C, g, g], only when stages are shown */
+    float *x, *normed;    /* [n*g*g, Dv] */
+    float *q, *k, *v;     /* [n*g*g, Dv] */
+    float *mixed, *added; /* [n*g*g, Dv] */
+    sav_mlp_scratch mlp, projector;
+    float *map; /* [n, Dv, g, g], only when stages are shown */
 } sav_siglip_scratch;
 
-void sav_siglip_plan(sav_siglip_scratch *scratch, sav_arena *arena, const sav_siglip_config *config, size_t D,
-                     size_t tiles, bool whole);
+/* vision_config; D is the caller's. The status is the config's. */
+void sav_siglip_read(sav_siglip_config *c, sav_config *in);
+/* g, and sizes that cannot be: the status of `in`. */
+void sav_siglip_check(sav_siglip_config *c, sav_config *in);
+/* Tensors "vision_tower.vision_model.…" and "multi_modal_projector.…"; m->config is there. */
+void sav_siglip_bind(sav_siglip *m, sav_binder *b);
 
-/* tiles[i] -> [3, s, s]; out [count, g*g, D]. Allocates nothing. Enters layer 0, the patch embedding, 1 + i,
- * layer i, and the projector behind the last, for every n tiles. */
-void sav_siglip_forward(float *out, const float *const *tiles, size_t count, const sav_siglip *tower,
-                        const sav_projector *projector, sav_siglip_scratch *scratch,
-                        const sav_kernels *kernels, const sav_run *run, sav_trace *trace);
+void sav_siglip_plan(sav_siglip_scratch *s, sav_arena *arena, const sav_siglip_config *c, size_t tiles,
+                     bool whole);
+
+/* tiles[i] -> [3, s, s]; out [count, g*g, D]. Allocates nothing. */
+void sav_siglip_forward(sav_pass *p, float *out, const float *const *tiles, size_t count, const sav_siglip *m,
+                        sav_siglip_scratch *s);
 
 #endif

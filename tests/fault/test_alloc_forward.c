@@ -3,7 +3,7 @@
  */
 #include "../picture.h"
 #include "fault.h"
-#include "models/model.h"
+#include "forward/session.h"
 #include "tasks/encode.h"
 
 static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"},

@@ -3,8 +3,8 @@
  */
 #include "base/os.h"
 #include "fault.h"
+#include "forward/session.h"
 #include "instruments/quantize.h"
-#include "models/model.h"
 
 static const sav_part text_parts[] = {{SAV_TEXT, "What is this?"}};
 static const sav_message turn = {"user", text_parts, 1};

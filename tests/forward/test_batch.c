@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../check.h"
-#include "forward/batch.h"
+#include "forward/session.h"
 #include "kernels/kernels.h"
 
 static sav_error err;

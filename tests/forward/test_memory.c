@@ -11,7 +11,7 @@
 #include "../check.h"
 #include "../model_folder.h"
 #include "base/os.h"
-#include "forward/stream.h"
+#include "forward/session.h"
 
 enum { LAYERS = 16, D = 512, F = 2048, KV = 128, V = 384, NAMES = 12, PROMPTS = 3 };
 

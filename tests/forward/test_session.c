@@ -8,8 +8,8 @@
 #include "../check.h"
 #include "../model_folder.h"
 #include "../picture.h"
+#include "forward/session.h"
 #include "kernels/kernels.h"
-#include "models/model.h"
 
 static sav_error err;
 

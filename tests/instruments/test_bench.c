@@ -14,7 +14,7 @@ static bool alike(double a, double b) {
 static void check_counts(const sav_bench *b, const sav_model *model, const sav_model_info *i, double T) {
     const double Q = (double)(i->H * i->d), KV = (double)(i->G * i->d), D = (double)i->D, F = (double)i->F,
                  whole = (double)(i->L - 1);
-    const double width = (double)sav_dtype_size(model->llm.layers[0].q_proj.dtype);
+    const double width = (double)sav_dtype_size(model->modules.items[0].module->weight.dtype);
     double pairs = 0, seen = 0;
     for (double t = 1; t <= T; t++) {
         seen = i->window && (double)i->window < t ? (double)i->window : t;

@@ -141,7 +141,7 @@ static void test_widening(const sav_kernels *kernels) {
                 want[n] = type ? sav_widen_f16(stored[n * K + k]) : sav_widen_bf16(stored[n * K + k]);
                 if (want[n] == 0) want[n] = 0; /* sums start at +0 */
             }
-            sav_linear(got, x, &W, NULL, 1, kernels, &run);
+            sav_multiply(got, x, &W, NULL, 1, kernels, &run);
             check_bits(got, want, N, types[type] == SAV_F16 ? "every f16" : "every bf16");
         }
     sav_arena_free(&arena);
@@ -159,11 +159,11 @@ static void test_row_bits(const sav_kernels *kernels) {
     sav_arena arena = scratch_of(kernels, T, K, 1, 1, 3);
     const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base},
                   one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
-    sav_linear(all, x, &W, bias, T, kernels, &three);
+    sav_multiply(all, x, &W, bias, T, kernels, &three);
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         for (size_t t = 0; t < T; t += parts[p])
-            sav_linear(got + t * N, x + t * K, &W, bias, sav_min(parts[p], T - t), kernels,
-                       p % 2 ? &three : &one);
+            sav_multiply(got + t * N, x + t * K, &W, bias, sav_min(parts[p], T - t), kernels,
+                         p % 2 ? &three : &one);
         check_bits(got, all, T * N, "rows by parts");
     }
     sav_arena_free(&arena);

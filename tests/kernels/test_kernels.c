@@ -99,10 +99,10 @@ static void check_linear(const sav_kernels *kernels, size_t T, size_t N, size_t 
     snprintf(name, sizeof name, "linear %s, T %zu, N %zu, K %zu, weights %s, R %s", kernels->isa, T, N, K,
              sav_dtype_name(dtype), sav_dtype_name(R));
     plain_linear(want, x, wide, bias, T, N, K, R);
-    sav_linear(got, x, &W, bias, T, kernels, &run);
+    sav_multiply(got, x, &W, bias, T, kernels, &run);
     check_bits(got, want, T * N, name);
     plain_linear(want, x, wide, NULL, T, N, K, R);
-    sav_linear(got, x, &W, NULL, T, kernels, &run);
+    sav_multiply(got, x, &W, NULL, T, kernels, &run);
     check_bits(got, want, T * N, name);
     sav_arena_free(&arena);
     sav_free(x), sav_free(wide), sav_free(bias), sav_free(got), sav_free(want), sav_free(block);

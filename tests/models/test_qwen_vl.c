@@ -10,7 +10,7 @@
 #include "../model_folder.h"
 #include "../picture.h"
 #include "base/os.h"
-#include "models/model.h"
+#include "forward/session.h"
 #include "vision/qwen_vit.h"
 
 static sav_error err;
@@ -346,15 +346,16 @@ static void test_apart(void) {
 
 /* ---- sizes --------------------------------------------------------------------------------------------- */
 
-static void check_size_of(const char *folder, const char *path, sav_pictures how, size_t h, size_t w) {
+static void check_size_of(const char *folder, const char *path, sav_picture_options how, size_t h, size_t w) {
     sav_model *model = open_or_end(folder);
-    sav_look look = {0};
-    if (CHECK_OK(model->family->look(&look, model, path, &how, &err), &err)) {
-        CHECK_SIZE(look.tile_h, h);
-        CHECK_SIZE(look.tile_w, w);
-        CHECK_SIZE(look.plan.tokens, h * w / 784);
+    sav_picture picture = {0};
+    bool turned;
+    if (CHECK_OK(sav_picture_load(&picture, &turned, model, path, &how, &err), &err)) {
+        CHECK_SIZE(picture.fit.fitted.h, h);
+        CHECK_SIZE(picture.fit.fitted.w, w);
+        CHECK_SIZE(picture.fit.tokens, h * w / 784);
     }
-    sav_free(look.rgb);
+    sav_free(picture.pixels);
     sav_model_close(model);
 }
 
@@ -362,7 +363,7 @@ static void check_size_of(const char *folder, const char *path, sav_pictures how
  * says: resized twice, first as qwen_vl_utils does. Bounds that the user gives are both layers'. */
 static void test_processor(void) {
     const char *path = write_picture("large.ppm", 1500, 1500);
-    sav_pictures how = {.pillow = SAV_PILLOW_11};
+    sav_picture_options how = {.pillow = SAV_PILLOW_11};
     check_size_of("golden/models/" V2, path, how, 1512, 1512);
     const char *folder = folder_copy(V2);
     folder_replace("preprocessor_config.json", "\"min_pixels\": 3136,\n \"max_pixels\": 12845056",
@@ -370,7 +371,7 @@ static void test_processor(void) {
     check_size_of(folder, path, how, 980, 980);
     how.max_pixels = 2000000;
     check_size_of(folder, path, how, 1400, 1400);
-    how = (sav_pictures){.pillow = SAV_PILLOW_11, .min_pixels = 100000};
+    how = (sav_picture_options){.pillow = SAV_PILLOW_11, .min_pixels = 100000};
     check_size_of(folder, IMAGES "20x30.png", how, 280, 392);
 
     /* The pixels, too, are those of two resizes, not of one. */
@@ -378,15 +379,17 @@ static void test_processor(void) {
     sav_model *model = open_or_end(folder);
     unsigned char *rgb = picture_make(SIDE, SIDE), *once = picture_make(FIRST, FIRST),
                   *twice = picture_make(LAST, LAST);
-    sav_look look = {0};
-    how = (sav_pictures){.pillow = SAV_PILLOW_11};
+    sav_picture picture = {0};
+    bool turned;
+    how = (sav_picture_options){.pillow = SAV_PILLOW_11, .keep_rgb = true};
     const sav_size side = {SIDE, SIDE}, first = {FIRST, FIRST}, last = {LAST, LAST};
     const sav_resampling cubic = {SAV_BICUBIC, SAV_PILLOW_11};
     if (CHECK_OK(sav_image_resize(once, first, rgb, side, cubic, &err), &err) &&
         CHECK_OK(sav_image_resize(twice, last, once, first, cubic, &err), &err) &&
-        CHECK_OK(model->family->look(&look, model, path, &how, &err), &err))
-        CHECK(memcmp(look.rgb, twice, LAST * LAST * 3) == 0);
-    sav_free(look.rgb);
+        CHECK_OK(sav_picture_load(&picture, &turned, model, path, &how, &err), &err))
+        CHECK(memcmp(picture.rgb, twice, LAST * LAST * 3) == 0);
+    sav_free(picture.rgb);
+    sav_free(picture.pixels);
     sav_free(rgb);
     sav_free(once);
     sav_free(twice);
@@ -405,22 +408,22 @@ static void test_measure(void) {
         const sav_prompt prompt =
             prompt_of(&turn, parts, f == 2 ? "<image>What?" : MARK "What?", IMAGES "61x97.jpg", NULL);
         size_t text, tokens, bytes, floats = 6 * 4 * 1176, visual = 6;
-        sav_look look = {0};
-        sav_pictures how = {.pillow = SAV_PILLOW_11};
-        if (f == 2 && CHECK_OK(model->family->look(&look, model, IMAGES "61x97.jpg", &how, &err), &err))
-            floats = look.plan.tiles * 3 * 70 * 70, visual = look.plan.tokens;
+        sav_picture_fit fit;
+        const sav_picture_options how = {.pillow = SAV_PILLOW_11};
+        if (f == 2 && CHECK_OK(model->family->fit(&fit, model, (sav_size){61, 97}, &how, &err), &err))
+            floats = fit.pieces * 3 * 70 * 70, visual = fit.tokens;
         if (CHECK_OK(sav_session_prepare(session, &prompt, false, &err), &err)) {
             const size_t scratch = sav_session_describe(session)->scratch_bytes;
             text = sav_session_describe(session)->tokens - visual;
-            if (CHECK_OK(sav_session_measure(&tokens, &bytes, session, text, 61, 97, &err), &err)) {
+            if (CHECK_OK(sav_session_measure(&tokens, &bytes, session, text, (sav_size){61, 97}, &err),
+                         &err)) {
                 CHECK_SIZE(tokens, text + visual);
                 CHECK_SIZE(bytes, scratch + floats * sizeof(float));
             }
         }
         if (f < 2)
-            CHECK_FAILS(sav_session_measure(&tokens, &bytes, session, 10, 1, 201, &err), &err, SAV_BAD_INPUT,
-                        "200 times");
-        sav_free(look.rgb);
+            CHECK_FAILS(sav_session_measure(&tokens, &bytes, session, 10, (sav_size){1, 201}, &err), &err,
+                        SAV_BAD_INPUT, "200 times");
         sav_session_close(session);
         sav_model_close(model);
     }
@@ -448,8 +451,9 @@ static void test_exif(void) {
     CHECK_OK(sav_os_write(out, jpeg + 2, length - 2, &err), &err);
     CHECK_OK(sav_os_commit(out, &err), &err);
     sav_free(jpeg);
-    check_size_of("golden/models/" V2, path, (sav_pictures){.pillow = SAV_PILLOW_11}, 56, 84);
-    check_size_of("golden/models/" V2, path, (sav_pictures){.pillow = SAV_PILLOW_11, .rotate = true}, 84, 56);
+    check_size_of("golden/models/" V2, path, (sav_picture_options){.pillow = SAV_PILLOW_11}, 56, 84);
+    check_size_of("golden/models/" V2, path, (sav_picture_options){.pillow = SAV_PILLOW_11, .rotate = true},
+                  84, 56);
     watch plain = stage_of("golden/models/" V2, "pixel_values", MARK "?", IMAGES "61x97.jpg", NULL);
     watch turned = stage_of("golden/models/" V2, "pixel_values", MARK "?", path, NULL);
     if (CHECK_SIZE(turned.count, plain.count))
@@ -482,14 +486,14 @@ static void check_windows(const sav_json *row) {
     }
     sav_json_integer(&window, sav_json_get(row, "window_size"));
     const sav_qwen_vit_config config = {
-        .layers = 1, .E = 8, .heads = 1, .M = 8, .D = 8, .grid = {14, 2, 2}, .window = (size_t)window / 28};
+        .Lv = 1, .Dv = 8, .Hv = 1, .Fv = 8, .D = 8, .grid = {14, 2, 2}, .window = (size_t)window / 28};
     sav_arena arena = {0};
     sav_qwen_vit_scratch s;
     sav_qwen_vit_plan(&s, &arena, &config, P, frames, false);
     if (!CHECK_OK(sav_arena_make(&arena, &err), &err)) return;
     arena.used = 0;
     sav_qwen_vit_plan(&s, &arena, &config, P, frames, false);
-    sav_qwen_vit_lay_out(&s, grids, images, &config);
+    sav_qwen_vit_lay_out(&s, &(sav_grids){grids, images}, &config);
     check_list(s.order, s.frames[s.frame_count] / 4, row, "window_index");
     check_list(s.windows, s.window_count + 1, row, "cu_window_seqlens"); /* no empty window in it */
     check_list(s.frames, s.frame_count + 1, row, "cu_seqlens");

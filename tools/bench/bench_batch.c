@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "models/model.h"
+#include "forward/session.h"
 
 enum { QUESTIONS = 4, MOST_PICTURES = 64, MOST_ROUNDS = 99 };
 

@@ -67,10 +67,10 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
                          .threads = 1,
                          .team_work = SAV_TEAM_WORK,
                          .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
-    sav_linear(out, x, &W, NULL, T, kernels, &run);
+    sav_multiply(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
         double top = sav_peak(kernels->vector_bytes, exact), start = sav_os_cpu_seconds();
-        sav_linear(out, x, &W, NULL, T, kernels, &run);
+        sav_multiply(out, x, &W, NULL, T, kernels, &run);
         double rate = 2e-9 * (double)T * (double)N * (double)K / (sav_os_cpu_seconds() - start);
         shares[r] = rate / top;
         if (rate > best) best = rate;

@@ -12,6 +12,14 @@ bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, siz
            sav_mul(scales, panels, SAV_INT8_COLS) && sav_mul(scales, *scales, groups);
 }
 
+void sav_int8_shapes(size_t panels[4], size_t scales[3], size_t rows, size_t cols, size_t group) {
+    panels[0] = scales[0] = rows / SAV_INT8_COLS + (rows % SAV_INT8_COLS != 0);
+    panels[1] = cols / SAV_INT8_DEPTH + (cols % SAV_INT8_DEPTH != 0);
+    panels[2] = scales[2] = SAV_INT8_COLS;
+    panels[3] = SAV_INT8_DEPTH;
+    scales[1] = cols / group + (cols % group != 0);
+}
+
 /* One output's group: n weights -> its bytes, 64 apart for each quad of k; the scale. */
 static float pack_group(unsigned char *to, double error[2], const float *w, size_t n) {
     unsigned char whole[SAV_INT8_GROUP_MAX];
