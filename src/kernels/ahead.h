@@ -9,8 +9,8 @@
 
 enum { SAV_LINE = 64 }; /* bytes */
 
-/* Terms k0 .. k0 + depth - 1 of rows row .. row + rows - 1 of data [N, stride], `size` bytes a term; rows from
- * N on are none. depth 0: nothing. */
+/* Terms k0 .. k0 + depth - 1 of rows row .. row + rows - 1 of data [N, stride], `size` bytes a term; rows
+ * from N on are none. depth 0: nothing. */
 typedef struct sav_stretch {
     const void *data;
     size_t size, stride, N;

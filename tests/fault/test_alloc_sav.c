@@ -1,5 +1,6 @@
-/* test_alloc_sav.c: every allocation of classify/ and tasks/ made to fail once: fit, predict, files, store, draws,
- * scores. Each time the answer is a clean SAV_NO_MEMORY with a message, and every block has been given back.
+/* test_alloc_sav.c: every allocation of classify/ and tasks/ made to fail once: fit, predict, files, store,
+ * draws, scores. Each time the answer is a clean SAV_NO_MEMORY with a message, and every block has been given
+ * back.
  */
 #include <string.h>
 

@@ -43,8 +43,8 @@ static void multiply(const gemm *g) {
                 (int)g->c_stride);
 }
 
-/* b of a product with rows n0 .. of W, k0 ..: in place when they are stored as floats and aligned, else widened
- * to tile. */
+/* b of a product with rows n0 .. of W, k0 ..: in place when they are stored as floats and aligned, else
+ * widened to tile. */
 static void widen_tile(gemm *g, float *tile, const sav_matrix *W, size_t n0, size_t k0) {
     const size_t K = W->cols, size = sav_dtype_size(W->dtype);
     const char *from = (const char *)W->data + (n0 * K + k0) * size;
