@@ -1,6 +1,8 @@
 /* chat.c: a prompt that owns its messages, parts and strings. See chat.h. */
 #include "lists/chat.h"
 
+#include <string.h>
+
 sav_chat *sav_chat_new(void) {
     return sav_alloc(1, sizeof(sav_chat));
 }
@@ -48,4 +50,31 @@ void sav_chat_free(sav_chat *chat) {
     sav_free(chat->parts);
     sav_free(chat->messages);
     sav_free(chat);
+}
+
+/* ---- a sample ------------------------------------------------------------------------------------------ */
+
+sav_status sav_sample_chat(sav_chat **out, const sav_sample *sample, sav_error *err) {
+    static const char placeholder[] = "<image>";
+    const size_t inlined = sav_sample_placeholders(sample, placeholder);
+    size_t next = 0;
+    sav_chat *chat = sav_chat_new();
+    sav_chat_message(chat, "user");
+    for (; next + inlined < sample->media_count; next++)
+        sav_chat_part(chat, SAV_IMAGE, sample->media[next], strlen(sample->media[next]));
+    const char *text = sample->question;
+    for (; next < sample->media_count; next++) {
+        const char *hit = strstr(text, placeholder);
+        if (!hit) break;
+        if (hit > text) sav_chat_part(chat, SAV_TEXT, text, (size_t)(hit - text));
+        sav_chat_part(chat, SAV_IMAGE_INLINE, sample->media[next], strlen(sample->media[next]));
+        text = hit + strlen(placeholder);
+    }
+    if (*text) sav_chat_part(chat, SAV_TEXT, text, strlen(text));
+    sav_status status = sav_chat_seal(chat, err);
+    if (status)
+        sav_chat_free(chat);
+    else
+        *out = chat;
+    return status;
 }

@@ -8,7 +8,7 @@
 #ifndef SAV_CHAT_H
 #define SAV_CHAT_H
 
-#include "base/base.h"
+#include "lists/record.h"
 
 typedef struct sav_chat {
     sav_prompt prompt; /* valid after seal, until free */
@@ -25,5 +25,9 @@ void sav_chat_message(sav_chat *chat, const char *role);
 void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t length);
 sav_status sav_chat_seal(sav_chat *chat, sav_error *err);
 void sav_chat_free(sav_chat *chat);
+
+/* One user message: pictures without a placeholder first, in order, then the question; where its text holds
+ * `<image>` the remaining pictures stand, in order, as SAV_IMAGE_INLINE. */
+sav_status sav_sample_chat(sav_chat **out, const sav_sample *sample, sav_error *err);
 
 #endif

@@ -27,7 +27,7 @@ static sav_status add_picture(sav_list_reader *in, const char *label, const char
     in->records++;
     sav_status status = fill_sample(&sample, in, label, path);
     sav_free(path);
-    return sav_list_add(in, &sample, status, 0);
+    return sav_list_add(in, &sample, status);
 }
 
 static sav_status read_class(sav_list_reader *in, const char *folder, const char *label) {

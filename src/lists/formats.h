@@ -1,4 +1,4 @@
-/* formats.h: what the fields of a record mean: a table of list formats, JSON object -> sample.
+/* formats.h: what the fields of a record mean: a table of list formats (formats.inc), JSON object -> sample.
  *
  * A dataset is one file with one function, and one row in formats.inc. The row also says by which protocol
  * predictions on it are scored.

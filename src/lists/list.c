@@ -9,11 +9,36 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/labels.h"
 #include "io/json.h"
 #include "lists/list_reader.h"
 
 /* The largest list that is read: a mistyped name of a weight file should not fill the memory. */
 #define LARGEST_LIST ((size_t)1 << 30)
+
+/* ---- the table of formats ----------------------------------------------------------------------------- */
+
+static const sav_format formats[] = {
+#define FORMAT(name, protocol) {#name, sav_read_##name, #protocol},
+#include "lists/formats.inc"
+#undef FORMAT
+};
+
+const sav_format *sav_format_at(size_t i) {
+    return i < sizeof formats / sizeof formats[0] ? &formats[i] : NULL;
+}
+
+const sav_format *sav_format_find(const char *name) {
+    const sav_format *format = NULL;
+    for (size_t i = 0; (format = sav_format_at(i)) != NULL; i++)
+        if (!name || strcmp(format->name, name) == 0) break;
+    return format;
+}
+
+void sav_format_names(sav_text *out) {
+    for (size_t i = 0; sav_format_at(i); i++)
+        sav_text_printf(out, "%s%s", i ? ", " : "", sav_format_at(i)->name);
+}
 
 /* ---- a list's samples ---------------------------------------------------------------------------------- */
 
@@ -64,9 +89,10 @@ static sav_status skip_or_fail(sav_list_reader *in, sav_status status, size_t li
     return sav_notes_add(&in->list->bad, line, in->err->message) ? SAV_OK : sav_list_no_memory(in);
 }
 
-sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status status, size_t line) {
+sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status status) {
     sav_list *list = in->list;
     if (status) {
+        const size_t line = sample->line;
         sav_sample_free(sample);
         return skip_or_fail(in, status, line);
     }
@@ -96,12 +122,6 @@ static sav_status read_record(sav_sample *out, sav_list_reader *in, const sav_js
     return record.status;
 }
 
-static sav_status add_record(sav_list_reader *in, const sav_json *object) {
-    sav_sample sample = {.index = in->records, .line = object->line};
-    in->records++;
-    return sav_list_add(in, &sample, read_record(&sample, in, object), object->line);
-}
-
 static sav_status warn_duplicate(sav_list_reader *in, size_t line, const char *key) {
     char message[sizeof in->err->message], place[32] = "";
     if (!key) return SAV_OK;
@@ -117,8 +137,11 @@ static sav_status read_array(sav_list_reader *in, const char *bytes, size_t leng
     sav_status status = sav_json_parse(&doc, bytes, length, in->list->name, first_line, &duplicate, in->err);
     if (status) return status;
     status = warn_duplicate(in, 0, duplicate);
-    for (const sav_json *object = sav_json_root(doc)->child; object && !status; object = object->next)
-        status = add_record(in, object);
+    for (const sav_json *object = sav_json_root(doc)->child; object && !status; object = object->next) {
+        sav_sample sample = {.index = in->records++, .line = object->line};
+        status = read_record(&sample, in, object);
+        status = sav_list_add(in, &sample, status);
+    }
     sav_json_free(doc);
     return status;
 }
@@ -126,15 +149,14 @@ static sav_status read_array(sav_list_reader *in, const char *bytes, size_t leng
 static sav_status read_line(sav_list_reader *in, const char *bytes, size_t length, uint32_t line) {
     sav_json_doc *doc;
     const char *duplicate = NULL;
+    sav_sample sample = {.index = in->records++, .line = line};
     sav_status status = sav_json_parse(&doc, bytes, length, in->list->name, line, &duplicate, in->err);
-    if (status) {
-        in->records++;
-        return skip_or_fail(in, status, line);
-    }
+    if (status) return sav_list_add(in, &sample, status);
+    const sav_json *object = sav_json_root(doc);
     status = warn_duplicate(in, line, duplicate);
-    if (!status) status = add_record(in, sav_json_root(doc));
+    if (!status) status = read_record(&sample, in, object);
     sav_json_free(doc);
-    return status;
+    return sav_list_add(in, &sample, status);
 }
 
 static bool is_blank(const char *p, const char *end) {
@@ -161,6 +183,59 @@ static sav_status read_bytes(sav_list_reader *in, const char *bytes, size_t leng
         bytes = stop ? stop + 1 : end;
         line++;
     }
+    return status;
+}
+
+/* ---- labels that are probably one class ---------------------------------------------------------------- */
+
+/* Equal without the white space around them and the case of ASCII letters. */
+typedef struct spellings {
+    sav_labels all, plain;
+    const char **first; /* [plain.count] the label that a plain one came from */
+} spellings;
+
+/* What of a label is compared; by sav_free. */
+static char *plain_label(const char *label) {
+    static const char space[] = " \t\r\n";
+    const char *start = label + strspn(label, space);
+    size_t length = strlen(start);
+    while (length && strchr(space, start[length - 1])) length--;
+    char *plain = sav_strndup(start, length);
+    for (char *c = plain; c && *c; c++)
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c - 'A' + 'a');
+    return plain;
+}
+
+static sav_status check_label(sav_list_reader *in, spellings *seen, const char *label) {
+    char message[sizeof in->err->message];
+    const size_t labels = seen->all.count, plains = seen->plain.count;
+    size_t id = 0;
+    char *plain = plain_label(label);
+    if (!plain) return sav_list_no_memory(in);
+    sav_status status = sav_labels_add(&id, &seen->all, label, in->err);
+    const bool known = id < labels;
+    if (!status) status = sav_labels_add(&id, &seen->plain, plain, in->err);
+    sav_free(plain);
+    if (status || known) return status;
+    if (id == plains) {
+        seen->first[id] = label;
+        return SAV_OK;
+    }
+    snprintf(message, sizeof message,
+             "%s: the labels \"%.200s\" and \"%.200s\" differ only in case or white space; two classes",
+             in->list->name, seen->first[id], label);
+    return sav_list_warn(in, 0, message);
+}
+
+static sav_status check_labels(sav_list_reader *in) {
+    const sav_list *list = in->list;
+    spellings seen = {.first = sav_alloc(list->count + 1, sizeof *seen.first)};
+    sav_status status = seen.first ? SAV_OK : sav_list_no_memory(in);
+    for (size_t i = 0; i < list->count && !status; i++)
+        if (list->samples[i].label) status = check_label(in, &seen, list->samples[i].label);
+    sav_free(seen.first);
+    sav_labels_free(&seen.plain);
+    sav_labels_free(&seen.all);
     return status;
 }
 
@@ -199,7 +274,7 @@ static sav_status check_list(sav_list_reader *in) {
                         list->name, list->bad.count, list->bad.items[0].message);
     if (!list->count)
         return sav_fail(in->err, SAV_BAD_INPUT, "%s: found no samples; expected at least one", list->name);
-    return sav_list_check_labels(in);
+    return check_labels(in);
 }
 
 static sav_status finish(sav_list **out, sav_list_reader *in, sav_status status) {

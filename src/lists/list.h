@@ -9,8 +9,8 @@
 #ifndef SAV_LIST_H
 #define SAV_LIST_H
 
+#include "lists/chat.h"
 #include "lists/notes.h"
-#include "lists/sample.h"
 
 typedef struct sav_list_options {
     const char *format;     /* NULL = the first of formats.inc */

@@ -16,13 +16,11 @@ typedef struct sav_list_reader {
 
 sav_status sav_list_no_memory(const sav_list_reader *in);
 /* The list takes over what the sample owns, in any case: a bad one (status, in->err) is the error itself, or
- * with skip_bad a note at `line`, and on it goes. */
-sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status status, size_t line);
+ * with skip_bad a note, and on it goes. */
+sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status status);
 sav_status sav_list_warn(sav_list_reader *in, size_t line, const char *message);
 
 /* class_folders.c: the pictures of a folder of class folders. */
 sav_status sav_list_read_folders(sav_list_reader *in, const char *folder);
-/* list_labels.c: a warning for each pair of labels that are probably one class. */
-sav_status sav_list_check_labels(sav_list_reader *in);
 
 #endif

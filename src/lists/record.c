@@ -1,10 +1,31 @@
-/* record.c: the fields of a list's record. See record.h. */
+/* record.c: a list's record and the sample it becomes. See record.h. */
 #include "lists/record.h"
 
 #include <string.h>
 #include <strings.h>
 
 #include "base/os.h"
+
+void sav_sample_free(sav_sample *sample) {
+    for (size_t i = 0; i < sample->media_count; i++) sav_free(sample->media[i]);
+    sav_free(sample->media);
+    sav_free(sample->question);
+    sav_free(sample->label);
+    sav_free(sample->question_id);
+    sav_free(sample->group);
+    sav_free(sample->split);
+    *sample = (sav_sample){0};
+}
+
+size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder) {
+    size_t count = 0;
+    const char *at = strstr(sample->question, placeholder);
+    while (at) {
+        count++;
+        at = strstr(at + strlen(placeholder), placeholder);
+    }
+    return count;
+}
 
 static const char *kind_name(sav_json_kind kind) {
     static const char *const names[] = {"null",     "false",  "true",     "a number",
@@ -141,7 +162,9 @@ static void add_media_node(sav_sample *out, sav_record *in, const sav_json *node
 
 void sav_record_media(sav_sample *out, sav_record *in, const char *key) {
     const sav_json *node = sav_json_get(in->object, key);
-    if (in->status || !node || node->kind == SAV_JSON_NULL || sav_json_is(node, "")) return;
+    if (in->status || !node || node->kind == SAV_JSON_NULL ||
+        (node->kind == SAV_JSON_STRING && !node->length))
+        return;
     if (node->kind != SAV_JSON_ARRAY) {
         add_media_node(out, in, node, key);
         return;

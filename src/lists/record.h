@@ -1,4 +1,4 @@
-/* record.h: the fields of a list's record: JSON object -> strings and pictures of a sample.
+/* record.h: a list's record and the sample it becomes: JSON object -> question, pictures, label.
  *
  *     out->question = sav_record_text(in, "question");
  *     sav_record_media(out, in, "image");
@@ -11,7 +11,25 @@
 #define SAV_RECORD_H
 
 #include "io/json.h"
-#include "lists/sample.h"
+
+/* What is asked about which pictures. */
+typedef struct sav_sample {
+    size_t index; /* ordinal of the record in the list: bad records count, blank lines do not */
+    size_t line;  /* where the record starts; 0 in a folder list */
+    char **media; /* [media_count] pictures, as they will be opened */
+    size_t media_count;
+    char *question;    /* what the format asks; `<image>` where a picture belongs */
+    char *label;       /* NULL: not scored */
+    char *question_id; /* JSON text as written, "null" when absent */
+    char *group;       /* JSON text; "null" where the format has none */
+    char *split;       /* NULL where the format has none */
+} sav_sample;
+
+void sav_sample_free(sav_sample *sample); /* what it owns */
+
+size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder); /* in its question */
+
+/* ---- the fields of a record ----------------------------------------------------------------------------- */
 
 /* Where records stand and what their paths start from. */
 typedef struct sav_record_place {

@@ -1,4 +1,4 @@
-/* encode_loop.c: a list through a model, batch by batch.
+/* encode.c: a list through a model, batch by batch. See encode.h; into a store: encode_store.c.
  *
  *   link_same_pictures: samples that show the same pictures, chained
  *   until the list is at its end:
@@ -88,6 +88,11 @@ static sav_status check(const loop *l, sav_error *err) {
     return l->encoder->check ? l->encoder->check(l->encoder->context, err) : SAV_OK;
 }
 
+static void begin_batch(loop *l) {
+    sav_session_begin(l->encoder->session, false);
+    l->batch_count = 0;
+}
+
 /* A failure of the sample's own waits for its turn, so that those before it come out first. */
 static sav_status mark_failed(loop *l, size_t i, sav_error *err) {
     slot *s = &l->slots[i];
@@ -131,8 +136,6 @@ static sav_status fill_batch(loop *l, sav_error *err) {
     const size_t end = l->first + sav_min(l->ahead, l->N - l->first);
     bool fits = true;
     sav_status status = SAV_OK;
-    sav_session_begin(l->encoder->session, false);
-    l->batch_count = 0;
     for (size_t i = l->first; i < end && fits && !status; i++) {
         if (l->slots[i].state == FAILED && !l->encoder->skip_bad) break; /* nothing behind it is wanted */
         for (size_t k = i; k < end && fits && !status; k = l->slots[k].next)
@@ -189,7 +192,7 @@ static sav_status run_batch(loop *l, sav_error *err) {
     }
     l->finished += count;
     l->rows += sav_session_rows(session);
-    l->batch_count = 0;
+    begin_batch(l);
     return SAV_OK;
 }
 
@@ -266,17 +269,21 @@ static sav_status run_batches(loop *l, sav_error *err) {
 
 static sav_status prepare(loop *l, sav_error *err) {
     const size_t bytes = sav_model_describe(l->encoder->model)->features * sizeof(float);
-    const uint64_t memory = sav_session_describe(l->encoder->session)->memory;
-    const uint64_t room = memory ? sav_min(WAITING_BYTES, memory / 16) : WAITING_BYTES;
-    l->ahead = sav_min(l->N, bytes < room ? room / bytes : 1);
+    sav_session *session = l->encoder->session;
     l->slots = sav_alloc(l->N, sizeof *l->slots);
     l->keep = sav_alloc(l->N, sizeof *l->keep);
     l->batch = sav_alloc(l->N, sizeof *l->batch);
     if (!l->slots || !l->keep || !l->batch) return fail_memory(l, err);
     sav_status status = link_same_pictures(l, err);
     if (status) return status;
+    const uint64_t memory = sav_session_describe(session)->memory;
+    const uint64_t room = memory && memory / 16 < WAITING_BYTES ? memory / 16 : WAITING_BYTES;
+    l->ahead = sav_min(l->N, bytes < room ? room / bytes : 1);
+    sav_session_watch(session, watch, l);
     /* a batch's taps are whole to its end */
-    return sav_session_reserve(l->encoder->session, l->visitor->reserved + 2 * l->ahead * bytes, err);
+    status = sav_session_reserve(session, l->visitor->reserved + 2 * l->ahead * bytes, err);
+    if (!status) begin_batch(l);
+    return status;
 }
 
 sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sav_encode_visitor *visitor,
@@ -284,7 +291,6 @@ sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sa
     sav_error own;
     loop l = {.list = list, .encoder = encoder, .visitor = visitor, .N = list->count};
     if (!err) err = &own;
-    sav_session_watch(encoder->session, watch, &l);
     sav_status status = prepare(&l, err);
     if (!status) status = run_batches(&l, err);
     if (status) save_rest(&l);
@@ -296,5 +302,44 @@ sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sa
     sav_free(l.slots);
     sav_free(l.keep);
     sav_free(l.batch);
+    return status;
+}
+
+/* ---- to whoever takes them, into memory ---------------------------------------------------------------- */
+
+sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_take *take, void *context,
+                           sav_error *err) {
+    const sav_encode_visitor visitor = {.take = take, .save = take, .context = context};
+    return sav_encode_visit(list, encoder, &visitor, err);
+}
+
+typedef struct matrix {
+    float *features; /* [N, L, H, d] */
+    size_t width;    /* L*H*d */
+    size_t taken;
+} matrix;
+
+static sav_status take_row(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+    matrix *m = context;
+    (void)sample, (void)err;
+    memcpy(m->features + m->taken * m->width, tap, m->width * sizeof *tap);
+    m->taken++;
+    return SAV_OK;
+}
+
+sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *encoder, sav_error *err) {
+    matrix m = {.width = sav_model_describe(encoder->model)->features};
+    size_t count;
+    *features = NULL;
+    if (sav_mul(&count, list->count, m.width)) m.features = sav_alloc(count, sizeof *m.features);
+    if (!m.features)
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for the features of %zu samples", list->count);
+    const sav_encode_visitor visitor = {
+        .take = take_row, .context = &m, .reserved = (uint64_t)count * sizeof *m.features};
+    sav_status status = sav_encode_visit(list, encoder, &visitor, err);
+    if (status)
+        sav_free(m.features);
+    else
+        *features = m.features;
     return status;
 }
