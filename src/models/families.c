@@ -1,15 +1,14 @@
-/* families.c: the table of families: config.json's "architectures" -> sav_family. A new family adds its
- * row. */
+/* families.c: the table of families: config.json's "architectures" -> sav_family. See family.h. */
 #include "models/family.h"
 
-extern const sav_family sav_family_llava_onevision, sav_family_qwen2_vl, sav_family_qwen2_5_vl,
-    sav_family_qwen2;
+#define FAMILY(name) extern const sav_family sav_family_##name;
+#include "models/families.inc"
+#undef FAMILY
 
 static const sav_family *const FAMILIES[] = {
-    &sav_family_llava_onevision,
-    &sav_family_qwen2_vl,
-    &sav_family_qwen2_5_vl,
-    &sav_family_qwen2,
+#define FAMILY(name) &sav_family_##name,
+#include "models/families.inc"
+#undef FAMILY
 };
 
 enum { COUNT = sizeof FAMILIES / sizeof FAMILIES[0] };

@@ -7,7 +7,7 @@
  *   some pictures                                     -> scratch                             plan
  *   their pixels -> tower, projector or merger        -> rows [tokens, D]                    embed
  *
- * All else is shared. To add a family: its file, its row in families.c (docs/ADDING.md).
+ * All else is shared. To add a family: its file, its row in families.inc (docs/ADDING.md).
  */
 #ifndef SAV_FAMILY_H
 #define SAV_FAMILY_H
