@@ -16,13 +16,13 @@
 
 /* ---- sessions ------------------------------------------------------------------------------------------ */
 
-static sav_status check_numbers(const sav_kernels *kernels, sav_error *err) {
+static sav_status check_numbers(const sav_kernels *row, sav_error *err) {
     if (!sav_float_mode_ok())
         return sav_fail(err, SAV_UNSUPPORTED,
                         "this process flushes subnormal numbers to zero or does not round to nearest; "
                         "expected IEEE arithmetic");
     const char *what;
-    if (kernels->sound && !kernels->sound(&what)) {
+    if (row->sound && !row->sound(&what)) {
         sav_fail(err, SAV_UNSUPPORTED, "OpenBLAS gives a wrong product on this CPU (%s)", what);
         sav_hint(err, "choose another of its kernels by OPENBLAS_CORETYPE, or --engine exact");
         return SAV_UNSUPPORTED;
@@ -36,17 +36,17 @@ static unsigned holds(const sav_model *model) {
 }
 
 /* A quantised folder runs with the engine that reads it, and that engine with no other folder. */
-static sav_status check_engine(const sav_model *model, const sav_kernels *kernels, sav_error *err) {
-    if (sav_kernels_fit(kernels, holds(model))) return SAV_OK;
+static sav_status check_engine(const sav_model *model, const sav_kernels *row, sav_error *err) {
+    if (sav_kernels_fit(row, holds(model))) return SAV_OK;
     if (!model->group) {
         sav_fail(err, SAV_BAD_INPUT,
                  "%s: found weights as they were trained; the %s engine expects a folder of savs quantize",
-                 model->folder, kernels->engine);
+                 model->folder, row->engine);
         sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one",
                  model->folder);
     } else {
         sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder,
-                 kernels->engine);
+                 row->engine);
         sav_hint(err, "leave --engine out, or give the original folder");
     }
     return SAV_BAD_INPUT;

@@ -260,7 +260,7 @@ static sav_status write_shard(work *w, const shard_plan *p, const char *path, sa
     const char *const values[] = {"pt", version};
     const sav_metadata metadata = {2, keys, values};
     sav_os_file *file;
-    snprintf(version, sizeof version, "%d", SAV_INT8_VERSION);
+    snprintf(version, sizeof version, "%d", SAV_QUANTISED_VERSION);
     sav_status status = sav_safetensors_start(&file, path, p->tensors, p->count, &metadata, err);
     if (status) return status;
     for (size_t i = 0; i < p->count && !status; i++) {
@@ -364,7 +364,7 @@ static sav_status write_config(const work *w, sav_error *err) {
         sav_text_printf(&out,
                         "  \"quantization_config\": {\"quant_method\": \"savs_int8\", \"version\": %d, "
                         "\"group_size\": %zu, \"source_sha256\": \"%s\"}\n}\n",
-                        SAV_INT8_VERSION, w->options.group, sav_model_describe(w->model)->sha256);
+                        SAV_QUANTISED_VERSION, w->options.group, sav_model_describe(w->model)->sha256);
         status = out.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to)
                             : write_file(w, "config.json", out.bytes, out.length, err);
     }

@@ -79,9 +79,9 @@ static void read_config(sav_model *model, qwen_vl *v, bool windows, sav_config *
     model->decoder.kind->read(c, &text, &absent);
     tower.status = text.status;
     if (windows)
-        sav_qwen2_5_vit_read(&v->tower.config, &tower, &model->owned);
+        sav_qwen_vit_read_2_5(&v->tower.config, &tower, &model->owned);
     else
-        sav_qwen2_vit_read(&v->tower.config, &tower);
+        sav_qwen_vit_read_2(&v->tower.config, &tower);
     sav_qwen_vit_check(&v->tower.config, c->D, &tower);
     in->status = tower.status;
     const size_t image = sav_config_size(in, "image_token_id", 151655);

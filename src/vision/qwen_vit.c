@@ -41,7 +41,7 @@ static void read_common(sav_qwen_vit_config *c, sav_config *in) {
         sav_config_fail(in, SAV_UNSUPPORTED, NULL, "in_channels", "found %zu; expected 3", channels);
 }
 
-void sav_qwen2_vit_read(sav_qwen_vit_config *c, sav_config *in) {
+void sav_qwen_vit_read_2(sav_qwen_vit_config *c, sav_config *in) {
     read_common(c, in);
     c->Dv = sav_config_size(in, "embed_dim", 1280);
     c->D = sav_config_size(in, "hidden_size", 3584);
@@ -73,7 +73,7 @@ static void read_full(sav_qwen_vit_config *c, sav_config *in, sav_owned *owned) 
     c->full = full;
 }
 
-void sav_qwen2_5_vit_read(sav_qwen_vit_config *c, sav_config *in, sav_owned *owned) {
+void sav_qwen_vit_read_2_5(sav_qwen_vit_config *c, sav_config *in, sav_owned *owned) {
     read_common(c, in);
     c->Dv = sav_config_size(in, "hidden_size", 3584);
     c->Fv = sav_config_size(in, "intermediate_size", 3420);
