@@ -2,8 +2,7 @@
  *
  *   link_same_pictures: samples that show the same pictures, chained
  *   until the list is at its end:
- *       fill_batch: samples not yet known -> prompts in the session
- *       run_batch:  prompts -> taps [batch, L, H, d]
+ *       run_batch:  samples not yet known -> prompts in the session -> taps [batch, L, H, d]
  *       emit_ready: taps -> the visitor, in list order, as far as they are there
  */
 #include "tasks/encode_loop.h"
@@ -88,11 +87,6 @@ static sav_status check(const loop *l, sav_error *err) {
     return l->encoder->check ? l->encoder->check(l->encoder->context, err) : SAV_OK;
 }
 
-static void begin_batch(loop *l) {
-    sav_session_begin(l->encoder->session, false);
-    l->batch_count = 0;
-}
-
 /* A failure of the sample's own waits for its turn, so that those before it come out first. */
 static sav_status mark_failed(loop *l, size_t i, sav_error *err) {
     slot *s = &l->slots[i];
@@ -162,22 +156,18 @@ static void taps_free(taps *batch) {
     sav_free(batch);
 }
 
-static taps *taps_new(size_t count, size_t features) {
+static sav_status run_batch(loop *l, sav_error *err) {
+    const size_t features = sav_model_describe(l->encoder->model)->features;
+    sav_session *session = l->encoder->session;
     size_t floats = 0;
+    sav_status status = fill_batch(l, err);
+    const size_t count = l->batch_count;
+    if (status || !count) return status;
     taps *batch = sav_alloc(1, sizeof *batch);
     if (batch && sav_mul(&floats, count, features)) batch->values = sav_alloc(floats, sizeof *batch->values);
-    if (batch && batch->values) return batch;
-    taps_free(batch);
-    return NULL;
-}
-
-static sav_status run_batch(loop *l, sav_error *err) {
-    const size_t features = sav_model_describe(l->encoder->model)->features, count = l->batch_count;
-    sav_session *session = l->encoder->session;
-    if (!count) return SAV_OK;
-    taps *batch = taps_new(count, features);
-    if (!batch) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu samples' features", count);
-    sav_status status = sav_session_pack(session, err);
+    if (!batch || !batch->values)
+        status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu samples' features", count);
+    if (!status) status = sav_session_pack(session, err);
     if (!status) status = sav_session_run(session, batch->values, l->encoder->depth, NULL, err);
     if (status) {
         taps_free(batch);
@@ -192,7 +182,8 @@ static sav_status run_batch(loop *l, sav_error *err) {
     }
     l->finished += count;
     l->rows += sav_session_rows(session);
-    begin_batch(l);
+    l->batch_count = 0;
+    sav_session_begin(session, false); /* the next one */
     return SAV_OK;
 }
 
@@ -253,8 +244,7 @@ static sav_status run_batches(loop *l, sav_error *err) {
     const sav_encoder *e = l->encoder;
     while (l->first < l->N) {
         sav_error later;
-        sav_status status = fill_batch(l, err);
-        if (!status) status = run_batch(l, err);
+        sav_status status = run_batch(l, err);
         const sav_status emitted =
             emit_ready(l, &later); /* after a failure too: what came before it counts */
         if (status) return status;
@@ -278,11 +268,12 @@ static sav_status prepare(loop *l, sav_error *err) {
     if (status) return status;
     const uint64_t memory = sav_session_describe(session)->memory;
     const uint64_t room = memory && memory / 16 < WAITING_BYTES ? memory / 16 : WAITING_BYTES;
-    l->ahead = sav_min(l->N, bytes < room ? room / bytes : 1);
+    l->ahead = bytes < room ? room / bytes : 1;
+    if (l->ahead > l->N) l->ahead = l->N;
     sav_session_watch(session, watch, l);
     /* a batch's taps are whole to its end */
     status = sav_session_reserve(session, l->visitor->reserved + 2 * l->ahead * bytes, err);
-    if (!status) begin_batch(l);
+    if (!status) sav_session_begin(session, false);
     return status;
 }
 
