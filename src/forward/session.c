@@ -16,13 +16,13 @@
 
 /* ---- sessions ------------------------------------------------------------------------------------------ */
 
-static sav_status check_numbers(const sav_kernels *row, sav_error *err) {
+static sav_status check_numbers(const sav_session *s, sav_error *err) {
     if (!sav_float_mode_ok())
         return sav_fail(err, SAV_UNSUPPORTED,
                         "this process flushes subnormal numbers to zero or does not round to nearest; "
                         "expected IEEE arithmetic");
     const char *what;
-    if (row->sound && !row->sound(&what)) {
+    if (s->kernels->sound && !s->kernels->sound(&what)) {
         sav_fail(err, SAV_UNSUPPORTED, "OpenBLAS gives a wrong product on this CPU (%s)", what);
         sav_hint(err, "choose another of its kernels by OPENBLAS_CORETYPE, or --engine exact");
         return SAV_UNSUPPORTED;
@@ -36,52 +36,55 @@ static unsigned holds(const sav_model *model) {
 }
 
 /* A quantised folder runs with the engine that reads it, and that engine with no other folder. */
-static sav_status check_engine(const sav_model *model, const sav_kernels *row, sav_error *err) {
-    if (sav_kernels_fit(row, holds(model))) return SAV_OK;
+static sav_status check_engine(const sav_session *s, sav_error *err) {
+    const sav_model *model = s->model;
+    if (sav_kernels_fit(s->kernels, holds(model))) return SAV_OK;
     if (!model->group) {
         sav_fail(err, SAV_BAD_INPUT,
                  "%s: found weights as they were trained; the %s engine expects a folder of savs quantize",
-                 model->folder, row->engine);
+                 model->folder, s->kernels->engine);
         sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one",
                  model->folder);
     } else {
         sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder,
-                 row->engine);
+                 s->kernels->engine);
         sav_hint(err, "leave --engine out, or give the original folder");
     }
     return SAV_BAD_INPUT;
 }
 
-sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options,
-                            sav_error *err) {
-    static const sav_options defaults = {0};
-    const sav_options *o = options ? options : &defaults;
-    sav_error own;
-    err = err ? err : &own;
-    *out = NULL;
-    const sav_kernels *kernels = sav_kernels_choose(o->engine, o->isa, o->dtype, holds(model), err);
-    if (!kernels) return err->status;
-    sav_picture_options how;
-    sav_status status = check_engine(model, kernels, err);
-    if (!status) status = check_numbers(kernels, err);
-    if (!status) status = sav_picture_choose(&how, model, o, err);
-    if (status) return status;
-    sav_session *s = sav_alloc(1, sizeof *s);
-    if (!s) return sav_fail(err, SAV_NO_MEMORY, "no memory for a session");
+/* What the options say, checked against the model and this CPU. */
+static sav_status choose(sav_session *s, const sav_options *o, sav_error *err) {
     const int threads = sav_threads(o->threads > 0 ? o->threads : sav_os_cores());
-    s->model = model;
-    s->kernels = kernels;
-    s->pictures.how = how;
-    s->info = (sav_session_info){.engine = kernels->engine,
-                                 .isa = kernels->isa,
+    s->kernels = sav_kernels_choose(o->engine, o->isa, o->dtype, holds(s->model), err);
+    if (!s->kernels) return err->status;
+    sav_status status = check_engine(s, err);
+    if (!status) status = check_numbers(s, err);
+    if (!status) status = sav_picture_choose(&s->pictures.how, s->model, o, err);
+    if (status) return status;
+    s->info = (sav_session_info){.engine = s->kernels->engine,
+                                 .isa = s->kernels->isa,
                                  .dtype = o->dtype,
                                  .threads = threads,
-                                 .pillow = (int)how.pillow,
+                                 .pillow = (int)s->pictures.how.pillow,
                                  .memory = o->memory};
     s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
     sav_session_share(s, true);
     sav_session_watch(s, o->check, o->context);
-    status = sav_stream_open(&s->stream, model, err);
+    return SAV_OK;
+}
+
+sav_status sav_session_open(sav_session **out, const sav_model *model, const sav_options *options,
+                            sav_error *err) {
+    static const sav_options defaults = {0};
+    sav_error own;
+    err = err ? err : &own;
+    *out = NULL;
+    sav_session *s = sav_alloc(1, sizeof *s);
+    if (!s) return sav_fail(err, SAV_NO_MEMORY, "no memory for a session");
+    s->model = model;
+    sav_status status = choose(s, options ? options : &defaults, err);
+    if (!status) status = sav_stream_open(&s->stream, model, err);
     if (!status) status = sav_memory_divide(s, err);
     if (status)
         sav_session_close(s);

@@ -63,7 +63,7 @@ static sav_status tell(work *w, uint64_t bytes, sav_error *err) {
 /* Panels first … first + n - 1 of W (n <= PANELS) and their scales, in w. False: a weight is no number. */
 static bool pack(work *w, const sav_matrix *W, size_t first, size_t n) {
     size_t bytes, floats; /* of one panel, which fit: make_room asked */
-    int bad = !sav_int8_sizes(&bytes, &floats, SAV_INT8_COLS, W->cols, w->options.group);
+    int bad = !sav_packed_sizes(&bytes, &floats, SAV_INT8_COLS, W->cols, w->options.group);
 #pragma omp parallel for schedule(dynamic) num_threads(w->options.threads) reduction(+ : bad)
     for (size_t i = 0; i < n; i++)
         bad += !sav_int8_pack(w->panels + i * bytes, w->scales + (first + i) * floats, w->errors[i], W,
@@ -147,10 +147,10 @@ static sav_status make_room(work *w, sav_error *err) {
         const sav_tensor *t = sav_weights_at(w->model->weights, i);
         w->report->bytes_before += tensor_bytes(t);
         if (!w->modules[i]) continue;
-        fits = fits && sav_int8_sizes(&bytes, &scales, sav_min(t->shape[0], SAV_INT8_COLS), t->shape[1],
-                                      w->options.group);
+        fits = fits && sav_packed_sizes(&bytes, &scales, sav_min(t->shape[0], SAV_INT8_COLS), t->shape[1],
+                                        w->options.group);
         if (fits && bytes > w->room_panel) w->room_panel = bytes;
-        fits = fits && sav_int8_sizes(&bytes, &scales, t->shape[0], t->shape[1], w->options.group);
+        fits = fits && sav_packed_sizes(&bytes, &scales, t->shape[0], t->shape[1], w->options.group);
         if (fits && scales > w->room_scales) w->room_scales = scales;
     }
     fits = fits && sav_mul(&all, w->room_panel, PANELS);
@@ -206,7 +206,7 @@ static void free_plan(shard_plan *p) {
 
 static void add_matrix(shard_plan *p, const sav_tensor *t, char *scale_name, size_t group) {
     size_t panels[4], scales[3];
-    sav_int8_shapes(panels, scales, t->shape[0], t->shape[1], group);
+    sav_packed_shapes(panels, scales, t->shape[0], t->shape[1], group);
     sav_tensor *a = &p->tensors[p->count], *b = a + 1;
     *a = (sav_tensor){
         .name = t->name, .dtype = SAV_U8, .rank = 4, .count = panels[0] * panels[1] * panels[2] * panels[3]};
@@ -260,7 +260,7 @@ static sav_status write_shard(work *w, const shard_plan *p, const char *path, sa
     const char *const values[] = {"pt", version};
     const sav_metadata metadata = {2, keys, values};
     sav_os_file *file;
-    snprintf(version, sizeof version, "%d", SAV_QUANTISED_VERSION);
+    snprintf(version, sizeof version, "%d", SAV_PACKED_VERSION);
     sav_status status = sav_safetensors_start(&file, path, p->tensors, p->count, &metadata, err);
     if (status) return status;
     for (size_t i = 0; i < p->count && !status; i++) {
@@ -364,7 +364,7 @@ static sav_status write_config(const work *w, sav_error *err) {
         sav_text_printf(&out,
                         "  \"quantization_config\": {\"quant_method\": \"savs_int8\", \"version\": %d, "
                         "\"group_size\": %zu, \"source_sha256\": \"%s\"}\n}\n",
-                        SAV_QUANTISED_VERSION, w->options.group, sav_model_describe(w->model)->sha256);
+                        SAV_PACKED_VERSION, w->options.group, sav_model_describe(w->model)->sha256);
         status = out.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to)
                             : write_file(w, "config.json", out.bytes, out.length, err);
     }

@@ -67,7 +67,8 @@ typedef struct sav_decoder sav_decoder;
 
 typedef struct sav_decoder_kind {
     const char *name;
-    /* config.json's fields; `absent` has the class defaults of the family. The status is the config's. */
+    const sav_decoder_config *absent; /* defaults of its own config class; d follows from the others */
+    /* config.json's fields; `absent`: the defaults of the family's config class. The status is the config's. */
     void (*read)(sav_decoder_config *out, sav_config *in, const sav_decoder_config *absent);
     /* Tensors "PREFIXlayers.0.…", "HEAD_PREFIXlm_head.weight"; m->config is there. The status is the
      * binder's. */
@@ -92,8 +93,9 @@ struct sav_decoder {
     void *own;                  /* the kind's modules, in the model's memory */
 };
 
-extern const sav_decoder_kind sav_decoder_qwen2;
-extern const sav_decoder_config sav_qwen2_absent; /* Qwen2Config's defaults; d follows from the others */
+#define DECODER(name) extern const sav_decoder_kind sav_decoder_##name;
+#include "llm/decoders.inc"
+#undef DECODER
 
 /* Deepest product of a decoder, for the engine's scratch. */
 static inline size_t sav_decoder_deepest(const sav_decoder_config *c) {

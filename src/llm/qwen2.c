@@ -39,16 +39,16 @@ typedef struct qwen2 {
         *axis; /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
 } qwen2;
 
-const sav_decoder_config sav_qwen2_absent = {.L = 32,
-                                             .D = 4096,
-                                             .H = 32,
-                                             .G = 32,
-                                             .F = 22016,
-                                             .V = 151936,
-                                             .norm_eps = 1e-6,
-                                             .rope_theta = 10000,
-                                             .window = 4096,
-                                             .max_positions = 32768};
+static const sav_decoder_config ABSENT = {.L = 32,
+                                          .D = 4096,
+                                          .H = 32,
+                                          .G = 32,
+                                          .F = 22016,
+                                          .V = 151936,
+                                          .norm_eps = 1e-6,
+                                          .rope_theta = 10000,
+                                          .window = 4096,
+                                          .max_positions = 32768};
 
 /* ---- config.json --------------------------------------------------------------------------------------- */
 
@@ -404,4 +404,4 @@ static void forward(sav_pass *p, const sav_outputs *out, void *planned, const sa
         if (rows->spans[i].cache) rows->spans[i].cache->count += rows->spans[i].count;
 }
 
-const sav_decoder_kind sav_decoder_qwen2 = {"qwen2", read_config, bind, plan, forward};
+const sav_decoder_kind sav_decoder_qwen2 = {"qwen2", &ABSENT, read_config, bind, plan, forward};

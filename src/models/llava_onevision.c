@@ -130,7 +130,7 @@ static void read_hf(sav_model *model, llava *v, sav_config *in) {
     }
     sav_config decoder = {.object = text, .name = in->name, .err = in->err};
     sav_config tower = {.object = vision, .name = in->name, .part = "vision ", .err = in->err};
-    model->decoder.kind->read(&model->decoder.config, &decoder, &sav_qwen2_absent);
+    model->decoder.kind->read(&model->decoder.config, &decoder, model->decoder.kind->absent);
     tower.status = decoder.status;
     sav_siglip_read(&v->tower.config, &tower);
     sav_siglip_check(&v->tower.config, &tower);
@@ -197,7 +197,7 @@ static void measure_tower(sav_siglip_config *c, sav_binder *b, sav_config *in) {
 
 /* lmms-lab's own config: Qwen2's fields flat. */
 static void read_lmms(sav_model *model, llava *v, sav_binder *b, sav_config *in) {
-    model->decoder.kind->read(&model->decoder.config, in, &sav_qwen2_absent);
+    model->decoder.kind->read(&model->decoder.config, in, model->decoder.kind->absent);
     const size_t image = sav_config_size(in, "image_token_index", 151646);
     sav_config_expect(in, "mm_projector_type", "mlp2x_gelu", "mlp2x_gelu");
     sav_config_expect(in, "mm_patch_merge_type", "spatial_unpad", "spatial_unpad");

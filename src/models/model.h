@@ -33,9 +33,6 @@ sav_status sav_model_bind(sav_binder *out, sav_model *model, const sav_rename *r
 
 /* ---- quantised folders (savs quantize) ----------------------------------------------------------------- */
 
-/* of the format: panels and scales as in kernels/int8/int8.h, in config and shards as quantised.c says */
-enum { SAV_QUANTISED_VERSION = 1 };
-
 /* config.json's "quantization_config" {"quant_method": "savs_int8", "version": 1, "group_size": 64}
  * -> model->group. Other methods and versions are SAV_UNSUPPORTED. */
 sav_status sav_quantised_read(sav_model *model, const sav_json *config, const char *name, sav_error *err);

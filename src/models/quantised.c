@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/int8/int8.h"
+#include "kernels/packed.h"
 #include "models/model.h"
 
 static sav_status wrong_version(const char *where, const char *found, sav_error *err) {
     sav_fail(err, SAV_UNSUPPORTED, "%s: found version %.20s of the savs_int8 format; expected %d", where,
-             found, SAV_QUANTISED_VERSION);
+             found, SAV_PACKED_VERSION);
     sav_hint(
         err,
         "quantise the original folder again with this program: savs quantize --model ORIGINAL --out NEW");
@@ -39,7 +39,7 @@ sav_status sav_quantised_read(sav_model *model, const sav_json *config, const ch
         (status = sav_json_size(&group, node, "group_size", 0, name, err)) != SAV_OK)
         return status;
     snprintf(text, sizeof text, "%zu", version);
-    if (version != SAV_QUANTISED_VERSION) return wrong_version(name, text, err);
+    if (version != SAV_PACKED_VERSION) return wrong_version(name, text, err);
     if (group != 32 && group != 64 && group != 128)
         return sav_fail(err, SAV_BAD_INPUT, "%s:%u: \"group_size\": found %zu; expected 32, 64 or 128", name,
                         node->line, group);
@@ -49,7 +49,7 @@ sav_status sav_quantised_read(sav_model *model, const sav_json *config, const ch
 
 sav_status sav_quantised_check(const sav_model *model, sav_error *err) {
     char expected[24];
-    snprintf(expected, sizeof expected, "%d", SAV_QUANTISED_VERSION);
+    snprintf(expected, sizeof expected, "%d", SAV_PACKED_VERSION);
     for (size_t i = 0; i < sav_weights_shards(model->weights); i++) {
         const sav_safetensors *shard = sav_weights_shard(model->weights, i);
         const char *found = sav_safetensors_metadata(shard, "savs_int8"), *path = sav_safetensors_path(shard);

@@ -7,7 +7,7 @@
 static sav_status open_model(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
     sav_binder b;
     sav_config in = {.object = config, .name = name, .err = err};
-    model->decoder.kind->read(&model->decoder.config, &in, &sav_qwen2_absent);
+    model->decoder.kind->read(&model->decoder.config, &in, model->decoder.kind->absent);
     sav_status status = in.status ? in.status : sav_model_bind(&b, model, NULL, err);
     if (status) return status;
     model->decoder.kind->bind(&model->decoder, &b, "model.", "");

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "kernels/int8/int8.h"
+#include "kernels/packed.h"
 
 enum { NAME = 256, PATHS = 4096 };
 
@@ -42,13 +42,13 @@ void sav_register_free(sav_register *all) {
 size_t sav_matrix_data_bytes(const sav_matrix *m) {
     size_t bytes = 0, scales;
     if (m->dtype != SAV_U8) return m->rows * m->cols * sav_dtype_size(m->dtype);
-    (void)sav_int8_sizes(&bytes, &scales, m->rows, m->cols, m->group);
+    (void)sav_packed_sizes(&bytes, &scales, m->rows, m->cols, m->group);
     return bytes;
 }
 
 size_t sav_matrix_scale_bytes(const sav_matrix *m) {
     size_t bytes, scales = 0;
-    if (m->dtype == SAV_U8) (void)sav_int8_sizes(&bytes, &scales, m->rows, m->cols, m->group);
+    if (m->dtype == SAV_U8) (void)sav_packed_sizes(&bytes, &scales, m->rows, m->cols, m->group);
     return scales * sizeof *m->scales;
 }
 
@@ -230,7 +230,7 @@ static sav_matrix as_stored(const sav_tensor *t, size_t rows) {
 static sav_matrix panels(sav_binder *b, const sav_tensor *t, size_t N, size_t K) {
     wanted bytes = {.rank = 4}, scale = {.rank = 3};
     char name[NAME + 8];
-    sav_int8_shapes(bytes.shape, scale.shape, N, K, b->group);
+    sav_packed_shapes(bytes.shape, scale.shape, N, K, b->group);
     snprintf(name, sizeof name, "%s_scale", t->name);
     if (!has_shape(t, &bytes)) {
         fail_tensor(b, t, t->name, "U8", &bytes);

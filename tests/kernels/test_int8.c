@@ -46,8 +46,8 @@ typedef struct panels {
 static panels pack(const sav_matrix *from, size_t group) {
     panels p = {{0}, NULL, NULL, {0, 0}};
     size_t bytes, scales, one_bytes, one_scales;
-    if (!sav_int8_sizes(&bytes, &scales, from->rows, from->cols, group) ||
-        !sav_int8_sizes(&one_bytes, &one_scales, SAV_INT8_COLS, from->cols, group) ||
+    if (!sav_packed_sizes(&bytes, &scales, from->rows, from->cols, group) ||
+        !sav_packed_sizes(&one_bytes, &one_scales, SAV_INT8_COLS, from->cols, group) ||
         !(p.bytes = sav_alloc(bytes, 1)))
         exit(1);
     p.scales = floats(scales);
@@ -111,7 +111,7 @@ static void test_pack(sav_dtype dtype, size_t rows, size_t cols, size_t group) {
     CHECK(fabs(p.error[0] - off) <= 1e-5 * off + 1e-12 && fabs(p.error[1] - all) <= 1e-9 * all);
     /* what stands beyond the matrix is weight 0 */
     size_t bytes, scales, stray = 0, least = 255, most = 0;
-    CHECK(sav_int8_sizes(&bytes, &scales, rows, cols, group));
+    CHECK(sav_packed_sizes(&bytes, &scales, rows, cols, group));
     const unsigned char *at = p.bytes;
     const size_t quads = sav_round_up(cols, 4) / 4;
     for (size_t i = 0; i < bytes; i++) {
@@ -136,7 +136,7 @@ static void test_pack_bad(void) {
         CHECK(!sav_int8_pack(panel, scales, error, &from, 0, 32));
     }
     size_t bytes, scales;
-    CHECK(!sav_int8_sizes(&bytes, &scales, SIZE_MAX / 2, 64, 32));
+    CHECK(!sav_packed_sizes(&bytes, &scales, SIZE_MAX / 2, 64, 32));
 }
 
 /* ---- linear -------------------------------------------------------------------------------------------- */

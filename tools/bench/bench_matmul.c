@@ -26,8 +26,8 @@ static int by_value(const void *a, const void *b) {
 static sav_matrix quantised(const sav_matrix *W) {
     size_t bytes, floats, one_bytes, one_floats;
     double error[2];
-    if (!sav_int8_sizes(&bytes, &floats, W->rows, W->cols, SAV_INT8_GROUP_MAX) ||
-        !sav_int8_sizes(&one_bytes, &one_floats, SAV_INT8_COLS, W->cols, SAV_INT8_GROUP_MAX))
+    if (!sav_packed_sizes(&bytes, &floats, W->rows, W->cols, SAV_INT8_GROUP_MAX) ||
+        !sav_packed_sizes(&one_bytes, &one_floats, SAV_INT8_COLS, W->cols, SAV_INT8_GROUP_MAX))
         exit(1);
     unsigned char *panels = malloc(bytes);
     float *scales = malloc(floats * sizeof *scales);

@@ -19,6 +19,7 @@
 #define SAV_INT8_H
 
 #include "kernels/kernels.h"
+#include "kernels/packed.h"
 
 enum {
     SAV_INT8_COLS = 16,      /* outputs of a panel */
@@ -29,13 +30,7 @@ enum {
     SAV_INT8_GROUP_MAX = 128
 };
 
-/* A matrix in panels:
- *   data   [ceil(N/16), ceil(K/4), 16, 4] bytes; outputs from N and columns from K on hold 64, weight 0
- *   scales [ceil(N/16), ceil(K/group), 16] floats
- * Sizes of both; false: too large. */
-bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, size_t group);
-/* The shapes of both, as tensors: panels [4], scales [3]. */
-void sav_int8_shapes(size_t panels[4], size_t scales[3], size_t rows, size_t cols, size_t group);
+/* A matrix in panels (packed.h); outputs from N and columns from K on hold 64, weight 0. */
 
 /* Quantises 16 outputs of W (stored as F32, BF16, F16) from row `first`: one panel and its scales. error[2]:
  * the sums of (w - stored)^2 and w^2. False: a weight is infinite or NaN. */

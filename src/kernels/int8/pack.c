@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, size_t group) {
+bool sav_packed_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, size_t group) {
     const size_t panels = rows / SAV_INT8_COLS + (rows % SAV_INT8_COLS != 0);
     const size_t quads = cols / SAV_INT8_DEPTH + (cols % SAV_INT8_DEPTH != 0),
                  groups = cols / group + (cols % group != 0);
@@ -12,7 +12,7 @@ bool sav_int8_sizes(size_t *bytes, size_t *scales, size_t rows, size_t cols, siz
            sav_mul(scales, panels, SAV_INT8_COLS) && sav_mul(scales, *scales, groups);
 }
 
-void sav_int8_shapes(size_t panels[4], size_t scales[3], size_t rows, size_t cols, size_t group) {
+void sav_packed_shapes(size_t panels[4], size_t scales[3], size_t rows, size_t cols, size_t group) {
     panels[0] = scales[0] = rows / SAV_INT8_COLS + (rows % SAV_INT8_COLS != 0);
     panels[1] = cols / SAV_INT8_DEPTH + (cols % SAV_INT8_DEPTH != 0);
     panels[2] = scales[2] = SAV_INT8_COLS;
