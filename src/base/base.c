@@ -15,7 +15,7 @@ static void copy_escaped(char *out, size_t size, const char *text) {
         /* C0, DEL, C1 */
         bool control = *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0);
         if (n + (control ? 4 : 1) + 1 > size) {
-            /* a character cut in the middle goes whole */
+            /* do not leave half a character */
             while (n && ((unsigned char)out[n - 1] & 0xC0) == 0x80) n--;
             if (n && (unsigned char)out[n - 1] >= 0xC0) n--;
             break;
@@ -96,7 +96,7 @@ bool sav_grow(void *array, size_t *capacity, size_t count, size_t size) {
     const size_t doubled = *capacity > SIZE_MAX / 2 ? SIZE_MAX : sav_max(2 * *capacity, FIRST);
     const size_t grown = sav_max(doubled, count);
     void *old;
-    memcpy(&old, array, sizeof old); /* all pointers to objects look alike here */
+    memcpy(&old, array, sizeof old); /* assumes that all object pointers have one representation */
     void *new = sav_realloc(old, grown, size);
     if (!new) return false;
     memcpy(array, &new, sizeof new);
@@ -163,7 +163,7 @@ sav_status sav_arena_make(sav_arena *arena, sav_error *err) {
     if (!block) return sav_fail(err, SAV_NO_MEMORY, "scratch memory: %zu bytes are not to be had", bytes);
     size_t past = ((uintptr_t)block + sizeof(void *)) % ARENA_ALIGN;
     arena->base = block + sizeof(void *) + (past ? ARENA_ALIGN - past : 0);
-    /* what to free stands in front of the first piece */
+    /* the address to free is kept in front of the first piece */
     memcpy(arena->base - sizeof(void *), &block, sizeof(void *));
     arena->size = size;
     arena->used = 0;
@@ -183,7 +183,7 @@ void sav_arena_free(sav_arena *arena) {
 /* ---- growing text -------------------------------------------------------------------------------------- */
 
 static bool text_reserve(sav_text *text, size_t more) {
-    size_t want = 0; /* the text, what comes, a NUL */
+    size_t want = 0; /* the text so far, the new bytes, a NUL */
     if (text->failed) return false;
     text->failed = !sav_add(&want, text->length, more) || !sav_add(&want, want, 1) ||
                    !sav_grow(&text->bytes, &text->capacity, want, 1);

@@ -15,8 +15,7 @@
 #include "base/dtype.h"
 #include "sav.h"
 
-#if defined( \
-    __MINGW32__) /* whose plain printf checks for the formats of another library than the one in use */
+#if defined(__MINGW32__) /* plain printf there means the formats of another C library */
 #define SAV_PRINTF(format_at, args_at) __attribute__((format(gnu_printf, format_at, args_at)))
 #elif defined(__GNUC__)
 #define SAV_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
@@ -31,13 +30,13 @@
  * character boundary. */
 sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) SAV_PRINTF(3, 4);
 
-/* Adds "what to do" to an error already filled. */
+/* Adds advice, "what to do", to an error that is already filled. */
 void sav_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
-/* Puts "prefix: " in front of a message already there: the list's line in front of the image's complaint. */
+/* Puts "prefix: " in front of the message: for example the list's line in front of an image's error. */
 void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
-/* More than any machine wants; a number from a user above it is an error. */
+/* A larger number of threads from a user is an error. */
 enum { SAV_MAX_THREADS = 256 };
 
 /* ---- memory -------------------------------------------------------------------------------------------- */
@@ -45,7 +44,7 @@ enum { SAV_MAX_THREADS = 256 };
 /* The one seam of allocation (alloc.c): NULL when count * size overflows or memory is short; zeroed; freed by
  * sav_free. Tests put their own alloc.c in front of it and make each allocation fail once. */
 void *sav_alloc(size_t count, size_t size);
-/* grown part is not zeroed; old survives a failure */
+/* the new part is not zeroed; after a failure `old` is still valid */
 void *sav_realloc(void *old, size_t count, size_t size);
 void sav_free(void *p);
 char *sav_strdup(const char *text); /* NULL for NULL or no memory */
@@ -56,13 +55,13 @@ char *sav_strndup(const char *text, size_t length);
  * False when memory is short, with everything as it was. */
 bool sav_grow(void *array, size_t *capacity, size_t count, size_t size);
 
-/* folder/name, without a second '/' behind a folder that ends with one. By sav_free; NULL: no memory. */
+/* "folder/name"; no second '/' when the folder ends with one. Free it with sav_free; NULL: no memory. */
 char *sav_path_join(const char *folder, const char *name);
 
-/* FNV-1a, 64 bits, folded: where a key begins its search in a table whose size is a power of two. */
+/* FNV-1a, 64 bits, folded: for hash tables whose size is a power of two. */
 size_t sav_hash(const void *bytes, size_t length);
 
-/* Sizes from files are multiplied and added only through these: false on overflow, *out untouched. */
+/* Multiply and add sizes that come from files: false on overflow, with *out unchanged. */
 bool sav_mul(size_t *out, size_t a, size_t b);
 bool sav_add(size_t *out, size_t a, size_t b);
 

@@ -25,7 +25,7 @@ static inline bool sav_is_storage(sav_dtype dtype) {
 }
 /* The same by the names of options and of our own files: "f32", "bf16", "f16". */
 const char *sav_storage_name(sav_dtype dtype);
-bool sav_storage_find(sav_dtype *out, const char *name); /* false, *out untouched: none of them, or NULL */
+bool sav_storage_find(sav_dtype *out, const char *name); /* false, *out unchanged: no such name, or NULL */
 
 /* ---- one value ----------------------------------------------------------------------------------------- */
 

@@ -23,22 +23,23 @@ void sav_os_unmap(sav_map *map);
  * copy may go too. */
 void sav_os_announce(const void *bytes, size_t length);
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset);
-/* Advice, too: memory that was just taken may lie in large pages, where the system has them. */
+/* Advice, too: the system may put this new memory into large pages. */
 void sav_os_large_pages(void *memory, size_t length);
 
-/* What a file is known by while it is mapped: its size and when it was last written. */
+/* Shows whether a mapped file was changed: its size and when it was last written. */
 typedef struct sav_os_stamp {
     uint64_t size;
     int64_t seconds, nanoseconds;
 } sav_os_stamp;
 sav_status sav_os_stat(sav_os_stamp *out, const char *path, sav_error *err);
 
-/* The whole of a regular file with a NUL behind it; limit = largest size accepted. *out by sav_free. */
+/* The whole of a regular file with a NUL behind it; `limit` bytes or more are an error. Free *out with
+ * sav_free. */
 sav_status sav_os_read_file(char **out, size_t *length, const char *path, size_t limit, sav_error *err);
 /* All of standard input, the same way. */
 sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error *err);
 
-const char *sav_os_path_name(const char *path); /* what follows its last separator, inside it */
+const char *sav_os_path_name(const char *path); /* the part behind the last separator; points into path */
 bool sav_os_path_absolute(const char *path);
 bool sav_os_is_folder(const char *path);
 bool sav_os_exists(const char *path);
@@ -57,7 +58,7 @@ sav_status sav_os_commit(sav_os_file *file, sav_error *err); /* closes in any ca
 void sav_os_abandon(sav_os_file *file);                      /* NULL is fine */
 /* A whole file at once, the same way. */
 sav_status sav_os_save(const char *path, const void *bytes, size_t length, sav_error *err);
-/* a file or an empty folder, which need not be there */
+/* a file or an empty folder; no error when it is not there */
 void sav_os_remove(const char *path);
 
 /* An append-only file for stores. open creates it and takes an exclusive lock when `lock`; held until
@@ -70,11 +71,11 @@ sav_status sav_os_log_append(sav_os_log *log, const void *bytes, size_t length, 
 sav_status sav_os_log_sync(sav_os_log *log, sav_error *err);
 void sav_os_log_close(sav_os_log *log);
 
-/* Opens nothing onto each of the descriptors 0, 1, 2 that is closed, so that no file gets its number; writing
- * to such a standard output still fails. */
+/* Opens /dev/null for each of the descriptors 0, 1, 2 that is closed, so that no file gets its number.
+ * Writing to a standard output that was closed still fails. */
 void sav_os_guard_streams(void);
 bool sav_os_is_terminal(int descriptor);
-/* main's words in UTF-8: themselves, or where the system has another encoding a copy, with *count set. */
+/* main's arguments in UTF-8: unchanged on POSIX, a copy with *count set on Windows. */
 char **sav_os_arguments(int *count, char **words);
 
 double sav_os_seconds(void); /* monotonic */

@@ -13,7 +13,7 @@ static sav_status fail_memory(sav_error *err, const char *path) {
     return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
 }
 
-/* The system's words for a file that cannot be written, which is never the input's fault. */
+/* The system's words for a file that cannot be written: an I/O error, never a bad input. */
 static sav_status fail_output(sav_error *err, const char *path, const char *what) {
     sav_sys_fail(err, path, what);
     if (err) err->status = SAV_IO_ERROR;
@@ -66,10 +66,10 @@ void sav_os_unmap(sav_map *map) {
 typedef struct source {
     sav_handle file;
     const char *name;
-    size_t expect, limit; /* about how many bytes; as many are too many */
+    size_t expect, limit; /* about how many bytes come; this many are an error */
 } source;
 
-/* The source to its end, with a NUL behind it. */
+/* Reads the source to its end and adds a NUL. */
 static sav_status read_all(char **out, size_t *length, const source *from, sav_error *err) {
     char *bytes = NULL;
     size_t used = 0, capacity = 0, got = 0;

@@ -1,4 +1,4 @@
-/* os_parts.h: what a system brings so that os_common.c can do the rest of os.h. Only the os_*.c files
+/* os_parts.h: what a system provides so that os_common.c can do the rest of os.h. Only the os_*.c files
  * include this.
  *
  *   os.h  <-  os_common.c: what is read, written, replaced and locked, and what is said when it fails

@@ -164,7 +164,7 @@ bool sav_sys_lock(sav_handle file) {
     return LockFileEx((HANDLE)file, LOCKFILE_EXCLUSIVE_LOCK | LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, &at);
 }
 
-/* A scanner of viruses or an indexer may hold the old file for a moment: then once more. */
+/* A virus scanner or an indexer may hold the old file for a moment: try again. */
 bool sav_sys_rename(const char *from, const char *to) {
     wide_path old, new;
     if (!widen(&old, from) || !widen(&new, to)) return false;
@@ -231,8 +231,8 @@ void sav_os_large_pages(void *memory, size_t length) {
     (void)memory, (void)length;
 }
 
-/* Unlocking pages that are not locked takes them out of the working set. The system's cache of files is its
- * own affair. */
+/* Unlocking pages that are not locked takes them out of the working set. The system manages its
+ * file cache alone. */
 void sav_os_drop(const void *bytes, size_t length, const char *path, uint64_t offset) {
     (void)path, (void)offset;
     if (length) (void)VirtualUnlock((void *)(uintptr_t)bytes, length);

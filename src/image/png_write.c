@@ -1,5 +1,4 @@
-/* png_write.c: pixels that someone wants to look at (`show pixels --out`) become a PNG file, without any
- * library.
+/* png_write.c: writes pixels as a PNG file without any library, for `show pixels --out`.
  *
  *   rgb [h, w, 3] -> IHDR | IDAT: zlib stream of stored blocks, each row behind a filter byte 0 | IEND
  *

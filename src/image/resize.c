@@ -172,7 +172,7 @@ static bool vertical_first(sav_size to, sav_size from, sav_pillow pillow) {
     return to.w >= from.w || from.h - to.h > 2 * (from.w - to.w);
 }
 
-/* Both passes, through a picture of memory of its own; its rows or columns are the result's already. */
+/* Both passes, through a picture between them that has its rows or its columns resized. */
 static sav_status resize_both(unsigned char *out, const unsigned char *in, sav_size from,
                               const sav_resize_axis *across, const sav_resize_axis *down, bool down_first) {
     size_t pixels;

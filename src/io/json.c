@@ -337,7 +337,7 @@ sav_status sav_json_read(sav_json_doc **out, const char *path, sav_error *err) {
     *out = NULL;
     sav_status status = sav_os_read_file(&text, &length, path, (size_t)1 << 30, err);
     if (status) return status;
-    /* Python's reader keeps the last one without a word; so do we in files of a model folder */
+    /* of a key that stands twice the last one counts, as in Python's reader */
     const char *duplicate;
     status = sav_json_parse(out, text, length, path, 1, &duplicate, err);
     sav_free(text);

@@ -260,7 +260,7 @@ static void put_tensors(sav_text *out, const sav_tensor *tensors, size_t count) 
     }
 }
 
-/* A file with everything that stands in front of the data. */
+/* Creates the file and writes everything in front of the data. */
 static sav_status start(sav_os_file **out, const char *path, const sav_text *header, sav_error *err) {
     unsigned char length[8];
     for (int i = 0; i < 8; i++) length[i] = (unsigned char)((uint64_t)header->length >> (8 * i));

@@ -77,8 +77,8 @@ const sav_safetensors *sav_weights_shard(const sav_weights *weights, size_t i); 
 /* Advice about bytes of a tensor (os.h); what is not of these files is left alone. */
 void sav_weights_announce(const sav_weights *weights, const void *data, size_t bytes);
 void sav_weights_drop(const sav_weights *weights, const void *data, size_t bytes);
-/* Fails when a shard is not the file any more that was mapped: its bytes may have changed, and reading behind
- * the end of one that was cut ends a process. */
+/* Fails when a shard has changed since it was mapped: its numbers may be others, and reading behind the end
+ * of a file that was cut ends the process. */
 sav_status sav_weights_check(const sav_weights *weights, sav_error *err);
 
 #endif

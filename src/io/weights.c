@@ -81,7 +81,7 @@ static sav_status open_shards(sav_weights *w, const char *folder, const char **n
         char *path = sav_path_join(folder, names[i]);
         if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
         sav_status status = sav_safetensors_open(&w->shards[i], path, err);
-        if (!status) w->shard_count++; /* open, so close will close it */
+        if (!status) w->shard_count++; /* counted, so that sav_weights_close closes it */
         if (!status) status = sav_os_stat(&w->stamps[i], path, err);
         if (status == SAV_BAD_INPUT && !sav_os_exists(path))
             sav_hint(err, "the download may not be complete: every shard of the index must be in the folder");
@@ -104,7 +104,7 @@ static sav_status check_index(const sav_weights *w, const sav_json_doc *index, s
     return SAV_OK;
 }
 
-/* The shards that an index names, each tensor where it says. */
+/* Opens the shards of an index; every tensor must be where the index says. */
 static sav_status open_index(sav_weights *w, const char *folder, const char *path, sav_error *err) {
     const char **names = NULL;
     size_t count = 0;

@@ -18,7 +18,7 @@
 #include "text/tokenizer_parts.h"
 #include "text/unicode.h"
 
-/* What one call of encode needs and gives back at its end. */
+/* What one call of encode needs; freed at its end. */
 typedef struct scratch {
     const sav_tokenizer *t;
     sav_bpe_work *work;

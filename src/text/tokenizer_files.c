@@ -366,7 +366,7 @@ static sav_status put_specials(sav_tokenizer *t, const sav_json *config, const c
     return status;
 }
 
-/* Qwen2's class brings <|endoftext|> for each of these three where the folder is silent. */
+/* Qwen2's class has <|endoftext|> as the default of these three. */
 static sav_status put_defaults(sav_tokenizer *t, const sav_json *config, sav_error *err) {
     static const char *const names[] = {"eos_token", "unk_token", "pad_token"};
     const sav_json *class_name = sav_json_get(config, "tokenizer_class");
@@ -407,7 +407,7 @@ static sav_status read_legacy(sav_tokenizer *t, const sav_json *object, const sa
         sav_added_token token = {.content = (char *)(uintptr_t)node->key, .length = node->key_length};
         token.special = names_special(config, node->key) || names_special(map, node->key);
         token.normalized = !token.special;
-        /* tokenizer.json goes before */
+        /* tokenizer.json has precedence */
         if (sav_added_by_content(&t->added, token.content, token.length)) continue;
         status = at_node(put_added(t, &token, value_id(node), err), node, name, err);
     }
@@ -436,7 +436,7 @@ static sav_status open_tokenizer_json(sav_tokenizer *t, const sav_json_doc *doc,
     sav_status status = check_normalizer(&t->nfc, sav_json_get(root, "normalizer"), name, err);
     if (!status) status = check_pre_tokenizer(sav_json_get(root, "pre_tokenizer"), name, err);
     if (!status) status = check_byte_level(sav_json_get(root, "decoder"), "decoder", name, err);
-    /* ByteLevel's adds no ids: as good as none */
+    /* a ByteLevel post-processor adds no ids */
     const sav_json *post = sav_json_get(root, "post_processor");
     if (!status && !is_null(post)) status = check_byte_level(post, "post-processor", name, err);
     if (!status) status = read_vocab(&t->bpe, sav_json_get(model, "vocab"), name, err);

@@ -134,7 +134,7 @@ static bool decompose(marks *list, uint32_t point) {
 enum { SHORT_RUN = 32 };
 
 /* Sorts each run of marks by class, equal classes in their order: an insertion sort while runs are short, and
- * a bucket pass where somebody wrote thousands of marks on one letter. `spare` has room for the longest
+ * a bucket pass for texts with thousands of marks on one letter. `spare` has room for the longest
  * run. */
 static void sort_run(mark *m, size_t count, mark *spare) {
     if (count > SHORT_RUN) {
