@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/store_header.h"
 #include "io/json.h"
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -25,9 +26,7 @@ typedef struct entry {
 
 struct sav_store {
     char *folder, *json_path, *index_path, *features_path;
-    char *strings[5]; /* what info points to: family, model, model_sha256, engine, dtype */
-    sav_store_info info;
-    size_t row_bytes;
+    sav_store_header header;
     entry *entries;                  /* [count] */
     size_t count, room, opened_with; /* opened_with: rows that were there before */
     size_t *buckets;                 /* [room] row + 1, by the first digits of `sample` */
@@ -107,17 +106,13 @@ bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
     return false;
 }
 
-static bool same_text(const char *a, const char *b) {
-    return a && b ? strcmp(a, b) == 0 : a == b;
-}
-
 bool sav_store_claim(sav_store *store, const char *sample, const char *question_id, const char *label) {
     if (!store->room) return false;
     for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
         entry *e = &store->entries[at - 1];
         if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
-        if (!same_text(e->row.question_id, question_id ? question_id : "null") ||
-            !same_text(e->row.label, label))
+        if (!sav_same_text(e->row.question_id, question_id ? question_id : "null") ||
+            !sav_same_text(e->row.label, label))
             continue;
         e->claimed = true;
         return true;
@@ -129,101 +124,6 @@ size_t sav_store_unclaimed(const sav_store *store) {
     size_t count = 0;
     for (size_t i = 0; i < store->opened_with; i++) count += !store->entries[i].claimed;
     return count;
-}
-
-/* ---- store.json ---------------------------------------------------------------------------------------- */
-
-static const char *const string_keys[5] = {"family", "model", "model_sha256", "engine", "dtype"};
-
-static void info_strings(const char *out[5], const sav_store_info *info) {
-    const char *const strings[5] = {info->family, info->model, info->model_sha256, info->engine, info->dtype};
-    memcpy(out, strings, sizeof strings);
-}
-
-/* The store's own copy of info. */
-static sav_status copy_info(sav_store *store, const sav_store_info *info, sav_error *err) {
-    const char *strings[5];
-    size_t values;
-    info_strings(strings, info);
-    for (size_t i = 0; i < 5; i++)
-        if (strings[i] && (store->strings[i] = sav_strdup(strings[i])) == NULL)
-            return fail_memory(store->json_path, err);
-    store->info = (sav_store_info){info->L,           info->H,           info->d,
-                                   store->strings[0], store->strings[1], store->strings[2],
-                                   store->strings[3], store->strings[4]};
-    if (!info->L || !info->H || !info->d || !sav_mul(&values, info->L, info->H) ||
-        !sav_mul(&values, values, info->d) || !sav_mul(&store->row_bytes, values, sizeof(float)))
-        return sav_fail(err, SAV_BAD_INPUT,
-                        "%s: found features [%zu, %zu, %zu]; expected [layers, heads, size]",
-                        store->json_path, info->L, info->H, info->d);
-    return SAV_OK;
-}
-
-static sav_status write_info(const sav_store *store, sav_error *err) {
-    const sav_store_info *info = &store->info;
-    const char *strings[5];
-    sav_text text = {0};
-    info_strings(strings, info);
-    sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->L, info->H, info->d);
-    for (size_t i = 0; i < 5; i++) {
-        sav_text_printf(&text, ",\"%s\":", string_keys[i]);
-        if (strings[i])
-            sav_json_put_string(&text, strings[i], strlen(strings[i]));
-        else
-            sav_text_string(&text, "null");
-    }
-    sav_text_string(&text, "}\n");
-    sav_status status = text.failed ? fail_memory(store->json_path, err)
-                                    : sav_os_save(store->json_path, text.bytes, text.length, err);
-    sav_text_free(&text);
-    return status;
-}
-
-static sav_status read_info(sav_store *store, sav_error *err) {
-    sav_json_doc *doc;
-    sav_store_info info = {0};
-    const char **const strings[5] = {&info.family, &info.model, &info.model_sha256, &info.engine,
-                                     &info.dtype};
-    const char *path = store->json_path;
-    size_t format = 0;
-    sav_status status = sav_json_read(&doc, path, err);
-    if (status) return status;
-    const sav_json *root = sav_json_root(doc);
-    if (root->kind != SAV_JSON_OBJECT) status = sav_fail(err, SAV_BAD_INPUT, "%s: found no object {…}", path);
-    if (!status) status = sav_json_size(&format, root, "format", 0, path, err);
-    if (!status && format != 1)
-        status = sav_fail(err, SAV_UNSUPPORTED, "%s: found store format %zu; expected 1", path, format);
-    if (!status) status = sav_json_size(&info.L, root, "L", 0, path, err);
-    if (!status) status = sav_json_size(&info.H, root, "H", 0, path, err);
-    if (!status) status = sav_json_size(&info.d, root, "d", 0, path, err);
-    for (size_t i = 0; i < 5 && !status; i++)
-        status = sav_json_string(strings[i], root, string_keys[i], NULL, path, err);
-    if (!status) status = copy_info(store, &info, err);
-    sav_json_free(doc);
-    return status;
-}
-
-/* Features of two models, engines or types must not mix. The model's folder may have moved: its digest
- * decides. */
-static sav_status check_same(const sav_store *store, const sav_store_info *wanted, sav_error *err) {
-    const sav_store_info *info = &store->info;
-    const char *here[5], *now[5];
-    info_strings(here, info);
-    info_strings(now, wanted);
-    if (info->L != wanted->L || info->H != wanted->H || info->d != wanted->d) {
-        sav_fail(err, SAV_BAD_INPUT, "%s: holds features [%zu, %zu, %zu]; this model gives [%zu, %zu, %zu]",
-                 store->json_path, info->L, info->H, info->d, wanted->L, wanted->H, wanted->d);
-        sav_hint(err, "choose another --store");
-        return SAV_BAD_INPUT;
-    }
-    for (size_t i = 0; i < 5; i++) {
-        if (i == 1 || same_text(here[i], now[i])) continue;
-        sav_fail(err, SAV_BAD_INPUT, "%s: its features were made with %s %s; now it is %s", store->json_path,
-                 string_keys[i], here[i] ? here[i] : "null", now[i] ? now[i] : "null");
-        sav_hint(err, "choose another --store");
-        return SAV_BAD_INPUT;
-    }
-    return SAV_OK;
 }
 
 /* ---- index.jsonl --------------------------------------------------------------------------------------- */
@@ -291,7 +191,7 @@ static sav_status read_index(sav_store *store, sav_error *err) {
 
 static sav_status fail_short(const sav_store *store, uint64_t size, sav_error *err) {
     return sav_fail(err, SAV_BAD_INPUT, "%s: found %llu bytes; its index lists %zu rows of %zu",
-                    store->features_path, (unsigned long long)size, store->count, store->row_bytes);
+                    store->features_path, (unsigned long long)size, store->count, store->header.row_bytes);
 }
 
 sav_status sav_store_sync(sav_store *store, sav_error *err) {
@@ -331,7 +231,7 @@ void sav_store_close(sav_store *store) {
         sav_free((void *)(uintptr_t)store->entries[i].row.question_id);
         sav_free((void *)(uintptr_t)store->entries[i].row.label);
     }
-    for (size_t i = 0; i < 5; i++) sav_free(store->strings[i]);
+    sav_store_header_free(&store->header);
     sav_text_free(&store->waiting);
     sav_free(store->entries);
     sav_free(store->buckets);
@@ -359,18 +259,18 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
     sav_status status = sav_os_log_size(store->features, &size, err);
     if (status) return status;
     if (sav_os_exists(store->json_path)) {
-        status = read_info(store, err);
-        if (!status) status = check_same(store, info, err);
+        status = sav_store_header_read(&store->header, store->json_path, err);
+        if (!status) status = sav_store_header_check(&store->header.info, info, store->json_path, err);
         if (!status) status = read_index(store, err);
     } else if (size || sav_os_exists(store->index_path)) {
         status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?",
                           store->json_path);
     } else {
-        status = copy_info(store, info, err);
-        if (!status) status = write_info(store, err);
+        status = sav_store_header_make(&store->header, info, store->json_path, err);
+        if (!status) status = sav_store_header_write(info, store->json_path, err);
     }
     if (status) return status;
-    const uint64_t rows = (uint64_t)store->count * store->row_bytes;
+    const uint64_t rows = (uint64_t)store->count * store->header.row_bytes;
     if (size < rows) return fail_short(store, size, err);
     if (size > rows) status = sav_os_log_truncate(store->features, rows, err);
     if (!status) status = sav_os_log_open(&store->index, store->index_path, false, err);
@@ -399,11 +299,11 @@ sav_status sav_store_open(sav_store **out, const char *folder, sav_error *err) {
     *out = NULL;
     sav_store *store = new_store(folder);
     if (!store) return fail_memory(folder, err);
-    sav_status status = read_info(store, err);
+    sav_status status = sav_store_header_read(&store->header, store->json_path, err);
     /* before the features: a writer adds them the other way round */
     if (!status) status = read_index(store, err);
     if (!status && store->count) status = sav_os_map(&store->map, store->features_path, err);
-    if (!status && store->map.size / store->row_bytes < store->count)
+    if (!status && store->map.size / store->header.row_bytes < store->count)
         status = fail_short(store, store->map.size, err);
     if (status)
         sav_store_close(store);
@@ -413,7 +313,7 @@ sav_status sav_store_open(sav_store **out, const char *folder, sav_error *err) {
 }
 
 const sav_store_info *sav_store_describe(const sav_store *store) {
-    return &store->info;
+    return &store->header.info;
 }
 
 const char *sav_store_folder(const sav_store *store) {
@@ -447,7 +347,7 @@ static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
 /* Both files and the memory back to `rows` rows. */
 static void roll_back(sav_store *store, size_t rows) {
     while (store->count > rows) drop_last_row(store);
-    if (sav_os_log_truncate(store->features, (uint64_t)rows * store->row_bytes, NULL) ||
+    if (sav_os_log_truncate(store->features, (uint64_t)rows * store->header.row_bytes, NULL) ||
         sav_os_log_truncate(store->index, store->index_bytes, NULL))
         store->broken = true;
 }
@@ -463,12 +363,12 @@ sav_status sav_store_append(sav_store *store, const char *sample, const char *qu
         return sav_fail(err, SAV_BAD_INPUT, "%s: found the sample name %s; expected 64 hex digits",
                         store->folder, sample);
     memcpy(row.sample, sample, sizeof row.sample);
-    row.crc32 = sav_crc32(features, store->row_bytes);
+    row.crc32 = sav_crc32(features, store->header.row_bytes);
     const size_t lines = store->waiting.length;
     put_line(&store->waiting, rows, &row);
     sav_status status = store->waiting.failed ? fail_memory(store->index_path, err)
                                               : add_row(store, &row, err);
-    if (!status) status = sav_os_log_append(store->features, features, store->row_bytes, err);
+    if (!status) status = sav_os_log_append(store->features, features, store->header.row_bytes, err);
     if (!status && sav_os_seconds() - store->synced >= SYNC_SECONDS) status = sav_store_sync(store, err);
     if (status) {
         store->waiting.length = lines; /* those of before may still be published at close */
@@ -489,17 +389,17 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_i
     sav_map map;
     char sample[65];
     memcpy(sample, store->entries[row].row.sample, sizeof sample);
-    float *copy = sav_alloc(store->row_bytes, 1);
+    float *copy = sav_alloc(store->header.row_bytes, 1);
     if (!copy) return fail_memory(store->features_path, err);
     sav_status status = sav_os_map(&map, store->features_path, err);
     if (!status) {
-        if (map.size / store->row_bytes <= row)
+        if (map.size / store->header.row_bytes <= row)
             status = fail_short(store, map.size, err);
         else
-            memcpy(copy, map.bytes + row * store->row_bytes, store->row_bytes);
+            memcpy(copy, map.bytes + row * store->header.row_bytes, store->header.row_bytes);
         sav_os_unmap(&map);
     }
-    if (!status && sav_crc32(copy, store->row_bytes) != store->entries[row].row.crc32)
+    if (!status && sav_crc32(copy, store->header.row_bytes) != store->entries[row].row.crc32)
         status = fail_row(store, row, err);
     if (!status) status = sav_store_append(store, sample, question_id, label, copy, err);
     sav_free(copy);
@@ -508,7 +408,7 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_i
 
 sav_status sav_store_check(const sav_store *store, sav_error *err) {
     for (size_t i = 0; i < store->count && store->map.size; i++)
-        if (sav_crc32(store->map.bytes + i * store->row_bytes, store->row_bytes) !=
+        if (sav_crc32(store->map.bytes + i * store->header.row_bytes, store->header.row_bytes) !=
             store->entries[i].row.crc32)
             return fail_row(store, i, err);
     return SAV_OK;
