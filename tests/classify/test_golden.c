@@ -110,15 +110,15 @@ static void all_cosines(float *cosines, const float *x, const float *units, cons
 
 /* Means, cosines, hits, selection; top [K] flat heads. */
 static void check_fit_steps(const golden *g, int32_t *top) {
-    const size_t heads = g->L * g->H;
-    const sav_fit_setup stage = {g->N, heads, g->d, g->C, g->dtype, 2};
+    const size_t LH = g->L * g->H;
+    const sav_fit_setup stage = {g->N, LH, g->d, g->C, g->dtype, 2};
     const sav_json *root = sav_json_root(g->meta), *cut_meta = sav_json_get(root, "cut");
-    float *x = floats_of(g, "sav.features"), *means = sav_alloc(g->C * heads * g->d, sizeof *means);
-    float *units = sav_alloc(g->C * heads * g->d, sizeof *units),
-          *cosines = sav_alloc(g->N * heads * g->C, sizeof *cosines);
+    float *x = floats_of(g, "sav.features"), *means = sav_alloc(g->C * LH * g->d, sizeof *means);
+    float *units = sav_alloc(g->C * LH * g->d, sizeof *units),
+          *cosines = sav_alloc(g->N * LH * g->C, sizeof *cosines);
     int32_t *ids = integers_of(g, "sav.label_ids"), *held = integers_of(g, "sav.validation");
     int32_t *fit = integers_of(g, "sav.label_ids"), *counts = sav_alloc(g->C, sizeof *counts);
-    int32_t *hits = sav_alloc(heads, sizeof *hits), *pairs = sav_alloc(g->K, 2 * sizeof *pairs);
+    int32_t *hits = sav_alloc(LH, sizeof *hits), *pairs = sav_alloc(g->K, 2 * sizeof *pairs);
     sav_stage_report report;
     sav_stage_cut cut;
     sav_error err;
@@ -139,7 +139,7 @@ static void check_fit_steps(const golden *g, int32_t *top) {
     CHECK_OK(sav_stage_hits(hits, &report, x, ids, units, &stage, &err), &err);
     check_integers(g, "sav.head_counts", hits);
     CHECK((int64_t)report.nan_cosines == number_of(g, root, "fit_nan_cosines"));
-    CHECK_OK(sav_stage_select(top, &cut, hits, heads, g->K, &err), &err);
+    CHECK_OK(sav_stage_select(top, &cut, hits, LH, g->K, &err), &err);
     for (size_t r = 0; r < g->K; r++) {
         pairs[2 * r] = top[r] / (int32_t)g->H;
         pairs[2 * r + 1] = top[r] % (int32_t)g->H;
@@ -154,11 +154,11 @@ static void check_fit_steps(const golden *g, int32_t *top) {
 
 /* Cosines and votes of the golden's own means on its test features. */
 static void check_vote_steps(const golden *g, const int32_t *top) {
-    const size_t heads = g->L * g->H;
-    const sav_fit_setup stage = {1, heads, g->d, g->C, g->dtype, 1};
+    const size_t LH = g->L * g->H;
+    const sav_fit_setup stage = {1, LH, g->d, g->C, g->dtype, 1};
     const sav_json *root = sav_json_root(g->meta);
     float *means = floats_of(g, "sav.class_means"), *x = floats_of(g, "sav.test_features");
-    float *units = sav_alloc(g->C * heads * g->d, sizeof *units);
+    float *units = sav_alloc(g->C * LH * g->d, sizeof *units);
     float *cosines = sav_alloc(g->M * g->K * g->C, sizeof *cosines);
     sav_stage_scratch scratch = {sav_alloc(g->d, sizeof(float)), sav_alloc(g->C, sizeof(double)), NULL};
     int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes),
@@ -171,7 +171,7 @@ static void check_vote_steps(const golden *g, const int32_t *top) {
         for (size_t r = 0; r < g->K; r++) {
             const size_t f = (size_t)top[r];
             scratch.cosines = cosines + (m * g->K + r) * g->C;
-            sav_stage_cosines(&scratch, x + (m * heads + f) * g->d, units + f * g->d * g->C, &stage);
+            sav_stage_cosines(&scratch, x + (m * LH + f) * g->d, units + f * g->d * g->C, &stage);
             const sav_vote vote = sav_stage_vote(scratch.cosines, &stage);
             head_votes[m * g->K + r] = vote.choice;
             near_ties += vote.near_tie;
@@ -193,7 +193,7 @@ static void check_vote_steps(const golden *g, const int32_t *top) {
     sav_free(head_votes), sav_free(votes), sav_free(winners), sav_free(margins);
 }
 
-static void check_predictions(const golden *g, const sav_classifier *heads) {
+static void check_predictions(const golden *g, const sav_classifier *classifier) {
     float *x = floats_of(g, "sav.test_features");
     int32_t *head_votes = sav_alloc(g->M * g->K, sizeof *head_votes),
             *votes = sav_alloc(g->M * g->C, sizeof *votes);
@@ -201,7 +201,7 @@ static void check_predictions(const golden *g, const sav_classifier *heads) {
     sav_error err;
     for (size_t m = 0; m < g->M; m++) {
         sav_prediction p;
-        if (!CHECK_OK(sav_predict(&p, votes + m * g->C, head_votes + m * g->K, heads,
+        if (!CHECK_OK(sav_predict(&p, votes + m * g->C, head_votes + m * g->K, classifier,
                                   x + m * g->L * g->H * g->d, &err),
                       &err))
             break;
@@ -220,23 +220,23 @@ static void check_public(const golden *g) {
     float *x = floats_of(g, "sav.features");
     int32_t *ids = integers_of(g, "sav.label_ids"), *held = integers_of(g, "sav.validation");
     const char **labels = sav_alloc(g->N, sizeof *labels);
-    sav_classifier *heads = NULL;
+    sav_classifier *classifier = NULL;
     sav_error err;
     bool split = false;
     for (size_t n = 0; n < g->N; n++) {
         labels[n] = g->labels[ids[n]];
         split |= held[n] != 0;
     }
-    if (!split && CHECK_OK(sav_fit(&heads, x, labels, shape, &options, &err), &err)) {
-        const sav_classifier_view *v = sav_classifier_describe(heads);
+    if (!split && CHECK_OK(sav_fit(&classifier, x, labels, shape, &options, &err), &err)) {
+        const sav_classifier_view *v = sav_classifier_describe(classifier);
         CHECK_SIZE(v->C, g->C);
         for (size_t c = 0; c < g->C; c++) CHECK_STR(v->class_names[c], g->labels[c]);
         check_integers(g, "sav.top_heads", v->top_heads);
         check_floats(g, "sav.head_scores", v->head_scores);
         check_integers(g, "sav.class_counts", v->class_counts);
-        check_predictions(g, heads);
+        check_predictions(g, classifier);
     }
-    sav_classifier_free(heads);
+    sav_classifier_free(classifier);
     sav_free(x), sav_free(ids), sav_free(held), sav_free(labels);
 }
 

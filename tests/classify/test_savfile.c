@@ -15,12 +15,13 @@ static char path[600];
 static void test_round_trip(sav_dtype dtype) {
     const sav_origin origin = {"tiny", "abc123", "exact"};
     const sav_fit_options options = {.K = 2, .dtype = dtype};
-    sav_classifier *heads, *again;
+    sav_classifier *classifier, *again;
     sav_error err;
-    if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
-    if (CHECK_OK(sav_classifier_save(heads, path, &origin, &err), &err) &&
+    if (!CHECK_OK(sav_fit(&classifier, features, labels, shape, &options, &err), &err)) return;
+    if (CHECK_OK(sav_classifier_save(classifier, path, &origin, &err), &err) &&
         CHECK_OK(sav_classifier_open(&again, path, &err), &err)) {
-        const sav_classifier_view *a = sav_classifier_describe(heads), *b = sav_classifier_describe(again);
+        const sav_classifier_view *a = sav_classifier_describe(classifier),
+                                  *b = sav_classifier_describe(again);
         int32_t votes[2][2], head_votes[2][2];
         sav_prediction p, q;
         CHECK(b->L == 1 && b->H == 2 && b->d == 2 && b->C == 2 && b->K == 2 && b->dtype == dtype);
@@ -33,13 +34,13 @@ static void test_round_trip(sav_dtype dtype) {
         CHECK_STR(b->origin.model, "tiny");
         CHECK_STR(b->origin.model_sha256, "abc123");
         CHECK_STR(b->origin.engine, "exact");
-        CHECK_OK(sav_predict(&p, votes[0], head_votes[0], heads, features + 4, &err), &err);
+        CHECK_OK(sav_predict(&p, votes[0], head_votes[0], classifier, features + 4, &err), &err);
         CHECK_OK(sav_predict(&q, votes[1], head_votes[1], again, features + 4, &err), &err);
         CHECK(p.winner == q.winner && p.margin == q.margin &&
               memcmp(votes[0], votes[1], sizeof votes[0]) == 0);
         sav_classifier_free(again);
     }
-    sav_classifier_free(heads);
+    sav_classifier_free(classifier);
 }
 
 /* What a file holds; each case changes one thing of a good one. */
@@ -63,18 +64,18 @@ static void check_content(const content *c, const char *part) {
         {"head_scores", c->scores, 2, {c->L, c->H}, c->L * c->H, zeros},
         {"class_counts", SAV_I32, 1, {c->counts}, c->counts, c->count},
     };
-    sav_classifier *heads;
+    sav_classifier *classifier;
     sav_error err = {0};
     if (!CHECK_OK(sav_safetensors_write(path, tensors, 4, &(sav_metadata){3, keys, values}, &err), &err))
         return;
-    sav_status status = sav_classifier_open(&heads, path, &err);
+    sav_status status = sav_classifier_open(&classifier, path, &err);
     if (!part) {
-        if (CHECK_OK(status, &err)) sav_classifier_free(heads);
+        if (CHECK_OK(status, &err)) sav_classifier_free(classifier);
         return;
     }
     if (!status || !strstr(err.message, part)) printf("got \"%s\", want \"%s\"\n", err.message, part);
     CHECK(status && strstr(err.message, part));
-    if (!status) sav_classifier_free(heads);
+    if (!status) sav_classifier_free(classifier);
 }
 
 static void test_damage(void) {
@@ -104,19 +105,21 @@ static void test_damage(void) {
 static void test_paths(void) {
     const sav_fit_options options = {.K = 2};
     sav_error err;
-    sav_classifier *heads = (sav_classifier *)(void *)&err; /* a failure leaves NULL, whatever was there */
-    CHECK_FAILS(sav_classifier_open(&heads, "no/such.safetensors", &err), &err, SAV_BAD_INPUT,
+    sav_classifier *classifier =
+        (sav_classifier *)(void *)&err; /* a failure leaves NULL, whatever was there */
+    CHECK_FAILS(sav_classifier_open(&classifier, "no/such.safetensors", &err), &err, SAV_BAD_INPUT,
                 "no/such.safetensors");
-    CHECK(heads == NULL);
-    if (!CHECK_OK(sav_fit(&heads, features, labels, shape, &options, &err), &err)) return;
-    CHECK_FAILS(sav_classifier_save(heads, "no/such/folder/sav.safetensors", NULL, &err), &err, SAV_IO_ERROR,
-                "cannot write");
-    CHECK_FAILS(sav_classifier_save(heads, check_folder(), NULL, &err), &err, SAV_IO_ERROR, "found a folder");
-    CHECK_OK(sav_classifier_save(heads, path, NULL, &err), &err);
-    sav_classifier_free(heads);
-    if (!CHECK_OK(sav_classifier_open(&heads, path, &err), &err)) return;
-    CHECK(sav_classifier_describe(heads)->origin.model == NULL);
-    sav_classifier_free(heads);
+    CHECK(classifier == NULL);
+    if (!CHECK_OK(sav_fit(&classifier, features, labels, shape, &options, &err), &err)) return;
+    CHECK_FAILS(sav_classifier_save(classifier, "no/such/folder/sav.safetensors", NULL, &err), &err,
+                SAV_IO_ERROR, "cannot write");
+    CHECK_FAILS(sav_classifier_save(classifier, check_folder(), NULL, &err), &err, SAV_IO_ERROR,
+                "found a folder");
+    CHECK_OK(sav_classifier_save(classifier, path, NULL, &err), &err);
+    sav_classifier_free(classifier);
+    if (!CHECK_OK(sav_classifier_open(&classifier, path, &err), &err)) return;
+    CHECK(sav_classifier_describe(classifier)->origin.model == NULL);
+    sav_classifier_free(classifier);
 }
 
 int main(void) {

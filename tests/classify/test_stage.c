@@ -145,11 +145,10 @@ static void test_selection(void) {
     CHECK(top[0] == 3 && cut.count == 5 && cut.next == 5 && cut.tied == 2 && cut.taken == 1);
 }
 
-static void check_winner(const int32_t *head_votes, size_t selected, size_t classes, size_t winner,
-                         size_t margin) {
+static void check_winner(const int32_t *head_votes, size_t K, size_t C, size_t winner, size_t margin) {
     int32_t votes[MOST];
     sav_prediction got;
-    sav_stage_winner(&got, votes, head_votes, selected, classes);
+    sav_stage_winner(&got, votes, head_votes, K, C);
     CHECK_SIZE(got.winner, winner);
     CHECK_SIZE(got.margin, margin);
 }

@@ -19,21 +19,21 @@ static char sav_path[600], store_path[600], list_folder[600];
 
 static sav_status fit(sav_error *err) {
     const sav_fit_options options = {.K = 2, .validation = 0.25, .threads = 1};
-    sav_classifier *heads;
+    sav_classifier *classifier;
     int32_t votes[2], head_votes[2];
     sav_prediction prediction;
-    sav_status status = sav_fit(&heads, features, labels, shape, &options, err);
+    sav_status status = sav_fit(&classifier, features, labels, shape, &options, err);
     if (status) return status;
-    status = sav_predict(&prediction, votes, head_votes, heads, features, err);
-    if (!status) status = sav_classifier_save(heads, sav_path, NULL, err);
-    sav_classifier_free(heads);
+    status = sav_predict(&prediction, votes, head_votes, classifier, features, err);
+    if (!status) status = sav_classifier_save(classifier, sav_path, NULL, err);
+    sav_classifier_free(classifier);
     return status;
 }
 
 static sav_status open_heads(sav_error *err) {
-    sav_classifier *heads;
-    sav_status status = sav_classifier_open(&heads, sav_path, err);
-    if (!status) sav_classifier_free(heads);
+    sav_classifier *classifier;
+    sav_status status = sav_classifier_open(&classifier, sav_path, err);
+    if (!status) sav_classifier_free(classifier);
     return status;
 }
 

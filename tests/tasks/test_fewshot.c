@@ -13,7 +13,7 @@
 #include "base/os.h"
 #include "classify/store.h"
 #include "io/safetensors.h"
-#include "tasks/results.h"
+#include "tasks/predictions.h"
 
 #define GOLDEN "golden/fewshot/"
 
@@ -50,37 +50,37 @@ static bool fill_store(const char *folder, const sav_list *list, const float *fe
     return ok;
 }
 
-static sav_classifier *fit_store(const char *folder, size_t selected) {
+static sav_classifier *fit_store(const char *folder, size_t K) {
     const char *labels[64];
-    sav_classifier *heads = NULL;
+    sav_classifier *classifier = NULL;
     sav_store *store;
     sav_error err;
     if (!CHECK_OK(sav_store_open(&store, folder, &err), &err)) return NULL;
     const sav_store_info *info = sav_store_describe(store);
     const size_t shape[4] = {sav_store_count(store), info->L, info->H, info->d};
-    const sav_fit_options options = {.K = selected};
+    const sav_fit_options options = {.K = K};
     for (size_t i = 0; i < shape[0] && i < 64; i++) labels[i] = sav_store_at(store, i)->label;
-    CHECK_OK(sav_fit(&heads, sav_store_features(store), labels, shape, &options, &err), &err);
+    CHECK_OK(sav_fit(&classifier, sav_store_features(store), labels, shape, &options, &err), &err);
     sav_store_close(store);
-    return heads;
+    return classifier;
 }
 
-static void predict_all(sav_text *out, const sav_classifier *heads, const sav_list *list, const float *taps,
-                        size_t width) {
-    const sav_classifier_view *v = sav_classifier_describe(heads);
-    for (size_t i = 0; i < list->count; i++) {
-        const sav_sample *s = &list->samples[i];
-        int32_t votes[16], head_votes[64];
-        sav_prediction p;
-        sav_error err;
-        if (!CHECK_OK(sav_predict(&p, votes, head_votes, heads, taps + i * width, &err), &err)) return;
-        const sav_result result = {
-            {s->index, s->question_id, s->group, s->split, s->label, v->class_names[p.winner]},
-            p.margin,
-            votes,
-            head_votes};
-        sav_result_put(out, &result, v);
-    }
+/* The list's predictions, by the protocol of its format. */
+static void predict_all(sav_text *lines, sav_text *metrics, const sav_classifier *classifier,
+                        const sav_list *list, const float *taps) {
+    const size_t width = sav_classifier_describe(classifier)->L * sav_classifier_describe(classifier)->H *
+                         sav_classifier_describe(classifier)->d;
+    const sav_prediction_options options = {.most = list->count, .protocol = list->protocol};
+    sav_predictions p;
+    sav_text words = {0};
+    sav_error err;
+    if (!CHECK_OK(sav_predictions_begin(&p, classifier, &options, &err), &err)) return;
+    for (size_t i = 0; i < list->count; i++)
+        CHECK_OK(sav_predictions_take(&p, &list->samples[i], taps + i * width, &err), &err);
+    CHECK_OK(sav_predictions_score(metrics, &words, &p, "\"more\":1", &err), &err);
+    sav_text_bytes(lines, p.lines.bytes, p.lines.length);
+    sav_text_free(&words);
+    sav_predictions_free(&p);
 }
 
 int main(void) {
@@ -88,8 +88,8 @@ int main(void) {
     size_t shape[4], test_shape[4], length;
     sav_safetensors *file;
     sav_list *train = NULL, *test = NULL;
-    sav_classifier *heads = NULL, *loaded = NULL;
-    sav_text got = {0};
+    sav_classifier *classifier = NULL, *loaded = NULL;
+    sav_text got = {0}, metrics = {0};
     sav_error err;
     const sav_list_options training = {.training = true};
     snprintf(store, sizeof store, "%s/store", check_folder());
@@ -103,20 +103,23 @@ int main(void) {
               CHECK_OK(sav_list_read(&train, GOLDEN "train.jsonl", &training, &err), &err) &&
               CHECK_OK(sav_list_read(&test, GOLDEN "test.jsonl", NULL, &err), &err) &&
               fill_store(store, train, x, shape);
-    if (ok) heads = fit_store(store, top->shape[0]);
-    if (heads && CHECK_OK(sav_classifier_save(heads, saved, NULL, &err), &err) &&
+    if (ok) classifier = fit_store(store, top->shape[0]);
+    if (classifier && CHECK_OK(sav_classifier_save(classifier, saved, NULL, &err), &err) &&
         CHECK_OK(sav_classifier_open(&loaded, saved, &err), &err)) {
         for (size_t i = 0; i < top->count; i++)
-            CHECK(sav_classifier_describe(heads)->top_heads[i] == (int32_t)sav_tensor_integer(top, i));
-        predict_all(&got, loaded, test, taps, shape[1] * shape[2] * shape[3]);
+            CHECK(sav_classifier_describe(classifier)->top_heads[i] == (int32_t)sav_tensor_integer(top, i));
+        predict_all(&got, &metrics, loaded, test, taps);
         if (CHECK_OK(sav_os_read_file(&want, &length, GOLDEN "predictions.jsonl", 1 << 20, &err), &err))
             CHECK_STR(got.bytes, want);
+        CHECK(metrics.bytes && strstr(metrics.bytes, "{\"accuracy\":0.625,") == metrics.bytes);
+        CHECK(metrics.bytes && strstr(metrics.bytes, ",\"more\":1}\n") != NULL);
     }
     sav_classifier_free(loaded);
-    sav_classifier_free(heads);
+    sav_classifier_free(classifier);
     sav_list_free(test);
     sav_list_free(train);
     sav_text_free(&got);
+    sav_text_free(&metrics);
     sav_free(want);
     sav_free(x);
     sav_free(taps);
