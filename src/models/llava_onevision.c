@@ -280,8 +280,8 @@ static sav_anyres plan_of(const llava *v, const sav_picture *picture) {
 }
 
 /* pixels: [tiles, 3, s, s]. */
-static sav_status read(sav_picture *out, const sav_model *model, sav_image *image,
-                       const sav_picture_options *how, sav_error *err) {
+static sav_status read_picture(sav_picture *out, const sav_model *model, sav_image *image,
+                               const sav_picture_options *how, sav_error *err) {
     const llava *v = model->vision;
     const sav_anyres plan = plan_of(v, out);
     const size_t s = plan.tile;
@@ -401,6 +401,6 @@ const sav_family sav_family_llava_onevision = {.name = "llava_onevision",
                                                .decoder = &sav_decoder_qwen2,
                                                .open = open_model,
                                                .fit = fit,
-                                               .read = read,
+                                               .read = read_picture,
                                                .plan = plan,
                                                .embed = embed};

@@ -171,8 +171,8 @@ static sav_status resize(unsigned char **out, sav_size to, const unsigned char *
 }
 
 /* On white, resized by qwen_vl_utils' rule, then by the processor's. pixels: [P, 1176]. */
-static sav_status read(sav_picture *out, const sav_model *model, sav_image *image,
-                       const sav_picture_options *how, sav_error *err) {
+static sav_status read_picture(sav_picture *out, const sav_model *model, sav_image *image,
+                               const sav_picture_options *how, sav_error *err) {
     const qwen_vl *v = model->vision;
     const sav_resampling utils = {SAV_BICUBIC, how->pillow}, processor = {v->processor.filter, how->pillow};
     unsigned char *once = NULL, *rgb = NULL;
@@ -299,7 +299,7 @@ const sav_family sav_family_qwen2_vl = {.name = "qwen2_vl",
                                         .open = open_2,
                                         .positions = positions,
                                         .fit = fit,
-                                        .read = read,
+                                        .read = read_picture,
                                         .plan = plan,
                                         .embed = embed};
 
@@ -311,6 +311,6 @@ const sav_family sav_family_qwen2_5_vl = {.name = "qwen2_5_vl",
                                           .open = open_2_5,
                                           .positions = positions,
                                           .fit = fit,
-                                          .read = read,
+                                          .read = read_picture,
                                           .plan = plan,
                                           .embed = embed};
