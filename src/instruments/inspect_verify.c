@@ -77,13 +77,12 @@ static sav_status digest_folder(const char *folder, const sav_verify_hooks *hook
     sav_status status = sav_os_list(&names, &count, folder, err);
     if (status) return status;
     for (size_t i = 0; i < count && !status; i++) {
-        sav_text path = {0};
-        sav_text_printf(&path, "%s/%s", folder, names[i]);
-        if (path.failed)
+        char *path = sav_path_join(folder, names[i]);
+        if (!path)
             status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
-        else if (names[i][0] != '.' && !sav_os_is_folder(path.bytes))
-            status = digest_file(path.bytes, hooks, err);
-        sav_text_free(&path);
+        else if (names[i][0] != '.' && !sav_os_is_folder(path))
+            status = digest_file(path, hooks, err);
+        sav_free(path);
     }
     sav_os_names_free(names, count);
     return status;

@@ -283,14 +283,12 @@ static sav_status write_shards(work *w, sav_text *map, sav_error *err) {
     sav_status status = SAV_OK;
     for (size_t s = 0; s < sav_weights_shards(w->model->weights) && !status; s++) {
         const sav_safetensors *shard = sav_weights_shard(w->model->weights, s);
-        const char *path = sav_safetensors_path(shard), *slash = strrchr(path, '/'),
-                   *name = slash ? slash + 1 : path;
+        const char *name = sav_os_path_name(sav_safetensors_path(shard));
         shard_plan p;
-        sav_text to = {0};
-        sav_text_printf(&to, "%s/%s", w->to, name);
+        char *to = sav_path_join(w->to, name);
         status = plan_shard(&p, w, shard, err);
-        if (!status && to.failed) status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
-        if (!status) status = write_shard(w, &p, to.bytes, err);
+        if (!status && !to) status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
+        if (!status) status = write_shard(w, &p, to, err);
         for (size_t i = 0; i < p.count && !status; i++) {
             sav_text_string(map, map->length ? ",\n" : "");
             sav_json_put_string(map, p.tensors[i].name, strlen(p.tensors[i].name));
@@ -298,7 +296,7 @@ static sav_status write_shards(work *w, sav_text *map, sav_error *err) {
             sav_json_put_string(map, name, strlen(name));
         }
         free_plan(&p);
-        sav_text_free(&to);
+        sav_free(to);
     }
     return status;
 }
@@ -307,27 +305,24 @@ static sav_status write_shards(work *w, sav_text *map, sav_error *err) {
 
 static sav_status write_file(const work *w, const char *name, const void *bytes, size_t length,
                              sav_error *err) {
-    sav_text path = {0};
-    sav_text_printf(&path, "%s/%s", w->to, name);
-    if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
-    sav_status status = sav_os_save(path.bytes, bytes, length, err);
-    sav_text_free(&path);
+    char *path = sav_path_join(w->to, name);
+    if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
+    sav_status status = sav_os_save(path, bytes, length, err);
+    sav_free(path);
     return status;
 }
 
 static sav_status copy_files(const work *w, sav_error *err) {
     sav_status status = SAV_OK;
     for (size_t i = 0; i < sizeof FILES / sizeof FILES[0] && !status; i++) {
-        sav_text path = {0};
-        sav_map map;
-        sav_text_printf(&path, "%s/%s", w->folder, FILES[i]);
-        if (path.failed) {
-            status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->folder);
-        } else if (sav_os_exists(path.bytes) && (status = sav_os_map(&map, path.bytes, err)) == SAV_OK) {
-            status = write_file(w, FILES[i], map.bytes, map.size, err);
-            sav_os_unmap(&map);
-        }
-        sav_text_free(&path);
+        sav_map map = {0};
+        char *path = sav_path_join(w->folder, FILES[i]);
+        const bool there = path && sav_os_exists(path);
+        if (!path) status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->folder);
+        if (there) status = sav_os_map(&map, path, err);
+        if (there && !status) status = write_file(w, FILES[i], map.bytes, map.size, err);
+        sav_os_unmap(&map);
+        sav_free(path);
     }
     return status;
 }
@@ -346,10 +341,10 @@ static sav_status write_index(const work *w, const sav_text *map, sav_error *err
 /* The config's own members as they are, and what kernels must know. */
 static sav_status write_config(const work *w, sav_error *err) {
     sav_json_doc *config = NULL;
-    sav_text path = {0}, out = {0};
-    sav_text_printf(&path, "%s/config.json", w->folder);
-    sav_status status = path.failed ? sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->folder)
-                                    : sav_json_read(&config, path.bytes, err);
+    sav_text out = {0};
+    char *path = sav_path_join(w->folder, "config.json");
+    sav_status status = path ? sav_json_read(&config, path, err)
+                             : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->folder);
     if (!status) {
         sav_text_string(&out, "{\n");
         for (const sav_json *node = sav_json_root(config)->child; node; node = node->next) {
@@ -369,7 +364,7 @@ static sav_status write_config(const work *w, sav_error *err) {
                             : write_file(w, "config.json", out.bytes, out.length, err);
     }
     sav_json_free(config);
-    sav_text_free(&path);
+    sav_free(path);
     sav_text_free(&out);
     return status;
 }

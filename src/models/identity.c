@@ -24,17 +24,17 @@ static void add_section(sav_sha256 *hash, const char *name, size_t length) {
 }
 
 static sav_status add_file(sav_sha256 *hash, const char *folder, const char *name, sav_error *err) {
-    sav_text path = {0};
-    sav_map map;
-    sav_status status = SAV_OK;
-    sav_text_printf(&path, "%s/%s", folder, name);
-    if (path.failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
-    if (sav_os_exists(path.bytes) && (status = sav_os_map(&map, path.bytes, err)) == SAV_OK) {
+    sav_map map = {0};
+    char *path = sav_path_join(folder, name);
+    if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    const bool there = sav_os_exists(path);
+    sav_status status = there ? sav_os_map(&map, path, err) : SAV_OK;
+    if (there && !status) {
         add_section(hash, name, map.size);
         sav_sha256_update(hash, map.bytes, map.size);
-        sav_os_unmap(&map);
     }
-    sav_text_free(&path);
+    sav_os_unmap(&map);
+    sav_free(path);
     return status;
 }
 

@@ -73,22 +73,21 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
 sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err) {
     sav_error own;
     sav_json_doc *config = NULL;
-    sav_text path = {0};
+    char *path = sav_path_join(folder, "config.json");
     sav_model *model = sav_alloc(1, sizeof *model);
-    sav_status status;
+    sav_status status = SAV_OK;
     err = err ? err : &own;
     *out = NULL;
-    sav_text_printf(&path, "%s/config.json", folder);
-    if (!model || path.failed || !(model->folder = sav_strdup(folder))) {
+    if (model) model->folder = sav_strdup(folder);
+    if (!model || !model->folder || !path)
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
-    } else if (!sav_os_is_folder(folder)) {
+    else if (!sav_os_is_folder(folder))
         status =
             sav_fail(err, SAV_BAD_INPUT, "%s: found no folder; expected a Hugging Face model folder", folder);
-    } else if ((status = sav_json_read(&config, path.bytes, err)) == SAV_OK) {
-        status = open_parts(model, config, err);
-    }
+    if (!status) status = sav_json_read(&config, path, err);
+    if (!status) status = open_parts(model, config, err);
     sav_json_free(config);
-    sav_text_free(&path);
+    sav_free(path);
     if (status)
         sav_model_close(model);
     else
