@@ -123,7 +123,7 @@ static bool large(const sav_linear *m) {
 }
 
 /* A decoder's q_proj or k_proj beside a k bias in the hundreds: scores are q . (k + bias), so that q's error
- * is multiplied by the bias in front of the softmax (MODEL.md, "int8"). */
+ * is multiplied by the bias in front of the softmax (src/MODEL.md §10). */
 static bool large_bias(const work *w, const sav_linear *m) {
     const sav_register *all = &w->model->modules;
     if (m->layer < w->model->decoder.first_layer || (m->role != SAV_ROLE_Q && m->role != SAV_ROLE_K))

@@ -5,7 +5,8 @@
  *            x += fc2(gelu_tanh(fc1(layer_norm2(x))))
  *   projector: linear_2(gelu_erf(linear_1(x)))                                                  [g*g, D]
  *
- * The output of the last layer in the checkpoint is used as it is: post_layernorm is not applied (MODEL.md).
+ * The output of the last layer in the checkpoint is used directly: post_layernorm is not applied
+ * (src/MODEL.md §6).
  */
 #include "vision/siglip.h"
 
