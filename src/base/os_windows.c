@@ -295,10 +295,13 @@ char **sav_os_arguments(int *count, char **words) {
     int n = 0;
     wchar_t **wide = CommandLineToArgvW(GetCommandLineW(), &n);
     char **own = wide && n > 0 ? sav_alloc((size_t)n + 1, sizeof *own) : NULL;
-    for (int i = 0; own && i < n; i++)
-        if ((own[i] = to_utf8(wide[i])) == NULL) own = NULL;
+    bool ok = own != NULL;
+    for (int i = 0; ok && i < n; i++) {
+        own[i] = to_utf8(wide[i]);
+        ok = own[i] != NULL;
+    }
     if (wide) LocalFree(wide);
-    if (!own) return words;
+    if (!ok) return words;
     *count = n;
     return own;
 }

@@ -20,8 +20,9 @@ sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char 
     sav_ids ids = {0};
     *out = (sav_token_list){0};
     sav_status status = sav_tokenizer_open(&out->own, folder, err);
-    if (!status && (status = sav_tokenizer_encode(&ids, out->own, text, length, err)) != SAV_OK)
-        sav_error_prefix(err, "%s", name);
+    const bool opened = !status;
+    if (!status) status = sav_tokenizer_encode(&ids, out->own, text, length, err);
+    if (status && opened) sav_error_prefix(err, "%s", name);
     if (!status) status = list_tokens(out, out->own, &ids, err);
     sav_ids_free(&ids);
     if (status) sav_token_list_free(out);

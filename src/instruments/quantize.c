@@ -170,7 +170,8 @@ static sav_status choose(work *w, sav_error *err) {
         const sav_tensor *t = sav_weights_at(w->model->weights, i);
         double error;
         if (w->modules[i]) {
-            if ((status = measure(&error, w, t, err)) != SAV_OK) break;
+            status = measure(&error, w, t, err);
+            if (status) break;
             w->chosen[i] = error <= SAV_QUANTIZE_WORST && !large_bias(w, w->modules[i]);
             if (w->chosen[i]) {
                 w->report->matrices++;

@@ -174,7 +174,8 @@ static void make_rope(sav_binder *b, qwen2 *m, const sav_decoder_config *c) {
 static void bind(sav_decoder *decoder, sav_binder *b, const char *prefix, const char *head_prefix) {
     const sav_decoder_config *c = &decoder->config;
     qwen2 *m = decoder->own = sav_bind_own(b, 1, sizeof *m);
-    if (!m || !(m->layers = sav_bind_own(b, c->L, sizeof *m->layers))) return;
+    if (m) m->layers = sav_bind_own(b, c->L, sizeof *m->layers);
+    if (!m || !m->layers) return;
     decoder->axes = c->mrope ? 3 : 1;
     decoder->first_layer = b->modules->layers;
     make_rope(b, m, c);

@@ -53,21 +53,21 @@ static void describe(sav_model *model) {
 
 static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_error *err) {
     const char *name = sav_json_name(config);
-    sav_status status;
-    model->family = sav_family_find(sav_json_root(config), name, err);
-    if (!model->family) return err->status;
-    model->decoder.kind = model->family->decoder;
-    if ((status = sav_quantised_read(model, sav_json_root(config), name, err)) ||
-        (status = sav_weights_open(&model->weights, model->folder, err)) ||
-        (status = sav_quantised_check(model, err)) ||
-        (status = model->family->open(model, sav_json_root(config), name, err)) ||
-        (status = sav_tokenizer_open(&model->tokenizer, model->folder, err)) ||
-        (status = sav_layout_choose(&model->layout, &model->layout_note, model->folder,
-                                    model->family->fallback, err)) ||
-        (status = sav_model_identity(model->info.sha256, model->folder, model->weights, err)))
-        return status;
-    describe(model);
-    return SAV_OK;
+    const sav_json *root = sav_json_root(config);
+    const sav_family *family = sav_family_find(root, name, err);
+    if (!family) return err->status;
+    model->family = family;
+    model->decoder.kind = family->decoder;
+    sav_status status = sav_quantised_read(model, root, name, err);
+    if (!status) status = sav_weights_open(&model->weights, model->folder, err);
+    if (!status) status = sav_quantised_check(model, err);
+    if (!status) status = family->open(model, root, name, err);
+    if (!status) status = sav_tokenizer_open(&model->tokenizer, model->folder, err);
+    if (!status)
+        status = sav_layout_choose(&model->layout, &model->layout_note, model->folder, family->fallback, err);
+    if (!status) status = sav_model_identity(model->info.sha256, model->folder, model->weights, err);
+    if (!status) describe(model);
+    return status;
 }
 
 sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err) {

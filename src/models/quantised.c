@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "io/config.h"
 #include "kernels/packed.h"
 #include "models/model.h"
 
@@ -24,9 +25,7 @@ static sav_status wrong_version(const char *where, const char *found, sav_error 
 
 sav_status sav_quantised_read(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
     const sav_json *node = sav_json_get(config, "quantization_config");
-    size_t version, group;
     char text[24];
-    sav_status status;
     if (!node || node->kind == SAV_JSON_NULL) return SAV_OK;
     const sav_json *method = sav_json_get(node, "quant_method");
     if (!sav_json_is(method, "savs_int8"))
@@ -35,9 +34,9 @@ sav_status sav_quantised_read(sav_model *model, const sav_json *config, const ch
                         "trained, or savs_int8",
                         name, node->line,
                         method && method->kind == SAV_JSON_STRING ? method->text : "(none)");
-    if ((status = sav_json_size(&version, node, "version", 0, name, err)) != SAV_OK ||
-        (status = sav_json_size(&group, node, "group_size", 0, name, err)) != SAV_OK)
-        return status;
+    sav_config in = {.object = node, .name = name, .err = err};
+    const size_t version = sav_config_size(&in, "version", 0), group = sav_config_size(&in, "group_size", 0);
+    if (in.status) return in.status;
     snprintf(text, sizeof text, "%zu", version);
     if (version != SAV_PACKED_VERSION) return wrong_version(name, text, err);
     if (group != 32 && group != 64 && group != 128)

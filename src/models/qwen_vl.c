@@ -181,7 +181,8 @@ static sav_status read_picture(sav_picture *out, const sav_model *model, sav_ima
     sav_status status = resized(&first, &last, v, out->fit.picture, how, err);
     if (!status) status = resize(&once, first, image->rgb, out->fit.picture, utils, err);
     if (!status) status = resize(&rgb, last, once, first, processor, err);
-    if (!status && !(out->pixels = sav_alloc(out->fit.floats, sizeof *out->pixels)))
+    if (!status) out->pixels = sav_alloc(out->fit.floats, sizeof *out->pixels);
+    if (!status && !out->pixels)
         status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu patches", out->fit.patches);
     if (!status)
         sav_patches_fill(out->pixels, rgb, out->fit.rows, out->fit.columns, &v->tower.config.grid,
