@@ -1,5 +1,5 @@
-/* store_header.h: store.json, what made a store's features: written when a store is made, read and compared when
- * it is opened.
+/* store_header.h: store.json, what made a store's features: written when a store is made, read and compared
+ * when it is opened.
  */
 #ifndef SAV_STORE_HEADER_H
 #define SAV_STORE_HEADER_H

@@ -29,7 +29,7 @@ void sav_sample_free(sav_sample *sample); /* what it owns */
 
 size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder); /* in its question */
 
-/* ---- the fields of a record ----------------------------------------------------------------------------- */
+/* ---- the fields of a record ---------------------------------------------------------------------------- */
 
 /* Where records stand and what their paths start from. */
 typedef struct sav_record_place {

@@ -1,4 +1,4 @@
-/* test_predictions.c: predictions without a terminal: lines, margins, ties, abstentions, the array, scores. */
+/* test_predictions.c: predictions as a library has them: lines, margins, ties, the array, scores. */
 #include <string.h>
 
 #include "../check.h"
@@ -56,7 +56,7 @@ static void test_lines(void) {
     sav_classifier_free(classifier);
 }
 
-/* Head 1 votes for class 0 everywhere, so that for class b the two heads stand against each other: the margin is 0. */
+/* Head 1 votes for class a everywhere: for class b the two heads stand against each other, margin 0. */
 static void test_margins(void) {
     sav_classifier *classifier = fitted(2);
     const sav_prediction_options options = {.most = 2, .min_margin = 1};
