@@ -12,18 +12,18 @@ static size_t slot_of(const sav_labels *labels, const char *name) {
 }
 
 static bool grow(sav_labels *labels) {
-    const size_t room = labels->room ? labels->room * 2 : 16;
-    if (room > UINT32_MAX / 4) return false;
-    char **names = sav_realloc(labels->names, room, sizeof *names);
+    const size_t capacity = labels->capacity ? labels->capacity * 2 : 16;
+    if (capacity > UINT32_MAX / 4) return false;
+    char **names = sav_realloc(labels->names, capacity, sizeof *names);
     if (!names) return false;
     labels->names = names;
     /* at most half full, so a free slot always ends a search */
-    uint32_t *slots = sav_alloc(room * 2, sizeof *slots);
+    uint32_t *slots = sav_alloc(capacity * 2, sizeof *slots);
     if (!slots) return false;
     sav_free(labels->slots);
     labels->slots = slots;
-    labels->slot_count = room * 2;
-    labels->room = room;
+    labels->slot_count = capacity * 2;
+    labels->capacity = capacity;
     for (size_t i = 0; i < labels->count; i++) slots[slot_of(labels, names[i])] = (uint32_t)i + 1;
     return true;
 }
@@ -31,7 +31,7 @@ static bool grow(sav_labels *labels) {
 sav_status sav_labels_add(size_t *id, sav_labels *labels, const char *name, sav_error *err) {
     if (sav_labels_find(id, labels, name)) return SAV_OK;
     char *copy = sav_strdup(name);
-    if (!copy || (labels->count == labels->room && !grow(labels))) {
+    if (!copy || (labels->count == labels->capacity && !grow(labels))) {
         sav_free(copy);
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu class names", labels->count + 1);
     }

@@ -9,7 +9,7 @@
 
 typedef struct sav_labels { /* zeroed = empty */
     char **names;           /* [count], owned */
-    size_t count, room;
+    size_t count, capacity;
     uint32_t *slots; /* open addressing: id + 1, 0 = free; [slot_count], a power of two */
     size_t slot_count;
 } sav_labels;

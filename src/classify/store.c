@@ -27,15 +27,15 @@ typedef struct entry {
 struct sav_store {
     char *folder, *json_path, *index_path, *features_path;
     sav_store_header header;
-    entry *entries;                  /* [count] */
-    size_t count, room, opened_with; /* opened_with: rows that were there before */
-    size_t *buckets;                 /* [room] row + 1, by the first digits of `sample` */
-    uint64_t index_bytes;            /* whole lines of index.jsonl */
-    sav_map map;                     /* of features.f32, when open for reading */
-    sav_os_log *features, *index;    /* when open for appending */
-    sav_text waiting;                /* lines whose rows are written but not yet synced */
-    double synced;                   /* seconds: when that was done last */
-    bool broken;                     /* a failed append could not be taken back */
+    entry *entries;                      /* [count] */
+    size_t count, capacity, opened_with; /* opened_with: rows that were there before */
+    size_t *buckets;                     /* [capacity] row + 1, by the first digits of `sample` */
+    uint64_t index_bytes;                /* whole lines of index.jsonl */
+    sav_map map;                         /* of features.f32, when open for reading */
+    sav_os_log *features, *index;        /* when open for appending */
+    sav_text waiting;                    /* lines whose rows are written but not yet synced */
+    double synced;                       /* seconds: when that was done last */
+    bool broken;                         /* a failed append could not be taken back */
 };
 
 /* Seconds of appends that share one sync: a sync may take longer than a small model's forward. */
@@ -50,19 +50,19 @@ static sav_status fail_memory(const char *what, sav_error *err) {
 static size_t bucket_of(const sav_store *store, const char *sample) {
     size_t value = 0;
     for (int i = 0; i < 12; i++) value = value * 31 + (unsigned char)sample[i];
-    return value % store->room;
+    return value % store->capacity;
 }
 
 static bool grow(sav_store *store) {
-    const size_t room = store->room ? store->room * 2 : 64;
-    entry *entries = sav_realloc(store->entries, room, sizeof *entries);
+    const size_t capacity = store->capacity ? store->capacity * 2 : 64;
+    entry *entries = sav_realloc(store->entries, capacity, sizeof *entries);
     if (!entries) return false;
     store->entries = entries;
-    size_t *buckets = sav_alloc(room, sizeof *buckets);
+    size_t *buckets = sav_alloc(capacity, sizeof *buckets);
     if (!buckets) return false;
     sav_free(store->buckets);
     store->buckets = buckets;
-    store->room = room;
+    store->capacity = capacity;
     for (size_t i = 0; i < store->count; i++) {
         size_t *bucket = &buckets[bucket_of(store, entries[i].row.sample)];
         entries[i].next = *bucket;
@@ -73,7 +73,7 @@ static bool grow(sav_store *store) {
 
 /* The row's strings are copied. */
 static sav_status add_row(sav_store *store, const sav_store_row *row, sav_error *err) {
-    if (store->count == store->room && !grow(store)) return fail_memory(store->index_path, err);
+    if (store->count == store->capacity && !grow(store)) return fail_memory(store->index_path, err);
     entry *e = &store->entries[store->count];
     *e = (entry){.row = *row};
     e->row.question_id = sav_strdup(row->question_id ? row->question_id : "null");
@@ -97,7 +97,7 @@ static void drop_last_row(sav_store *store) {
 }
 
 bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
-    if (!store->room) return false;
+    if (!store->capacity) return false;
     for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
         if (strcmp(store->entries[at - 1].row.sample, sample) != 0) continue;
         *row = at - 1;
@@ -107,7 +107,7 @@ bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
 }
 
 bool sav_store_claim(sav_store *store, const char *sample, const char *question_id, const char *label) {
-    if (!store->room) return false;
+    if (!store->capacity) return false;
     for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
         entry *e = &store->entries[at - 1];
         if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;

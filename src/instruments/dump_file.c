@@ -10,7 +10,7 @@
 struct sav_dump_file {
     char *globs;
     sav_tensor *tensors; /* [count] in execution order; names and data are owned */
-    size_t count, room;
+    size_t count, capacity;
 };
 
 bool sav_glob_matches(const char *glob, size_t length, const char *name) {
@@ -72,7 +72,7 @@ size_t sav_dump_file_count(const sav_dump_file *file) {
 static sav_status take_stage(void *context, const sav_snapshot *stage, sav_error *err) {
     sav_dump_file *file = context;
     if (!wanted(file->globs, stage->name)) return SAV_OK;
-    if (!sav_grow(&file->tensors, &file->room, file->count + 1, sizeof *file->tensors))
+    if (!sav_grow(&file->tensors, &file->capacity, file->count + 1, sizeof *file->tensors))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu stages", file->count + 1);
     sav_tensor t = {.dtype = stage->dtype, .rank = stage->rank, .count = 1};
     bool fits = true;

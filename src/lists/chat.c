@@ -10,8 +10,8 @@ sav_chat *sav_chat_new(void) {
 void sav_chat_message(sav_chat *chat, const char *role) {
     if (!chat || chat->failed) return;
     char *copy = sav_strdup(role);
-    if (!copy ||
-        !sav_grow(&chat->messages, &chat->message_room, chat->message_count + 1, sizeof *chat->messages)) {
+    if (!copy || !sav_grow(&chat->messages, &chat->message_capacity, chat->message_count + 1,
+                           sizeof *chat->messages)) {
         sav_free(copy);
         chat->failed = true;
         return;
@@ -23,7 +23,7 @@ void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t 
     if (!chat || chat->failed) return;
     char *copy = sav_strndup(text, length);
     if (!copy || !chat->message_count ||
-        !sav_grow(&chat->parts, &chat->part_room, chat->part_count + 1, sizeof *chat->parts)) {
+        !sav_grow(&chat->parts, &chat->part_capacity, chat->part_count + 1, sizeof *chat->parts)) {
         sav_free(copy);
         chat->failed = true;
         return;

@@ -13,9 +13,9 @@
 typedef struct sav_chat {
     sav_prompt prompt; /* valid after seal, until free */
     sav_message *messages;
-    size_t message_count, message_room;
+    size_t message_count, message_capacity;
     sav_part *parts; /* of all messages, in order */
-    size_t part_count, part_room;
+    size_t part_count, part_capacity;
     bool failed; /* an append found no memory; seal reports it */
 } sav_chat;
 

@@ -6,7 +6,7 @@
 
 static sav_status fill_sample(sav_sample *out, sav_list_reader *in, const char *label, const char *path) {
     /* The path is complete as it is: neither image_root nor the list's folder goes in front. */
-    const sav_record_place here = {path, "", NULL};
+    const sav_record_source here = {path, "", NULL};
     out->question = sav_strdup(in->options->question ? in->options->question : "");
     out->label = sav_strdup(label);
     if (!out->question || !out->label)

@@ -63,7 +63,7 @@ void sav_list_keep(sav_list *list, const bool *keep) {
     list->count = kept;
 }
 
-void sav_sample_place(char *out, size_t size, const sav_list *list, const sav_sample *sample) {
+void sav_sample_location(char *out, size_t size, const sav_list *list, const sav_sample *sample) {
     if (sample->line)
         snprintf(out, size, "%s:%zu", list->name, sample->line);
     else
@@ -99,7 +99,7 @@ sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status stat
     if (!sample->group) sample->group = sav_strdup("null");
     if (!sample->question_id) sample->question_id = sav_strdup("null");
     if (!sample->group || !sample->question_id ||
-        !sav_grow(&list->samples, &list->room, list->count + 1, sizeof *list->samples)) {
+        !sav_grow(&list->samples, &list->capacity, list->count + 1, sizeof *list->samples)) {
         sav_sample_free(sample);
         return sav_list_no_memory(in);
     }
@@ -113,7 +113,7 @@ static sav_status read_record(sav_sample *out, sav_list_reader *in, const sav_js
     if (object->kind != SAV_JSON_OBJECT)
         return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found something else; expected an object {…}",
                         in->list->name, object->line);
-    sav_record record = {.object = object, .place = &in->place, .err = in->err};
+    sav_record record = {.object = object, .source = &in->source, .err = in->err};
     in->format->read(out, &record);
     if (!record.status && in->options->training && !out->label)
         return sav_fail(in->err, SAV_BAD_INPUT,
@@ -123,11 +123,11 @@ static sav_status read_record(sav_sample *out, sav_list_reader *in, const sav_js
 }
 
 static sav_status warn_duplicate(sav_list_reader *in, size_t line, const char *key) {
-    char message[sizeof in->err->message], place[32] = "";
+    char message[sizeof in->err->message], where[32] = "";
     if (!key) return SAV_OK;
-    if (line) snprintf(place, sizeof place, ":%zu", line);
+    if (line) snprintf(where, sizeof where, ":%zu", line);
     snprintf(message, sizeof message, "%s%s: the key \"%s\" occurs twice in one object; the last one counts",
-             in->list->name, place, key);
+             in->list->name, where, key);
     return sav_list_warn(in, line, message);
 }
 
@@ -263,7 +263,7 @@ static sav_status start(sav_list_reader *in, const char *name, const char *folde
         return fail_memory(err, name);
     }
     in->list->protocol = in->format->protocol;
-    in->place = (sav_record_place){in->list->name, folder, in->options->image_root};
+    in->source = (sav_record_source){in->list->name, folder, in->options->image_root};
     return SAV_OK;
 }
 

@@ -23,7 +23,7 @@ typedef struct sav_list_options {
 typedef struct sav_list {
     char *name;          /* as it stands in messages */
     sav_sample *samples; /* [count], in the order of the list */
-    size_t count, room;
+    size_t count, capacity;
     /* the format's: how predictions are scored (tasks/protocols.h); NULL: in a list that no format made */
     const char *protocol;
     sav_notes bad;      /* records left out by skip_bad */
@@ -42,6 +42,6 @@ void sav_list_free(sav_list *list);                   /* NULL is fine */
 void sav_list_keep(sav_list *list, const bool *keep); /* only samples i with keep[i] stay, in their order */
 
 /* "NAME:LINE", or the picture's path in a folder list: what a complaint about this sample starts with. */
-void sav_sample_place(char *out, size_t size, const sav_list *list, const sav_sample *sample);
+void sav_sample_location(char *out, size_t size, const sav_list *list, const sav_sample *sample);
 
 #endif

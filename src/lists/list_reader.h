@@ -9,7 +9,7 @@ typedef struct sav_list_reader {
     sav_list *list;
     const sav_list_options *options;
     const sav_format *format;
-    sav_record_place place;
+    sav_record_source source;
     size_t records; /* seen so far, bad ones too */
     sav_error *err;
 } sav_list_reader;

@@ -26,7 +26,7 @@ sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t
         sav_free(sample);
         return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
     }
-    *list = (sav_list){.name = sav_strdup("--image"), .samples = sample, .count = 1, .room = 1};
+    *list = (sav_list){.name = sav_strdup("--image"), .samples = sample, .count = 1, .capacity = 1};
     if (list->name && fill(sample, paths, count, question)) {
         *out = list;
         return SAV_OK;

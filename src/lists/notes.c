@@ -3,7 +3,7 @@
 
 bool sav_notes_add(sav_notes *notes, size_t line, const char *message) {
     char *copy = sav_strdup(message);
-    if (!copy || !sav_grow(&notes->items, &notes->room, notes->count + 1, sizeof *notes->items)) {
+    if (!copy || !sav_grow(&notes->items, &notes->capacity, notes->count + 1, sizeof *notes->items)) {
         sav_free(copy);
         return false;
     }

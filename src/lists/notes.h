@@ -12,7 +12,7 @@ typedef struct sav_note {
 
 typedef struct sav_notes {
     sav_note *items; /* [count] */
-    size_t count, room;
+    size_t count, capacity;
 } sav_notes;
 
 bool sav_notes_add(sav_notes *notes, size_t line, const char *message); /* false: no memory */

@@ -35,18 +35,18 @@ static const char *kind_name(sav_json_kind kind) {
 
 /* "LIST:LINE: "KEY" is a list; expected …" */
 static void fail_kind(sav_record *in, const sav_json *node, const char *key, const char *expected) {
-    in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected %s", in->place->list,
+    in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" is %s; expected %s", in->source->list,
                           node->line, key, kind_name(node->kind), expected);
 }
 
 static void fail_memory(sav_record *in, uint32_t line, const char *key) {
-    in->status = sav_fail(in->err, SAV_NO_MEMORY, "%s:%u: no memory for \"%s\"", in->place->list, line, key);
+    in->status = sav_fail(in->err, SAV_NO_MEMORY, "%s:%u: no memory for \"%s\"", in->source->list, line, key);
 }
 
 /* A string of C: a NUL inside would cut it short without a word. */
 static char *copy_string(sav_record *in, const sav_json *node, const char *key) {
     if (memchr(node->text, '\0', node->length)) {
-        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds a NUL character", in->place->list,
+        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds a NUL character", in->source->list,
                               node->line, key);
         return NULL;
     }
@@ -81,7 +81,7 @@ char *sav_record_text(sav_record *in, const char *key) {
     if (node)
         fail_kind(in, node, key, "a string");
     else
-        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found no \"%s\"", in->place->list,
+        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found no \"%s\"", in->source->list,
                               in->object->line, key);
     return NULL;
 }
@@ -118,10 +118,10 @@ static bool is_video_name(const char *path) {
 
 /* R/path with --image-root R, else absolute as it is, relative beside the list. No search, no second guess:
  * what is not there is an error when it is opened. */
-static char *resolve(const char *path, const sav_record_place *place) {
-    const char *base = place->folder;
-    if (place->image_root) {
-        base = place->image_root;
+static char *resolve(const char *path, const sav_record_source *source) {
+    const char *base = source->folder;
+    if (source->image_root) {
+        base = source->image_root;
         if (*path == '/') path++;
     } else if (sav_os_path_absolute(path)) {
         base = "";
@@ -129,16 +129,16 @@ static char *resolve(const char *path, const sav_record_place *place) {
     return *base ? sav_path_join(base, path) : sav_strdup(path);
 }
 
-sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_place *place,
+sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_source *source,
                                 size_t line, sav_error *err) {
     if (is_video_name(path))
-        return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", place->list,
+        return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", source->list,
                         line, path);
-    char *full = resolve(path, place);
+    char *full = resolve(path, source);
     char **media = full ? sav_realloc(sample->media, sample->media_count + 1, sizeof *media) : NULL;
     if (!media) {
         sav_free(full);
-        return sav_fail(err, SAV_NO_MEMORY, "%s:%zu: no memory for its pictures", place->list, line);
+        return sav_fail(err, SAV_NO_MEMORY, "%s:%zu: no memory for its pictures", source->list, line);
     }
     sample->media = media;
     media[sample->media_count++] = full;
@@ -146,7 +146,7 @@ sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_
 }
 
 static void add_media_node(sav_sample *out, sav_record *in, const sav_json *node, const char *key) {
-    const char *list = in->place->list;
+    const char *list = in->source->list;
     if (node->kind != SAV_JSON_STRING) {
         in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds %s; expected a path", list,
                               node->line, key, kind_name(node->kind));
@@ -156,7 +156,7 @@ static void add_media_node(sav_sample *out, sav_record *in, const sav_json *node
     if (path && !*path)
         in->status =
             sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" holds an empty path", list, node->line, key);
-    if (!in->status) in->status = sav_sample_add_media(out, path, in->place, node->line, in->err);
+    if (!in->status) in->status = sav_sample_add_media(out, path, in->source, node->line, in->err);
     sav_free(path);
 }
 
@@ -178,10 +178,10 @@ void sav_record_check_placeholders(const sav_sample *out, sav_record *in) {
     const size_t found = sav_sample_placeholders(out, "<image>");
     if (found > out->media_count)
         in->status = sav_fail(in->err, SAV_BAD_INPUT,
-                              "%s:%u: found %zu <image> placeholder%s for %zu picture%s", in->place->list,
+                              "%s:%u: found %zu <image> placeholder%s for %zu picture%s", in->source->list,
                               in->object->line, found, found == 1 ? "" : "s", out->media_count,
                               out->media_count == 1 ? "" : "s");
     else if (sav_sample_placeholders(out, "<video>"))
         in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found a <video> placeholder without a video",
-                              in->place->list, in->object->line);
+                              in->source->list, in->object->line);
 }

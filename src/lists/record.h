@@ -32,15 +32,15 @@ size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder
 /* ---- the fields of a record ---------------------------------------------------------------------------- */
 
 /* Where records stand and what their paths start from. */
-typedef struct sav_record_place {
+typedef struct sav_record_source {
     const char *list;       /* name of the list, for messages */
     const char *folder;     /* folder of the list; "" = the current one */
     const char *image_root; /* or NULL */
-} sav_record_place;
+} sav_record_source;
 
 typedef struct sav_record {
     const sav_json *object;
-    const sav_record_place *place;
+    const sav_record_source *source;
     sav_status status;
     sav_error *err;
 } sav_record;
@@ -57,7 +57,7 @@ void sav_record_media(sav_sample *out, sav_record *in, const char *key);
 void sav_record_check_placeholders(const sav_sample *out, sav_record *in);
 
 /* Appends a picture's path, given as the list has it. */
-sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_place *place,
+sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_source *source,
                                 size_t line, sav_error *err);
 
 #endif

@@ -18,33 +18,34 @@ struct sav_comparison {
 
 /* ---- the order of the stages --------------------------------------------------------------------------- */
 
-/* A stage's name with its place: `major` is the place in the leading file's list; names that only the other
- * file has stand behind their predecessor there, in `minor` order. */
-typedef struct place {
+/* A stage's name with its position: `major` counts in the leading file's list; names that only the other file
+ * has stand behind their predecessor there, in `minor` order. */
+typedef struct position {
     const char *name;
     size_t major, minor;
-} place;
+} position;
 
 static int by_name(const void *a, const void *b) {
-    const place *x = a, *y = b;
+    const position *x = a, *y = b;
     int order = strcmp(x->name, y->name);
     if (order) return order;
     if (x->major != y->major) return x->major < y->major ? -1 : 1;
     return (x->minor > y->minor) - (x->minor < y->minor);
 }
 
-static int by_place(const void *a, const void *b) {
-    const place *x = a, *y = b;
+static int by_position(const void *a, const void *b) {
+    const position *x = a, *y = b;
     if (x->major != y->major) return x->major < y->major ? -1 : 1;
     return (x->minor > y->minor) - (x->minor < y->minor);
 }
 
-/* Sorted by name, of each name the earliest place stays. */
-static size_t unique_names(place *places, size_t count) {
+/* Sorted by name, of each name the earliest position stays. */
+static size_t unique_names(position *positions, size_t count) {
     size_t kept = 0;
-    if (count) qsort(places, count, sizeof *places, by_name);
+    if (count) qsort(positions, count, sizeof *positions, by_name);
     for (size_t i = 0; i < count; i++)
-        if (!kept || strcmp(places[kept - 1].name, places[i].name) != 0) places[kept++] = places[i];
+        if (!kept || strcmp(positions[kept - 1].name, positions[i].name) != 0)
+            positions[kept++] = positions[i];
     return kept;
 }
 
@@ -76,29 +77,30 @@ static size_t names_of(const sav_safetensors *file, const sav_json *list) {
     return sav_safetensors_count(file) + (list ? list->count : 0);
 }
 
-/* names [lead_count] of the leading file, then [other_count] of the other one -> places, unique and in
+/* names [lead_count] of the leading file, then [other_count] of the other one -> positions, unique and in
  * execution order. */
-static size_t merge_orders(place *places, const char *const *names, size_t lead_count, size_t other_count) {
-    for (size_t i = 0; i < lead_count; i++) places[i] = (place){names[i], i + 1, 0};
-    const size_t unique = unique_names(places, lead_count);
+static size_t merge_orders(position *positions, const char *const *names, size_t lead_count,
+                           size_t other_count) {
+    for (size_t i = 0; i < lead_count; i++) positions[i] = (position){names[i], i + 1, 0};
+    const size_t unique = unique_names(positions, lead_count);
     size_t count = unique, major = 0;
     for (size_t i = 0; i < other_count; i++) {
-        place key = {names[lead_count + i], 0, 0};
-        const place *found = NULL;
+        position key = {names[lead_count + i], 0, 0};
+        const position *found = NULL;
         for (size_t low = 0, high = unique; low < high && !found;) {
             size_t middle = low + (high - low) / 2;
-            int order = strcmp(key.name, places[middle].name);
-            if (order == 0) found = &places[middle];
+            int order = strcmp(key.name, positions[middle].name);
+            if (order == 0) found = &positions[middle];
             if (order < 0) high = middle;
             if (order > 0) low = middle + 1;
         }
         if (found)
             major = found->major;
         else
-            places[count++] = (place){key.name, major, i + 1};
+            positions[count++] = (position){key.name, major, i + 1};
     }
-    count = unique_names(places, count);
-    if (count) qsort(places, count, sizeof *places, by_place);
+    count = unique_names(positions, count);
+    if (count) qsort(positions, count, sizeof *positions, by_position);
     return count;
 }
 
@@ -205,20 +207,20 @@ static sav_status order_stages(sav_comparison *c, sav_error *err) {
     const bool b_leads = !list_a && list_b;
     const size_t most = names_of(c->a, list_a) + names_of(c->b, list_b);
     const char **names = sav_alloc(most, sizeof *names);
-    place *places = sav_alloc(most, sizeof *places);
-    if (names && places) {
+    position *positions = sav_alloc(most, sizeof *positions);
+    if (names && positions) {
         size_t lead = b_leads ? file_order(names, c->b, list_b) : file_order(names, c->a, list_a);
         size_t other = b_leads ? file_order(names + lead, c->a, list_a)
                                : file_order(names + lead, c->b, list_b);
-        c->count = merge_orders(places, names, lead, other);
+        c->count = merge_orders(positions, names, lead, other);
         c->stages = sav_alloc(c->count, sizeof *c->stages);
     }
     if (!c->stages)
         status = sav_fail(err, SAV_NO_MEMORY, "no memory to compare %zu stages", most);
     else
-        for (size_t i = 0; i < c->count; i++) c->stages[i].name = places[i].name;
+        for (size_t i = 0; i < c->count; i++) c->stages[i].name = positions[i].name;
     sav_free(names);
-    sav_free(places);
+    sav_free(positions);
     return status;
 }
 

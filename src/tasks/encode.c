@@ -26,7 +26,7 @@ typedef struct slot {
     enum { WAITING, IN_BATCH, READY, DONE, FAILED } state; /* DONE: nothing to emit */
     size_t next;       /* the next sample with the same pictures; N: none */
     taps *batch;       /* READY: its tap is here … */
-    const float *tap;  /* … at this place */
+    const float *tap;  /* … from here on */
     sav_error *reason; /* FAILED */
 } slot;
 
@@ -201,7 +201,7 @@ static sav_status report_failed(loop *l, size_t i, sav_error *err) {
     const sav_sample *sample = &l->list->samples[i];
     sav_error reason = *l->slots[i].reason;
     char place[512];
-    sav_sample_place(place, sizeof place, l->list, sample);
+    sav_sample_location(place, sizeof place, l->list, sample);
     sav_error_prefix(&reason, "%s", place);
     if (!l->encoder->skip_bad) {
         *err = reason;
@@ -218,7 +218,7 @@ static sav_status emit_ready(loop *l, sav_error *err) {
         sav_status status = SAV_OK;
         if (s->state == WAITING || s->state == IN_BATCH) break;
         if (s->state == FAILED) status = report_failed(l, l->first, err);
-        if (s->state == READY) status = v->take(v->context, &l->list->samples[l->first], s->tap, err);
+        if (s->state == READY) status = v->emit(v->context, &l->list->samples[l->first], s->tap, err);
         l->keep[l->first] = s->state != FAILED;
         release(s);
         if (status) return status;
@@ -267,8 +267,8 @@ static sav_status prepare(loop *l, sav_error *err) {
     sav_status status = link_same_pictures(l, err);
     if (status) return status;
     const uint64_t memory = sav_session_describe(session)->memory;
-    const uint64_t room = memory && memory / 16 < WAITING_BYTES ? memory / 16 : WAITING_BYTES;
-    l->ahead = bytes < room ? room / bytes : 1;
+    const uint64_t most = memory && memory / 16 < WAITING_BYTES ? memory / 16 : WAITING_BYTES;
+    l->ahead = bytes < most ? most / bytes : 1;
     if (l->ahead > l->N) l->ahead = l->N;
     sav_session_watch(session, watch, l);
     /* a batch's taps are whole to its end */
@@ -298,9 +298,9 @@ sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sa
 
 /* ---- to whoever takes them, into memory ---------------------------------------------------------------- */
 
-sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_take *take, void *context,
+sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_emit *emit, void *context,
                            sav_error *err) {
-    const sav_encode_visitor visitor = {.take = take, .save = take, .context = context};
+    const sav_encode_visitor visitor = {.emit = emit, .save = emit, .context = context};
     return sav_encode_visit(list, encoder, &visitor, err);
 }
 
@@ -310,7 +310,7 @@ typedef struct matrix {
     size_t taken;
 } matrix;
 
-static sav_status take_row(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+static sav_status append_row(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
     matrix *m = context;
     (void)sample, (void)err;
     memcpy(m->features + m->taken * m->width, tap, m->width * sizeof *tap);
@@ -326,7 +326,7 @@ sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *
     if (!m.features)
         return sav_fail(err, SAV_NO_MEMORY, "no memory for the features of %zu samples", list->count);
     const sav_encode_visitor visitor = {
-        .take = take_row, .context = &m, .reserved = (uint64_t)count * sizeof *m.features};
+        .emit = append_row, .context = &m, .reserved = (uint64_t)count * sizeof *m.features};
     sav_status status = sav_encode_visit(list, encoder, &visitor, err);
     if (status)
         sav_free(m.features);

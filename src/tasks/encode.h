@@ -25,9 +25,9 @@ typedef struct sav_encoder {
 } sav_encoder;
 
 /* Gets each sample's tap, in list order; what it returns other than SAV_OK ends the loop. */
-typedef sav_status sav_encode_take(void *context, const sav_sample *sample, const float *tap, sav_error *err);
+typedef sav_status sav_encode_emit(void *context, const sav_sample *sample, const float *tap, sav_error *err);
 
-sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_take *take, void *context,
+sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encode_emit *emit, void *context,
                            sav_error *err);
 
 /* *features [list->count, L, H, d], by sav_free; samples left out are in the list no more. */

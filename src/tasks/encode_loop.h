@@ -17,9 +17,9 @@ typedef struct sav_encode_visitor {
     /* Asked before a sample is computed; NULL: nothing is known. */
     sav_status (*known)(sav_known *out, const float **tap, void *context, const sav_sample *sample,
                         const sav_prompt *prompt, sav_error *err);
-    sav_encode_take *take; /* in list order */
+    sav_encode_emit *emit; /* in list order */
     /* After a failure: what was computed before its turn, in list order; may be NULL. */
-    sav_encode_take *save;
+    sav_encode_emit *save;
     void *context;
     uint64_t reserved; /* bytes of the memory budget that the visitor needs */
 } sav_encode_visitor;

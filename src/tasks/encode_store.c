@@ -88,7 +88,7 @@ static void open_ahead(filling *f) {
 static sav_status fill(filling *f, const char *folder, sav_list *list, const sav_encoder *encoder,
                        sav_error *err) {
     const sav_encode_visitor visitor = {
-        .known = find_stored, .take = append_row, .save = save_ahead, .context = f};
+        .known = find_stored, .emit = append_row, .save = save_ahead, .context = f};
     sav_status status = sav_store_append_to(&f->store, folder, &f->info, err);
     if (status) return status;
     open_ahead(f);

@@ -41,8 +41,8 @@ sav_status sav_predictions_add(sav_predictions *p, sav_answer who, const float *
     return p->lines.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the predictions") : SAV_OK;
 }
 
-sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap,
-                                sav_error *err) {
+sav_status sav_predictions_add_sample(void *predictions, const sav_sample *sample, const float *tap,
+                                      sav_error *err) {
     const sav_answer who = {.index = sample->index,
                             .question_id = sample->question_id,
                             .group = sample->group,

@@ -2,7 +2,7 @@
  *     -> protocol -> metrics.json, a sentence.
  *
  *     sav_predictions_begin(&p, classifier, &options, err);
- *     sav_encode_each(list, &encoder, sav_predictions_take, &p, err);      -> p.lines, p.answers
+ *     sav_encode_each(list, &encoder, sav_predictions_add_sample, &p, err);      -> p.lines, p.answers
  *     sav_predictions_score(&json, &words, &p, NULL, err);
  */
 #ifndef SAV_PREDICTIONS_H
@@ -33,9 +33,9 @@ sav_status sav_predictions_begin(sav_predictions *p, const sav_classifier *class
                                  const sav_prediction_options *options, sav_error *err);
 /* who: the answer as far as it is known before the votes; its prediction is filled in here. */
 sav_status sav_predictions_add(sav_predictions *p, sav_answer who, const float *tap, sav_error *err);
-/* Adds a sample of a list: the `take` of sav_encode_each. */
-sav_status sav_predictions_take(void *predictions, const sav_sample *sample, const float *tap,
-                                sav_error *err);
+/* Adds a sample of a list: the `emit` of sav_encode_each. */
+sav_status sav_predictions_add_sample(void *predictions, const sav_sample *sample, const float *tap,
+                                      sav_error *err);
 /* The lines as one JSON array. */
 void sav_predictions_put_array(sav_text *out, const sav_predictions *p);
 void sav_predictions_free(sav_predictions *p);

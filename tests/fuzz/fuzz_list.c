@@ -15,7 +15,7 @@ static void use_list(sav_list *list) {
     for (size_t i = 0; i < list->count; i++) {
         sav_chat *chat;
         char place[200];
-        sav_sample_place(place, sizeof place, list, &list->samples[i]);
+        sav_sample_location(place, sizeof place, list, &list->samples[i]);
         sav_sample_put(&out, &list->samples[i]);
         if (sav_sample_chat(&chat, &list->samples[i], &err) == SAV_OK) sav_chat_free(chat);
     }

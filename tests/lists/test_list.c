@@ -222,7 +222,7 @@ static void test_folder(void) {
         snprintf(path, sizeof path, "%s/cat/10.png", top);
         CHECK_STR(list->samples[0].media[0], path);
         CHECK_STR(list->samples[0].question, "Which?");
-        sav_sample_place(path, sizeof path, list, &list->samples[3]);
+        sav_sample_location(path, sizeof path, list, &list->samples[3]);
         CHECK(strstr(path, "classes/dog/2.png") != NULL);
         sav_list_free(list);
     }

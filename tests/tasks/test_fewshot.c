@@ -76,7 +76,7 @@ static void predict_all(sav_text *lines, sav_text *metrics, const sav_classifier
     sav_error err;
     if (!CHECK_OK(sav_predictions_begin(&p, classifier, &options, &err), &err)) return;
     for (size_t i = 0; i < list->count; i++)
-        CHECK_OK(sav_predictions_take(&p, &list->samples[i], taps + i * width, &err), &err);
+        CHECK_OK(sav_predictions_add_sample(&p, &list->samples[i], taps + i * width, &err), &err);
     CHECK_OK(sav_predictions_score(metrics, &words, &p, "\"more\":1", &err), &err);
     sav_text_bytes(lines, p.lines.bytes, p.lines.length);
     sav_text_free(&words);

@@ -39,7 +39,7 @@ static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list,
         warn_other_model(cli, p->view, info->sha256, cli->model);
         sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
         encoder.depth = sav_cli_depth(p->view);
-        status = sav_encode_each(list, &encoder, sav_predictions_take, p, err);
+        status = sav_encode_each(list, &encoder, sav_predictions_add_sample, p, err);
     }
     if (!status) {
         sav_cli_warn_left_out(cli, list, bad);

@@ -111,7 +111,7 @@ static sav_status test(job *j, sav_error *err) {
     if (status) return status;
     sav_encoder encoder = sav_cli_encoder(cli, j->model, j->session, "test samples");
     encoder.depth = sav_cli_depth(sav_classifier_describe(j->classifier));
-    status = sav_encode_each(j->test, &encoder, sav_predictions_take, &j->votes, err);
+    status = sav_encode_each(j->test, &encoder, sav_predictions_add_sample, &j->votes, err);
     if (status) {
         save_finished(j, total, err);
         return status;
