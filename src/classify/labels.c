@@ -11,20 +11,18 @@ static size_t slot_of(const sav_labels *labels, const char *name) {
     return at;
 }
 
+/* Names and slots for one more. At most half of the slots are taken, so a free one always ends a search. */
 static bool grow(sav_labels *labels) {
-    const size_t capacity = labels->capacity ? labels->capacity * 2 : 16;
-    if (capacity > UINT32_MAX / 4) return false;
-    char **names = sav_realloc(labels->names, capacity, sizeof *names);
-    if (!names) return false;
-    labels->names = names;
-    /* at most half full, so a free slot always ends a search */
+    size_t capacity = labels->capacity;
+    if (labels->count > UINT32_MAX / 8) return false;
+    if (!sav_grow(&labels->names, &capacity, labels->count + 1, sizeof *labels->names)) return false;
     uint32_t *slots = sav_alloc(capacity * 2, sizeof *slots);
     if (!slots) return false;
     sav_free(labels->slots);
     labels->slots = slots;
     labels->slot_count = capacity * 2;
     labels->capacity = capacity;
-    for (size_t i = 0; i < labels->count; i++) slots[slot_of(labels, names[i])] = (uint32_t)i + 1;
+    for (size_t i = 0; i < labels->count; i++) slots[slot_of(labels, labels->names[i])] = (uint32_t)i + 1;
     return true;
 }
 

@@ -54,18 +54,16 @@ static size_t bucket_of(const sav_store *store, const char *sample) {
 }
 
 static bool grow(sav_store *store) {
-    const size_t capacity = store->capacity ? store->capacity * 2 : 64;
-    entry *entries = sav_realloc(store->entries, capacity, sizeof *entries);
-    if (!entries) return false;
-    store->entries = entries;
+    size_t capacity = store->capacity;
+    if (!sav_grow(&store->entries, &capacity, store->count + 1, sizeof *store->entries)) return false;
     size_t *buckets = sav_alloc(capacity, sizeof *buckets);
     if (!buckets) return false;
     sav_free(store->buckets);
     store->buckets = buckets;
     store->capacity = capacity;
     for (size_t i = 0; i < store->count; i++) {
-        size_t *bucket = &buckets[bucket_of(store, entries[i].row.sample)];
-        entries[i].next = *bucket;
+        size_t *bucket = &buckets[bucket_of(store, store->entries[i].row.sample)];
+        store->entries[i].next = *bucket;
         *bucket = i + 1;
     }
     return true;
