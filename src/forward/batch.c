@@ -21,7 +21,7 @@ void sav_batch_begin(sav_batch *b) {
     sav_free(b->positions);
     sav_free(b->same_as);
     sav_free(b->places);
-    *b = (sav_batch){.apart = b->apart, .inputs = b->inputs, .room = b->room};
+    *b = (sav_batch){.apart = b->apart, .inputs = b->inputs, .capacity = b->capacity};
 }
 
 void sav_batch_free(sav_batch *b) {
@@ -33,7 +33,7 @@ void sav_batch_free(sav_batch *b) {
 sav_status sav_batch_add(sav_batch *b, sav_pictures *pictures, const sav_model *model,
                          const sav_prompt *prompt, sav_error *err) {
     const size_t before = pictures->count;
-    if (!sav_grow(&b->inputs, &b->room, b->count + 1, sizeof *b->inputs))
+    if (!sav_grow(&b->inputs, &b->capacity, b->count + 1, sizeof *b->inputs))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu prompts", b->count + 1);
     sav_input *in = &b->inputs[b->count];
     sav_status status = sav_input_read(in, pictures, model, prompt, err);

@@ -14,7 +14,7 @@ typedef struct sav_batch {
     bool apart; /* nothing is shared, for comparison */
 
     sav_input *inputs; /* [count] */
-    size_t count, room;
+    size_t count, capacity;
     size_t N, most_keys; /* rows, tokens of the longest prompt, so far */
 
     /* By sav_batch_pack: */

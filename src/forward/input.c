@@ -98,7 +98,8 @@ static sav_status check(const sav_input *in, const sav_model *model, sav_error *
     return SAV_OK;
 }
 
-static sav_status place(sav_input *in, const sav_model *model, const sav_picture_set *own, sav_error *err) {
+static sav_status set_positions(sav_input *in, const sav_model *model, const sav_picture_set *own,
+                                sav_error *err) {
     in->positions = sav_alloc(in->T, model->decoder.axes * sizeof *in->positions);
     if (!in->positions) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", in->T);
     if (model->family->positions)
@@ -117,7 +118,7 @@ static sav_status lay_out(sav_input *in, const sav_pictures *pictures, const sav
     const sav_picture_set set = {own, in->images};
     sav_status status = expand(in, ids, places, &set, err);
     if (!status) status = check(in, model, err);
-    if (!status) status = place(in, model, &set, err);
+    if (!status) status = set_positions(in, model, &set, err);
     sav_free(own);
     return status;
 }

@@ -174,17 +174,17 @@ sav_status sav_session_reserve(sav_session *s, uint64_t bytes, sav_error *err) {
 sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *s, size_t text, sav_size picture,
                                sav_error *err) {
     const sav_family *family = s->model->family;
-    sav_picture supposed = {0};
-    const sav_picture *one = &supposed;
+    sav_picture imagined = {0};
+    const sav_picture *one = &imagined;
     const sav_picture_set pictures = {&one, picture.h && picture.w};
     sav_session_begin(s, false);
     if (pictures.count && !family->fit)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures",
                         s->model->folder);
-    sav_status status = pictures.count ? family->fit(&supposed.fit, s->model, picture, &s->pictures.how, err)
+    sav_status status = pictures.count ? family->fit(&imagined.fit, s->model, picture, &s->pictures.how, err)
                                        : SAV_OK;
     if (status) return status;
-    const sav_rows rows = {.N = text + supposed.fit.tokens, .most_keys = text + supposed.fit.tokens};
+    const sav_rows rows = {.N = text + imagined.fit.tokens, .most_keys = text + imagined.fit.tokens};
     *tokens = rows.N;
     *bytes = sav_scratch_bytes(s, &rows, &pictures);
     if (*bytes == SIZE_MAX)

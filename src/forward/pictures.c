@@ -57,8 +57,8 @@ static void free_picture(sav_picture *picture) {
 static sav_status load_next(sav_pictures *all, const sav_model *model, const char *path, const char *key,
                             sav_error *err) {
     bool turned;
-    if (!sav_grow(&all->items, &all->room, all->all + 1, sizeof *all->items) ||
-        !sav_grow(&all->tags, &all->tag_room, all->all + 1, sizeof *all->tags))
+    if (!sav_grow(&all->items, &all->capacity, all->all + 1, sizeof *all->items) ||
+        !sav_grow(&all->tags, &all->tag_capacity, all->all + 1, sizeof *all->tags))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", all->all + 1);
     sav_picture *one = sav_alloc(1, sizeof *one);
     sav_status status = one ? sav_picture_load(one, &turned, model, path, &all->how, err)

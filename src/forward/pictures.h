@@ -15,7 +15,7 @@ typedef struct sav_pictures {
     sav_picture **items;
     struct sav_picture_tag *tags; /* [all] */
     size_t count, all;
-    size_t room, tag_room;
+    size_t capacity, tag_capacity;
     size_t read, turned; /* files read so far; of them with an EXIF orientation other than 1 */
 } sav_pictures;
 

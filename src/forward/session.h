@@ -59,7 +59,7 @@ sav_status sav_session_run(sav_session *session, float *taps, size_t depth, cons
 /* begin, add, pack for one prompt. whole: for a dump. */
 sav_status sav_session_prepare(sav_session *session, const sav_prompt *prompt, bool whole, sav_error *err);
 
-/* What a forward of a supposed prompt would take: `text` tokens and a picture (0 x 0: none).
+/* What a forward of an imagined prompt would take: `text` tokens and a picture (0 x 0: none).
  * tokens: in all; bytes: scratch and pixels. Measures with the forward's own plan; the session's latest
  * prompt is forgotten. */
 sav_status sav_session_measure(size_t *tokens, size_t *bytes, sav_session *session, size_t text,

@@ -41,7 +41,7 @@ typedef struct work {
     unsigned char *panels;      /* [PANELS, bytes of the largest panel] */
     float *scales;              /* those of the largest matrix */
     double (*errors)[2];        /* [PANELS] */
-    size_t room_panel, room_scales;
+    size_t most_panel, most_scales;
     uint64_t seen;
 } work;
 
@@ -62,7 +62,7 @@ static sav_status tell(work *w, uint64_t bytes, sav_error *err) {
 
 /* Panels first … first + n - 1 of W (n <= PANELS) and their scales, in w. False: a weight is no number. */
 static bool pack(work *w, const sav_matrix *W, size_t first, size_t n) {
-    size_t bytes, floats; /* of one panel, which fit: make_room asked */
+    size_t bytes, floats; /* of one panel, which fit: allocate asked */
     int bad = !sav_packed_sizes(&bytes, &floats, SAV_INT8_COLS, W->cols, w->options.group);
 #pragma omp parallel for schedule(dynamic) num_threads(w->options.threads) reduction(+ : bad)
     for (size_t i = 0; i < n; i++)
@@ -136,7 +136,7 @@ static bool large_bias(const work *w, const sav_linear *m) {
 }
 
 /* Room for the largest matrix's scales and for PANELS of the longest panels. */
-static sav_status make_room(work *w, sav_error *err) {
+static sav_status allocate(work *w, sav_error *err) {
     const size_t count = sav_weights_count(w->model->weights);
     size_t bytes, scales, all = 0;
     bool fits = true;
@@ -149,14 +149,14 @@ static sav_status make_room(work *w, sav_error *err) {
         if (!w->modules[i]) continue;
         fits = fits && sav_packed_sizes(&bytes, &scales, sav_min(t->shape[0], SAV_INT8_COLS), t->shape[1],
                                         w->options.group);
-        if (fits && bytes > w->room_panel) w->room_panel = bytes;
+        if (fits && bytes > w->most_panel) w->most_panel = bytes;
         fits = fits && sav_packed_sizes(&bytes, &scales, t->shape[0], t->shape[1], w->options.group);
-        if (fits && scales > w->room_scales) w->room_scales = scales;
+        if (fits && scales > w->most_scales) w->most_scales = scales;
     }
-    fits = fits && sav_mul(&all, w->room_panel, PANELS);
+    fits = fits && sav_mul(&all, w->most_panel, PANELS);
     w->chosen = sav_alloc(count, sizeof *w->chosen);
     w->panels = fits ? sav_alloc(all, 1) : NULL;
-    w->scales = sav_alloc(w->room_scales, sizeof *w->scales);
+    w->scales = sav_alloc(w->most_scales, sizeof *w->scales);
     w->errors = sav_alloc(PANELS, sizeof *w->errors);
     if (!w->chosen || !w->panels || !w->scales || !w->errors)
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to quantise it", w->folder);
@@ -195,7 +195,7 @@ typedef struct shard_plan {
     sav_tensor *tensors;     /* [count] as they will be: panels, their scales, …; behind them what stays */
     const sav_tensor **from; /* [count] as they are; for scales the matrix again */
     char **names;            /* [count] of scales, else NULL */
-    size_t count, room;
+    size_t count, capacity;
 } shard_plan;
 
 static void free_plan(shard_plan *p) {
@@ -393,7 +393,7 @@ static sav_status run(work *w, sav_error *err) {
         return sav_fail(err, SAV_BAD_INPUT,
                         "%s: found int8 weights already; expected weights as they were trained", w->folder);
     status = open_target(w->to, err);
-    if (!status) status = make_room(w, err);
+    if (!status) status = allocate(w, err);
     if (!status) status = choose(w, err);
     if (!status) status = write_shards(w, &map, err);
     if (!status) status = copy_files(w, err);

@@ -29,8 +29,8 @@ typedef struct sav_decoder_config {
 
 /* Keys and values of one sample's tokens so far, rotated: what the next forward goes on from. */
 typedef struct sav_kv_cache {
-    float *k, *v;       /* [L, room, G*d] */
-    size_t count, room; /* tokens */
+    float *k, *v;           /* [L, capacity, G*d] */
+    size_t count, capacity; /* tokens; the caller sees to it that a forward's own fit */
 } sav_kv_cache;
 
 /* A run of packed rows: the tokens of one sample behind those that it shares with a sample before it, or that
@@ -68,7 +68,8 @@ typedef struct sav_decoder sav_decoder;
 typedef struct sav_decoder_kind {
     const char *name;
     const sav_decoder_config *absent; /* defaults of its own config class; d follows from the others */
-    /* config.json's fields; `absent`: the defaults of the family's config class. The status is the config's. */
+    /* config.json's fields; `absent`: the defaults of the family's config class. The status is the
+     * config's. */
     void (*read)(sav_decoder_config *out, sav_config *in, const sav_decoder_config *absent);
     /* Tensors "PREFIXlayers.0.…", "HEAD_PREFIXlm_head.weight"; m->config is there. The status is the
      * binder's. */

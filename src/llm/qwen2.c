@@ -19,7 +19,7 @@
 #include <string.h>
 
 #include "kernels/elementwise.h"
-#include "llm/decoder.h"
+#include "llm/spans.h"
 
 typedef struct qwen2_layer {
     sav_norm input_layernorm;
@@ -247,30 +247,7 @@ typedef struct batch {
     scratch *s;
 } batch;
 
-/* ---- packed rows: a span's keys, a sample's last row (who reads the model may pass this by) ------------ */
-
-/* A span's keys (or values) as one piece [past + count, KV]: in place, or its past's rows and its own put
- * together in `room`. */
-static const float *gather(float *room, const float *k, const sav_rows *rows, const sav_span *span,
-                           size_t KV) {
-    if (span->in_front) return k + (span->first - span->past) * KV;
-    memcpy(room + span->past * KV, k + span->first * KV, span->count * KV * sizeof *room);
-    size_t at = span->parent;
-    for (size_t end = span->past; end > 0;) { /* tokens past … end - 1 of the sample stand in span `at` */
-        const sav_span *p = &rows->spans[at];
-        memcpy(room + p->past * KV, k + p->first * KV, (end - p->past) * KV * sizeof *room);
-        end = p->past;
-        at = p->parent;
-    }
-    return room;
-}
-
-/* The span's own keys (or values) behind those of layer l in its cache -> all of them. */
-static const float *append(float *cached, const float *k, const sav_span *span, size_t l, size_t KV) {
-    float *all = cached + l * span->cache->room * KV;
-    memcpy(all + span->past * KV, k + span->first * KV, span->count * KV * sizeof *all);
-    return all;
-}
+/* ---- the layer ----------------------------------------------------------------------------------------- */
 
 /* One span's last `queries` rows q [queries, H*d] of layer l over all its keys -> out. */
 static void attend_span(sav_pass *p, float *out, const float *q, size_t queries, const batch *b,
@@ -290,33 +267,15 @@ static void attend_span(sav_pass *p, float *out, const float *q, size_t queries,
                                .divide = c->divides,
                                .inf_to_zero = c->divides && p->run.R == SAV_F16};
     sav_qkv from = {.q = q};
-    from.k = span->cache ? append(span->cache->k, b->s->k, span, l, KV)
-                         : gather(b->s->keys, b->s->k, b->rows, span, KV);
-    from.v = span->cache ? append(span->cache->v, b->s->v, span, l, KV)
-                         : gather(b->s->values, b->s->v, b->rows, span, KV);
+    if (span->cache) { /* tokens before this forward stand there */
+        from.k = sav_span_append(span->cache->k, b->s->k, span, l, KV);
+        from.v = sav_span_append(span->cache->v, b->s->v, span, l, KV);
+    } else {
+        from.k = sav_span_gather(b->s->keys, b->s->k, b->rows, span, KV);
+        from.v = sav_span_gather(b->s->values, b->s->v, b->rows, span, KV);
+    }
     sav_attend(p, out, &from, &how);
 }
-
-/* Row i of `to` = the last row of span i of `from`. */
-static void take_ends(float *to, const float *from, const sav_rows *rows, size_t width) {
-    for (size_t i = 0; i < rows->span_count; i++) {
-        const size_t row = rows->spans[i].first + rows->spans[i].count - 1;
-        memcpy(to + i * width, from + row * width, width * sizeof *to);
-    }
-}
-
-/* Layer l's o_proj input at each sample's last token; it stands in row i (ends) or where the span ends. */
-static void tap(const sav_outputs *out, const batch *b, size_t l, bool ends) {
-    const size_t Q = b->c->H * b->c->d;
-    for (size_t i = 0; i < b->rows->span_count; i++) {
-        const sav_span *span = &b->rows->spans[i];
-        const size_t row = ends ? i : span->first + span->count - 1;
-        memcpy(out->taps + span->sample * out->features + l * Q, b->s->mixed + row * Q,
-               Q * sizeof *out->taps);
-    }
-}
-
-/* ---- the layer ----------------------------------------------------------------------------------------- */
 
 /* Qwen2Attention up to o_proj: normed [N, D] -> mixed [N, H*d]. */
 static void attention(sav_pass *p, const batch *b, size_t l) {
@@ -327,8 +286,8 @@ static void attention(sav_pass *p, const batch *b, size_t l) {
     sav_apply_each(p, (float *[]){s->q, s->k, s->v}, s->normed, N, layer->qkv, 3);
     sav_rotate(p, s->q, Q, c->H, &s->angles); /* so that q . k depends on the distance of two tokens */
     sav_rotate(p, s->k, KV, c->G, &s->angles);
-    for (size_t i = 0; i < b->rows->span_count;
-         i++) { /* a token sees those of its own sample, up to itself */
+    /* a token sees those of its own sample, up to itself */
+    for (size_t i = 0; i < b->rows->span_count; i++) {
         const sav_span *span = &b->rows->spans[i];
         attend_span(p, s->mixed + span->first * Q, s->q + span->first * Q, span->count, b, span, l);
     }
@@ -344,7 +303,7 @@ static void last_attention(sav_pass *p, const batch *b, size_t l) {
     float *ends = s->added; /* [span_count, D] */
     sav_apply_each(p, (float *[]){s->k, s->v}, s->normed, b->rows->N, &layer->qkv[1], 2);
     sav_rotate(p, s->k, KV, c->G, &s->angles);
-    take_ends(ends, s->normed, b->rows, c->D);
+    sav_span_ends(ends, s->normed, b->rows, c->D);
     sav_apply(p, s->q, ends, b->rows->span_count, &layer->qkv[0]);
     for (size_t i = 0; i < b->rows->span_count; i++) {
         const sav_span *span = &b->rows->spans[i];
@@ -360,15 +319,18 @@ static void decoder_layer(sav_pass *p, const sav_outputs *out, const batch *b, s
     const qwen2_layer *layer = &b->m->layers[l];
     scratch *s = b->s;
     float *x = b->rows->x;
-    const size_t N = b->rows->N, D = b->c->D;
-    sav_apply_norm(p, s->normed, x, N,
-                   &layer->input_layernorm);             /* rows of one size, whatever the stream grew to */
-    attention(p, b, l);                                  /* tokens exchange what they know */
-    tap(out, b, l, false);                               /* the heads, before they are joined */
-    sav_apply(p, s->added, s->mixed, N, &layer->o_proj); /* the heads joined */
+    const size_t N = b->rows->N, D = b->c->D, Q = b->c->H * b->c->d;
+    /* rows of one size, however large the stream has grown */
+    sav_apply_norm(p, s->normed, x, N, &layer->input_layernorm);
+    /* tokens exchange what they know */
+    attention(p, b, l);
+    /* what SAVs read: the heads, before they are joined */
+    sav_span_tap(out, s->mixed, b->rows, l, Q, false);
+    sav_apply(p, s->added, s->mixed, N, &layer->o_proj);
     sav_residual(p, x, s->added, N * D);
+    /* each token by itself */
     sav_apply_norm(p, s->normed, x, N, &layer->post_attention_layernorm);
-    sav_apply_gated_mlp(p, s->added, s->normed, N, &layer->mlp, &s->mlp); /* each token by itself */
+    sav_apply_gated_mlp(p, s->added, s->normed, N, &layer->mlp, &s->mlp);
     sav_residual(p, x, s->added, N * D);
     sav_show(p, x, N, D, layer->path);
 }
@@ -381,7 +343,7 @@ static void finish(sav_pass *p, const sav_outputs *out, const batch *b) {
     float *ends = s->added, *logits = out->logits ? out->logits : s->logits;
     const sav_snapshot taps = {"sav.tap", p->run.R, 3, {p->depth, c->H, c->d}, out->taps};
     sav_apply_norm(p, s->normed, b->rows->x, b->rows->N, &b->m->norm);
-    take_ends(ends, s->normed, b->rows, c->D);
+    sav_span_ends(ends, s->normed, b->rows, c->D);
     sav_apply(p, logits, ends, b->rows->span_count, &b->m->lm_head);
     sav_show_stage(p, &taps);
 }
@@ -398,11 +360,10 @@ static void forward(sav_pass *p, const sav_outputs *out, void *planned, const sa
         }
         sav_apply_norm(p, b.s->normed, rows->x, rows->N, &b.m->layers[l].input_layernorm);
         last_attention(p, &b, l);
-        tap(out, &b, l, true);
+        sav_span_tap(out, b.s->mixed, rows, l, b.c->H * b.c->d, true);
     }
     if (all && !p->status) finish(p, out, &b);
-    for (size_t i = 0; i < rows->span_count && !p->status; i++)
-        if (rows->spans[i].cache) rows->spans[i].cache->count += rows->spans[i].count;
+    if (!p->status) sav_span_commit(rows);
 }
 
 const sav_decoder_kind sav_decoder_qwen2 = {"qwen2", &ABSENT, read_config, bind, plan, forward};

@@ -337,14 +337,14 @@ static void *plan(sav_arena *arena, const sav_model *model, const sav_picture_se
  * has. */
 static void show_pictures(sav_pass *p, const llava *v, const sav_picture_set *pictures,
                           const llava_scratch *s) {
-    const size_t side = v->grid.tile, room = s->most * 3 * side * side, n = pictures->count;
+    const size_t side = v->grid.tile, floats = s->most * 3 * side * side, n = pictures->count;
     const sav_snapshot sizes = {"image_sizes", SAV_I64, 2, {n, 2}, s->sizes};
     const sav_snapshot pixels = {"pixel_values", SAV_F32, 5, {n, s->most, 3, side, side}, s->padded};
     for (size_t i = 0; i < n; i++) {
         const sav_picture *picture = pictures->items[i];
         memcpy(s->sizes + 2 * i, picture->fit.sizes, 2 * sizeof *s->sizes);
-        memset(s->padded + i * room, 0, room * sizeof *s->padded);
-        memcpy(s->padded + i * room, picture->pixels, picture->fit.floats * sizeof *s->padded);
+        memset(s->padded + i * floats, 0, floats * sizeof *s->padded);
+        memcpy(s->padded + i * floats, picture->pixels, picture->fit.floats * sizeof *s->padded);
     }
     sav_show_stage(p, &sizes);
     sav_show_stage(p, &pixels);

@@ -15,7 +15,7 @@ enum { NAME = 256, PATHS = 4096 };
 /* ---- what lives with the model ------------------------------------------------------------------------- */
 
 void *sav_own(sav_owned *owned, size_t count, size_t size) {
-    if (!sav_grow((void **)&owned->items, &owned->room, owned->count + 1, sizeof *owned->items)) return NULL;
+    if (!sav_grow(&owned->items, &owned->capacity, owned->count + 1, sizeof *owned->items)) return NULL;
     void *p = sav_alloc(count, size);
     if (p) owned->items[owned->count++] = p;
     return p;
@@ -256,7 +256,7 @@ static sav_matrix panels(sav_binder *b, const sav_tensor *t, size_t N, size_t K)
 static void enlist(sav_binder *b, sav_linear *m, const char *in_file) {
     sav_register *all = b->modules;
     if (b->status) return;
-    if (!sav_grow((void **)&all->items, &all->room, all->count + 1, sizeof *all->items)) {
+    if (!sav_grow(&all->items, &all->capacity, all->count + 1, sizeof *all->items)) {
         b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", b->folder);
         return;
     }

@@ -16,7 +16,7 @@
 /* Memory that lives as long as the model. */
 typedef struct sav_owned {
     void **items; /* [count] */
-    size_t count, room;
+    size_t count, capacity;
 } sav_owned;
 
 void *sav_own(sav_owned *owned, size_t count, size_t size); /* zeroed; NULL: no memory */
@@ -30,7 +30,7 @@ typedef struct sav_registered {
 
 typedef struct sav_register {
     sav_registered *items; /* [count] */
-    size_t count, room;
+    size_t count, capacity;
     size_t layers; /* of tower and decoder, as pass.h counts them */
 } sav_register;
 

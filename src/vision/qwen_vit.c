@@ -298,10 +298,12 @@ static void attention(sav_pass *p, size_t P, const sav_qwen_vit *m, const sav_qw
 static void run_block(sav_pass *p, size_t P, const sav_qwen_vit *m, const sav_qwen_vit_block *block,
                       sav_qwen_vit_scratch *s) {
     const size_t Dv = m->config.Dv;
+    /* patches of a frame or a window look at each other */
     sav_apply_norm(p, s->normed, s->x, P, &block->norm1);
-    attention(p, P, m, block, s);                      /* patches of a frame or a window look at each other */
-    sav_apply(p, s->added, s->mixed, P, &block->proj); /* the heads joined */
+    attention(p, P, m, block, s);
+    sav_apply(p, s->added, s->mixed, P, &block->proj);
     sav_residual(p, s->x, s->added, P * Dv);
+    /* each patch by itself */
     sav_apply_norm(p, s->normed, s->x, P, &block->norm2);
     if (m->config.window)
         sav_apply_gated_mlp(p, s->added, s->normed, P, &block->gated, &s->mlp);

@@ -171,12 +171,14 @@ static void attention(sav_pass *p, size_t n, const sav_siglip *m, const sav_sigl
 static void encoder_layer(sav_pass *p, size_t n, const sav_siglip *m, const sav_siglip_layer *layer,
                           sav_siglip_scratch *s) {
     const size_t rows = n * m->config.g * m->config.g, Dv = m->config.Dv;
+    /* patches of a tile look at each other */
     sav_apply_norm(p, s->normed, s->x, rows, &layer->layer_norm1);
-    attention(p, n, m, layer, s);                             /* patches of a tile look at each other */
-    sav_apply(p, s->added, s->mixed, rows, &layer->out_proj); /* the heads joined */
+    attention(p, n, m, layer, s);
+    sav_apply(p, s->added, s->mixed, rows, &layer->out_proj);
     sav_residual(p, s->x, s->added, rows * Dv);
+    /* each patch by itself */
     sav_apply_norm(p, s->normed, s->x, rows, &layer->layer_norm2);
-    sav_apply_mlp(p, s->added, s->normed, rows, &layer->mlp, &s->mlp); /* each patch by itself */
+    sav_apply_mlp(p, s->added, s->normed, rows, &layer->mlp, &s->mlp);
     sav_residual(p, s->x, s->added, rows * Dv);
     sav_show(p, s->x, rows, Dv, layer->path);
 }

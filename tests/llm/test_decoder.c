@@ -31,7 +31,7 @@ static void open_or_end(fixture *f, const char *folder, const char *engine, sav_
     const size_t floats = c->L * MOST * c->G * c->d;
     f->k = calloc(floats, sizeof *f->k);
     f->v = calloc(floats, sizeof *f->v);
-    f->cache = (sav_kv_cache){.k = f->k, .v = f->v, .room = MOST};
+    f->cache = (sav_kv_cache){.k = f->k, .v = f->v, .capacity = MOST};
     for (size_t t = 0; t < TOKENS; t++) f->ids[t] = (int64_t)((t * 37 + 11) % c->V);
 }
 
