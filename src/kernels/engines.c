@@ -30,28 +30,29 @@ const sav_kernels *sav_kernels_built(size_t i) {
 }
 
 const sav_kernels *sav_kernels_at(size_t i) {
-    const sav_kernels *row;
-    for (size_t b = 0; (row = sav_kernels_built(b)) != NULL; b++)
-        if (row->runs_here() && i-- == 0) return row;
-    return NULL;
+    size_t row = 0;
+    for (; sav_kernels_built(row); row++)
+        if (sav_kernels_built(row)->runs_here() && i-- == 0) break;
+    return sav_kernels_built(row);
 }
 
 /* Rows that run here, as "exact avx2, exact c, …"; too many: the list is cut. */
 static void list_rows(char *list, size_t size) {
-    const sav_kernels *row;
     *list = 0;
-    for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
+    for (size_t i = 0; sav_kernels_at(i); i++) {
+        const sav_kernels *row = sav_kernels_at(i);
         const size_t used = strlen(list);
         snprintf(list + used, size - used, "%s%s %s", used ? ", " : "", row->engine, row->isa);
     }
 }
 
 const sav_kernels *sav_kernels_find(const char *engine, const char *isa, sav_error *err) {
-    const sav_kernels *row;
     char list[200];
-    for (size_t i = 0; (row = sav_kernels_built(i)) != NULL; i++)
+    for (size_t i = 0; sav_kernels_built(i); i++) {
+        const sav_kernels *row = sav_kernels_built(i);
         if (strcmp(row->engine, engine) == 0 && (!isa || strcmp(row->isa, isa) == 0) && row->runs_here())
             return row;
+    }
     list_rows(list, sizeof list);
     sav_fail(err, SAV_UNSUPPORTED,
              "engine %s%s%s: found no such kernels in this program on this CPU; expected one of: %s", engine,
@@ -64,10 +65,10 @@ bool sav_kernels_fit(const sav_kernels *kernels, unsigned holds) {
 }
 
 const char *sav_kernels_default(sav_dtype R, unsigned holds) {
-    const sav_kernels *row;
-    if (R > SAV_F16) return NULL;
-    for (size_t i = 0; (row = sav_kernels_built(i)) != NULL; i++)
+    for (size_t i = 0; R <= SAV_F16 && sav_kernels_built(i); i++) {
+        const sav_kernels *row = sav_kernels_built(i);
         if (sav_kernels_fit(row, holds) && row->defaults & SAV_BIT(R)) return row->engine;
+    }
     return NULL;
 }
 

@@ -6,8 +6,7 @@
  * evaluated as the numeric contract says (docs/CONTRACT.md).
  *
  *   exact/  the contract: double sums in increasing k, one rounding to R an operation
- *   int8/  matrices of a quantised folder: whole-number dot products; everything else by the best float32
- *       engine
+ *   int8/  matrices of a quantised folder: whole-number dot products; everything else by a float32 engine
  *   panel/  float32: our own micro-kernel over packed panels, weights widened while packed
  *   blas/   float32: each tile's matmul by OpenBLAS, weights widened a tile at a time
  *

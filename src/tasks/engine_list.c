@@ -7,8 +7,8 @@
 
 void sav_engines_describe(sav_text *out) {
     const char *last = "";
-    const sav_kernels *row;
-    for (size_t i = 0; (row = sav_kernels_at(i)) != NULL; i++) {
+    for (size_t i = 0; sav_kernels_at(i); i++) {
+        const sav_kernels *row = sav_kernels_at(i);
         if (strcmp(row->engine, last) == 0)
             sav_text_printf(out, ", %s", row->isa);
         else
@@ -23,8 +23,8 @@ static const char *name_of(const sav_kernels *row, bool isa) {
 }
 
 void sav_engines_names(sav_text *out, bool isas) {
-    const sav_kernels *row;
-    for (size_t i = 0; (row = sav_kernels_built(i)) != NULL; i++) {
+    for (size_t i = 0; sav_kernels_built(i); i++) {
+        const sav_kernels *row = sav_kernels_built(i);
         size_t first = 0;
         while (strcmp(name_of(sav_kernels_built(first), isas), name_of(row, isas)) != 0) first++;
         if (first == i) sav_text_printf(out, "%s%s", i ? "|" : "", name_of(row, isas));
