@@ -1,5 +1,5 @@
-/* packed.h: matrices that a quantised folder holds in panels: how large they are and what shape they have. What
- * is in them: int8/int8.h.
+/* packed.h: matrices that a quantised folder holds in panels: how large they are and what shape they have.
+ * What is in them: int8/int8.h.
  *
  *   W [N, K] -> panels U8 [ceil(N/16), ceil(K/4), 16, 4], scales F32 [ceil(N/16), ceil(K/group), 16]
  */

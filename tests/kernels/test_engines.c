@@ -1,5 +1,5 @@
-/* test_engines.c: the rows of all engines as a table: what each says of itself holds together, and the choice of
- * one asks nothing else. */
+/* test_engines.c: the rows of all engines as a table: what each says of itself holds together, and the choice
+ * of one asks nothing else. */
 #include <string.h>
 
 #include "../check.h"
@@ -58,7 +58,7 @@ static void test_choice(void) {
         {NULL, NULL, SAV_F32, true, "int8", NULL},
         {"exact", "c", SAV_F32, true, "exact", NULL}, /* the caller tells that it does not fit */
         {"int8", NULL, SAV_F32, false, "int8", NULL},
-        {NULL, NULL, SAV_BF16, true, NULL, "the int8 engine computes in f32; bf16 and f16 are the exact engine's"},
+        {NULL, NULL, SAV_BF16, true, NULL, "the int8 engine computes in f32; bf16 and f16 are the exact"},
         {"panel", NULL, SAV_F16, false, NULL, "the panel engine computes in f32"},
         {NULL, NULL, SAV_I64, false, NULL, "expected f32, bf16 or f16"},
         {NULL, "sse9", SAV_F32, false, NULL, "engine panel, ISA sse9: found no such kernels"},
@@ -75,7 +75,8 @@ static void test_choice(void) {
 }
 
 static void test_fit(void) {
-    const sav_kernels *exact = sav_kernels_find("exact", "c", NULL), *int8 = sav_kernels_find("int8", "c", NULL);
+    const sav_kernels *exact = sav_kernels_find("exact", "c", NULL);
+    const sav_kernels *int8 = sav_kernels_find("int8", "c", NULL);
     if (!CHECK(exact && int8)) return;
     CHECK(sav_kernels_fit(exact, 0) && !sav_kernels_fit(exact, PACKED));
     CHECK(!sav_kernels_fit(int8, 0) && sav_kernels_fit(int8, PACKED));
