@@ -113,7 +113,7 @@ void sav_session_limit(sav_session *session, size_t rows) {
     session->most_rows = rows ? rows : session->info.batch_rows;
 }
 
-void sav_session_observe(sav_session *session, const sav_watch *observer) {
+void sav_session_observe(sav_session *session, const sav_observer *observer) {
     session->observer = observer;
 }
 
@@ -255,32 +255,23 @@ static void *plan_decoder(const sav_session *s) {
     return decoder->kind->plan(&arena, decoder, &s->batch.rows, s->whole, false);
 }
 
-/* What the session tells a forward: how to run, who is asked, who looks on. */
-static sav_pass pass_of(sav_session *s, sav_watch watch[2], size_t depth, const sav_sink *sink,
-                        sav_error *err) {
-    const size_t L = s->model->decoder.config.L;
-    watch[0] = (sav_watch){s, enter, NULL};
-    if (s->observer) watch[1] = *s->observer;
-    return (sav_pass){.kernels = s->kernels,
-                      .run = s->run,
-                      .depth = depth == 0 || depth > L ? L : depth,
-                      .whole = s->whole && sink,
-                      .sink = sink,
-                      .watch = watch,
-                      .watches = s->observer ? 2 : 1,
-                      .layer = SAV_NO_LAYER,
-                      .err = err};
-}
-
 sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_sink *sink, sav_error *err) {
     sav_error own;
-    sav_watch watch[2];
     const sav_decoder *decoder = &s->model->decoder;
     const sav_decoder_config *c = &decoder->config;
     const sav_batch *b = &s->batch;
     const sav_picture_set pictures = sav_pictures_set(&s->pictures);
     const sav_outputs out = {taps, s->model->info.features, NULL};
-    sav_pass p = pass_of(s, watch, depth, sink, err ? err : &own);
+    const sav_gate gate = {enter, s};
+    sav_pass p = {.kernels = s->kernels,
+                  .run = s->run,
+                  .depth = depth == 0 || depth > c->L ? c->L : depth,
+                  .whole = s->whole && sink,
+                  .sink = sink,
+                  .gate = &gate,
+                  .observer = s->observer,
+                  .layer = SAV_NO_LAYER,
+                  .err = err ? err : &own};
     expect_work(s, p.depth, &pictures);
     if (sink) show_inputs(&p, s);
     sav_batch_embed(&p, b, decoder);

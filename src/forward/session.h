@@ -32,10 +32,10 @@ struct sav_session {
     sav_stream stream;
     sav_status (*check)(void *context, double share, sav_error *err);
     void *context;
-    const sav_watch *observer; /* beside the session's own; NULL: none */
-    double tower_rows;         /* patches of the group in the tower */
-    double work, worked;       /* of the running forward: bytes of weights times rows, in all and so far */
-    uint64_t reserved;         /* of the memory budget, by the caller */
+    const sav_observer *observer; /* NULL: none */
+    double tower_rows;            /* patches of the group in the tower */
+    double work, worked;          /* of the running forward: bytes of weights times rows, in all and so far */
+    uint64_t reserved;            /* of the memory budget, by the caller */
     size_t most_rows;
     size_t first; /* tokens of the batch's first prompt */
     bool whole;   /* for a dump */
@@ -73,8 +73,8 @@ sav_status sav_session_reserve(sav_session *session, uint64_t bytes, sav_error *
 /* Puts another in the place of the options' check. */
 void sav_session_watch(sav_session *session, sav_status (*check)(void *context, double share, sav_error *err),
                        void *context);
-/* For measurements: asked before each layer and told each operation's cost; NULL: nobody. */
-void sav_session_observe(sav_session *session, const sav_watch *observer);
+/* For measurements: told each operation's cost; NULL: nobody. */
+void sav_session_observe(sav_session *session, const sav_observer *observer);
 /* For comparison: false makes prompts of a batch share nothing. */
 void sav_session_share(sav_session *session, bool share);
 /* Most rows of a batch; a single prompt may have more. 0: the default. */

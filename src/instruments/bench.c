@@ -202,7 +202,7 @@ sav_status sav_bench_run(sav_bench *out, const sav_model *model, sav_session *se
                          const sav_bench_shape *shape, sav_error *err) {
     const size_t first = model->decoder.first_layer;
     meter m = {.first = first, .last = first + model->info.L - 1};
-    const sav_watch observer = {&m, NULL, book};
+    const sav_observer observer = {book, &m};
     *out = (sav_bench){.layers = model->info.L - 1, .in_double = session->kernels->in_double};
     sav_status status = prepare(session, model, shape, err);
     if (shape->read) shape->read(shape->context);

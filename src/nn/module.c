@@ -10,7 +10,7 @@
 
 static void book_products(sav_pass *p, const sav_linear *m, size_t count, size_t rows) {
     sav_cost cost = {0, 0};
-    if (!p->watches) return;
+    if (!p->observer) return;
     for (size_t i = 0; i < count; i++) {
         cost.flop += 2.0 * (double)rows * (double)m[i].weight.rows * (double)m[i].weight.cols;
         cost.weight_bytes += sav_matrix_bytes(&m[i].weight);
@@ -99,7 +99,7 @@ void sav_rotate_in_f32(sav_pass *p, float *x, size_t stride, size_t heads, const
 
 void sav_attend(sav_pass *p, float *out, const sav_qkv *from, const sav_attention *how) {
     p->kernels->attention(out, from->q, from->k, from->v, how, &p->run);
-    if (!p->watches) return;
+    if (!p->observer) return;
     const sav_cost cost = {4.0 * (double)(how->heads * how->d) * sav_attention_pairs(how), 0};
     sav_book(p, SAV_ROLE_ATTENTION, &cost);
 }

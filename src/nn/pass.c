@@ -1,19 +1,17 @@
-/* pass.c: stages of a forward -> the caller's sink; layers and costs -> those who watch. See pass.h. */
+/* pass.c: stages of a forward -> the caller's sink; layers -> the gate, costs -> the observer. See pass.h. */
 #include "nn/pass.h"
 
 #include <stdio.h>
 
 bool sav_enter(sav_pass *p, size_t layer) {
     p->layer = layer;
-    for (size_t i = 0; i < p->watches && !p->status; i++)
-        if (p->watch[i].enter) p->status = p->watch[i].enter(p->watch[i].context, layer, p->err);
+    if (p->gate && !p->status) p->status = p->gate->enter(p->gate->context, layer, p->err);
     return p->status == SAV_OK;
 }
 
 void sav_book(sav_pass *p, sav_role role, const sav_cost *cost) {
     static const sav_cost none = {0, 0};
-    for (size_t i = 0; i < p->watches; i++)
-        if (p->watch[i].book) p->watch[i].book(p->watch[i].context, p->layer, role, cost ? cost : &none);
+    if (p->observer) p->observer->book(p->observer->context, p->layer, role, cost ? cost : &none);
 }
 
 void sav_show_stage(sav_pass *p, const sav_snapshot *stage) {

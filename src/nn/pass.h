@@ -42,26 +42,29 @@ typedef struct sav_cost {
  * is one, its projector or merger is one), then the decoder's. Before and between them it is SAV_NO_LAYER. */
 #define SAV_NO_LAYER SIZE_MAX
 
-/* Who looks on. Each function may be NULL. */
-typedef struct sav_watch {
-    void *context;
-    /* Before a layer: its weights are made ready, and the run may end here. */
+/* Asked before each layer: its weights are made ready, and the run may end here. */
+typedef struct sav_gate {
     sav_status (*enter)(void *context, size_t layer, sav_error *err);
-    /* Behind an operation: what ran since the last call belongs to this layer and role. */
+    void *context;
+} sav_gate;
+
+/* Told behind each operation: what ran since the last call belongs to this layer and role. */
+typedef struct sav_observer {
     void (*book)(void *context, size_t layer, sav_role role, const sav_cost *cost);
-} sav_watch;
+    void *context;
+} sav_observer;
 
 typedef struct sav_pass {
     const sav_kernels *kernels;
-    sav_run run;            /* storage type R, threads, scratch */
-    size_t depth;           /* decoder layers to run */
-    bool whole;             /* the whole graph of one sample, every stage shown */
-    const sav_sink *sink;   /* receives the stages; NULL: nobody looks */
-    const sav_watch *watch; /* [watches] */
-    size_t watches;
-    size_t layer;      /* the one that runs */
-    size_t stack;      /* rows are shown as [stack, rows / stack, cols]; 0: as [rows, cols] */
-    sav_status status; /* after a sink or a watch has failed it stays, and nothing more is shown */
+    sav_run run;                  /* storage type R, threads, scratch */
+    size_t depth;                 /* decoder layers to run */
+    bool whole;                   /* the whole graph of one sample, every stage shown */
+    const sav_sink *sink;         /* receives the stages; NULL: nobody looks */
+    const sav_gate *gate;         /* NULL: nobody is asked */
+    const sav_observer *observer; /* NULL: nobody measures */
+    size_t layer;                 /* the one that runs */
+    size_t stack;                 /* rows are shown as [stack, rows / stack, cols]; 0: as [rows, cols] */
+    sav_status status; /* after a sink or the gate has failed it stays, and nothing more is shown */
     sav_error *err;
 } sav_pass;
 
