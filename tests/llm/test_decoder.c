@@ -1,6 +1,6 @@
-/* A decoder through its seam: a sample that goes on from a state (keys and values of the tokens before it) has the
- * bits that it has in one piece, however it is cut; logits are those that a dump shows, with and without the rest of
- * the graph.
+/* A decoder through its seam: a sample that goes on from a state (keys and values of the tokens before it)
+ * has the bits that it has in one piece, however it is cut; logits are those that a dump shows, with and
+ * without the rest of the graph.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,8 +41,8 @@ static void close_all(fixture *f) {
     free(f->v);
 }
 
-/* Tokens first … first + count - 1 in one forward -> taps [L, H, d], logits [V] or NULL. cached: behind those before
- * them in the cache. */
+/* Tokens first … first + count - 1 in one forward -> taps [L, H, d], logits [V] or NULL. cached: behind those
+ * before them in the cache. */
 static void run(fixture *f, float *taps, float *logits, size_t first, size_t count, bool cached) {
     const sav_decoder *decoder = &f->model->decoder;
     const sav_decoder_config *c = &decoder->config;
@@ -110,7 +110,7 @@ static void test_state(const char *folder, const char *engine, sav_dtype R) {
     close_all(&f);
 }
 
-/* ---- logits beside a dump's ------------------------------------------------------------------------------ */
+/* ---- logits beside a dump's ------------------------------------------------------------------------- */
 
 typedef struct stage {
     const char *end;

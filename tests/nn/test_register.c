@@ -1,5 +1,5 @@
-/* The register of modules: every linear of a model once, in the order of a forward, each layer's side by side; the
- * towers' first and last layers are patches and projector; what it counts is what the file holds.
+/* The register of modules: every linear of a model once, in the order of a forward, each layer's side by
+ * side; the towers' first and last layers are patches and projector; what it counts is what the file holds.
  */
 #include <stdio.h>
 #include <string.h>
