@@ -17,15 +17,17 @@ void sav_random_seed(sav_random *random, uint64_t seed) {
     init_one(random, UINT32_C(19650218));
     for (int k = SAV_RANDOM_WORDS; k; k--) {
         w[i] = (w[i] ^ (w[i - 1] ^ w[i - 1] >> 30) * UINT32_C(1664525)) + key[j] + j;
-        if (++i == SAV_RANDOM_WORDS) {
+        i++;
+        if (i == SAV_RANDOM_WORDS) {
             w[0] = w[SAV_RANDOM_WORDS - 1];
             i = 1;
         }
-        if (++j == length) j = 0;
+        j = (j + 1) % length;
     }
     for (int k = SAV_RANDOM_WORDS - 1; k; k--) {
         w[i] = (w[i] ^ (w[i - 1] ^ w[i - 1] >> 30) * UINT32_C(1566083941)) - i;
-        if (++i == SAV_RANDOM_WORDS) {
+        i++;
+        if (i == SAV_RANDOM_WORDS) {
             w[0] = w[SAV_RANDOM_WORDS - 1];
             i = 1;
         }

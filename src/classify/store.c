@@ -83,12 +83,14 @@ static sav_status add_row(sav_store *store, const sav_store_row *row, sav_error 
     }
     size_t *bucket = &store->buckets[bucket_of(store, row->sample)];
     e->next = *bucket;
-    *bucket = ++store->count;
+    store->count++;
+    *bucket = store->count; /* row + 1 */
     return SAV_OK;
 }
 
 static void drop_last_row(sav_store *store) {
-    entry *e = &store->entries[--store->count];
+    store->count--;
+    entry *e = &store->entries[store->count];
     store->buckets[bucket_of(store, e->row.sample)] = e->next;
     sav_free((void *)(uintptr_t)e->row.question_id);
     sav_free((void *)(uintptr_t)e->row.label);

@@ -147,11 +147,12 @@ static void compare_elements(sav_compare_stage *out, const sav_tensor *a, const 
         double x = number_at(a, i), y = number_at(b, i);
         if (isfinite(x)) norm += x * x;
         if (same_number(a, b, i, x, y)) continue;
-        if (out->differ++ == 0) {
+        if (out->differ == 0) {
             out->first = i;
             out->first_a = x;
             out->first_b = y;
         }
+        out->differ++;
         double gap = fabs(x - y);
         if (isnan(x)) out->nan_a++;
         if (isnan(y)) out->nan_b++;

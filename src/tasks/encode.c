@@ -190,7 +190,8 @@ static sav_status run_batch(loop *l, sav_error *err) {
 /* ---- taps to the visitor ------------------------------------------------------------------------------- */
 
 static void release(slot *s) {
-    if (s->batch && --s->batch->left == 0) taps_free(s->batch);
+    if (s->batch) s->batch->left--;
+    if (s->batch && s->batch->left == 0) taps_free(s->batch);
     sav_free(s->reason);
     s->batch = NULL;
     s->reason = NULL;
