@@ -22,7 +22,7 @@ static sav_status check_numbers(const sav_session *s, sav_error *err) {
                         "this process flushes subnormal numbers to zero or does not round to nearest; "
                         "expected IEEE arithmetic");
     const char *what;
-    if (s->kernels->sound && !s->kernels->sound(&what)) {
+    if (s->kernels->self_test && !s->kernels->self_test(&what)) {
         sav_fail(err, SAV_UNSUPPORTED, "OpenBLAS gives a wrong product on this CPU (%s)", what);
         sav_hint(err, "choose another of its kernels by OPENBLAS_CORETYPE, or --engine exact");
         return SAV_UNSUPPORTED;

@@ -93,7 +93,7 @@ sav_status sav_inspect_verify(const sav_model *model, const sav_verify_hooks *ho
     const sav_kernels *kernels;
     const char *what;
     for (size_t i = 0; !status && (kernels = sav_kernels_at(i)) != NULL; i++)
-        if (kernels->sound && !kernels->sound(&what))
+        if (kernels->self_test && !kernels->self_test(&what))
             status =
                 sav_fail(err, SAV_UNSUPPORTED,
                          "engine %s gives a wrong product on this CPU (%s); expected what plain loops give",

@@ -192,15 +192,15 @@ void sav_embed_row(float *out, const sav_matrix *table, size_t id, const sav_run
 }
 
 /* One output index along an axis n_in -> n_out: its two neighbours and their weights. */
-typedef struct place {
+typedef struct neighbours {
     size_t low, high;
     double of_low, of_high;
-} place;
+} neighbours;
 
-static place bilinear_axis(size_t i, size_t n_in, size_t n_out) {
+static neighbours bilinear_axis(size_t i, size_t n_in, size_t n_out) {
     const double scale = (double)n_in / (double)n_out, wanted = scale * ((double)i + 0.5) - 0.5;
     const double x = wanted < 0 ? 0 : wanted;
-    place p = {.low = (size_t)floor(x) < n_in - 1 ? (size_t)floor(x) : n_in - 1};
+    neighbours p = {.low = (size_t)floor(x) < n_in - 1 ? (size_t)floor(x) : n_in - 1};
     p.high = p.low + 1 < n_in - 1 ? p.low + 1 : n_in - 1;
     p.of_high = x - (double)p.low < 1 ? x - (double)p.low : 1;
     if (p.of_high < 0) p.of_high = 0;
@@ -212,9 +212,9 @@ void sav_bilinear(float *out, const float *in, const sav_resize *shape, const sa
     const size_t h = shape->h, w = shape->w, out_h = shape->out_h, out_w = shape->out_w, D = shape->D;
 #pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, out_h * out_w * D * 16))
     for (size_t y = 0; y < out_h; y++) {
-        const place row = bilinear_axis(y, h, out_h);
+        const neighbours row = bilinear_axis(y, h, out_h);
         for (size_t x = 0; x < out_w; x++) {
-            const place column = bilinear_axis(x, w, out_w);
+            const neighbours column = bilinear_axis(x, w, out_w);
             const float *p00 = in + (row.low * w + column.low) * D,
                         *p01 = in + (row.low * w + column.high) * D;
             const float *p10 = in + (row.high * w + column.low) * D,

@@ -109,7 +109,7 @@ typedef struct sav_kernels {
     bool (*scratch)(size_t *bytes, const sav_extent *most);
     /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL:
      * nothing to try. */
-    bool (*sound)(const char **what);
+    bool (*self_test)(const char **what);
 } sav_kernels;
 
 /* One product alone. */

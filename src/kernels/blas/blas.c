@@ -151,7 +151,7 @@ static float test_value(uint32_t *state) {
     return (float)(int32_t)(*state >> 8) * 0x1p-23f - 1.0f;
 }
 
-static bool gemm_sound(size_t m, size_t n, size_t k, bool sideways) {
+static bool gemm_agrees(size_t m, size_t n, size_t k, bool sideways) {
     enum { M = 70, N = 131, K = 150 };
     float a[M * K], b[N * K], c[M * N];
     uint32_t state = 1;
@@ -172,7 +172,7 @@ static bool gemm_sound(size_t m, size_t n, size_t k, bool sideways) {
 }
 
 /* OpenBLAS once for each shape class: wrong kernels are on record for some CPUs. Takes milliseconds. */
-static bool sound(const char **what) {
+static bool self_test(const char **what) {
     static const struct {
         size_t m, n, k;
         bool sideways;
@@ -184,7 +184,7 @@ static bool sound(const char **what) {
                    {64, 72, 113, true, "probabilities times values"},
                    {1, 128, 64, true, "one row of probabilities times values"}};
     for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-        if (!gemm_sound(classes[i].m, classes[i].n, classes[i].k, classes[i].sideways)) {
+        if (!gemm_agrees(classes[i].m, classes[i].n, classes[i].k, classes[i].sideways)) {
             *what = classes[i].name;
             return false;
         }
@@ -201,6 +201,6 @@ static const sav_kernels row = {.engine = "blas",
                                 .attention = attention,
                                 .activation = activation,
                                 .scratch = scratch,
-                                .sound = sound};
+                                .self_test = self_test};
 
 const sav_kernels *const sav_engine_blas[] = {&row, NULL};

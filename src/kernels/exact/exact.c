@@ -10,9 +10,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/ahead.h"
 #include "kernels/attention.h"
 #include "kernels/parallel.h"
+#include "kernels/prefetch.h"
 
 /* query rows of one head that one thread handles together; a multiple of every mr */
 enum { QUERY_ROWS = 64 };
@@ -41,22 +41,22 @@ bool sav_exact_scratch(size_t *bytes, const sav_extent *most) {
 typedef struct exact_tile {
     const exact_operand *W; /* [N, K]: its rows are out's columns */
     size_t col, cols, K, down;
-    double *panels, *sums; /* a thread's room: the columns packed; [cols / nr][down][mr][nr] */
+    double *panels, *sums; /* a thread's scratch: the columns packed; [cols / nr][down][mr][nr] */
     const exact_isa *isa;
 } exact_tile;
 
 /* What is read after k of this tile's columns `first` ..: the next block of k. */
-static sav_ahead look_ahead(const exact_tile *t, size_t first, size_t k, size_t tiles) {
+static sav_prefetch plan_prefetch(const exact_tile *t, size_t first, size_t k, size_t tiles) {
     const bool lie_together = t->W->k_step == 1;
-    return sav_look_ahead(&(sav_stretch){.data = t->W->data,
-                                         .size = sav_dtype_size(t->W->dtype),
-                                         .stride = t->W->row_step,
-                                         .N = t->W->rows,
-                                         .row = first,
-                                         .rows = t->isa->nr,
-                                         .k0 = k,
-                                         .depth = lie_together ? sav_min(t->K - k, EXACT_DEPTH) : 0},
-                          tiles);
+    return sav_prefetch_plan(&(sav_stretch){.data = t->W->data,
+                                            .size = sav_dtype_size(t->W->dtype),
+                                            .stride = t->W->row_step,
+                                            .N = t->W->rows,
+                                            .row = first,
+                                            .rows = t->isa->nr,
+                                            .k0 = k,
+                                            .depth = lie_together ? sav_min(t->K - k, EXACT_DEPTH) : 0},
+                             tiles);
 }
 
 /* sums += k0 .. k0 + depth - 1 of the packed rows a[down][depth][mr] times the tile's columns. A few rows,
@@ -70,10 +70,10 @@ static void add_block(const exact_tile *t, double *sums, const double *a, size_t
             const size_t some = sav_min(t->down - i0, high), first = t->col + j * isa->nr;
             const exact_part columns = {first, isa->nr, k0, depth};
             double *panel = t->panels + j * isa->nr * depth;
-            sav_ahead ahead = look_ahead(t, first, i0 ? t->K : k0 + depth, some);
+            sav_prefetch next = plan_prefetch(t, first, i0 ? t->K : k0 + depth, some);
             if (i0 == 0) isa->pack(panel, t->W, &columns);
             for (size_t i = 0; i < some; i++) {
-                sav_fetch(&ahead);
+                sav_prefetch_some(&next);
                 isa->tile(sums + (j * t->down + i0 + i) * isa->mr * isa->nr, a + (i0 + i) * isa->mr * depth,
                           panel, depth);
             }
@@ -174,7 +174,7 @@ static void softmax_row(const score_row *row, const sav_attention *at, sav_dtype
     memset(s + row->last, 0, (row->keys - row->last) * sizeof *s);
 }
 
-/* One block of query rows of one head: what it reads and writes, and a thread's room for it. */
+/* One block of query rows of one head: what it reads and writes, and a thread's scratch. */
 typedef struct head_block {
     exact_operand q, k, v; /* v sideways: row = element of the head, k = key */
     float *out;            /* [rows, d], out_stride apart */
@@ -200,7 +200,7 @@ static void scores_block(const head_block *h, exact_run how) {
 }
 
 /* Elements d0 .. end - 1 of the head: out = scores . v. Blocks of keys outside, so that each block of
- * probabilities is packed once for all of them: the room for sums holds them, in tiles of EXACT_COLS. */
+ * probabilities is packed once for all of them: the scratch for sums holds them, in tiles of EXACT_COLS. */
 static void values_part(const head_block *h, size_t d0, size_t end, exact_run how) {
     const exact_isa *isa = how.isa;
     const size_t down = sav_round_up(h->rows, isa->mr) / isa->mr, high = down * isa->mr;

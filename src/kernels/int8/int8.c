@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-#include "kernels/ahead.h"
 #include "kernels/parallel.h"
+#include "kernels/prefetch.h"
 
 enum { BLOCK_ROWS = 256, TILE_COLS = 64, BLOCK_DEPTH = 1024 };
 
@@ -23,7 +23,7 @@ static const sav_kernels *float_engine(void) {
 /* ---- scratch ------------------------------------------------------------------------------------------- */
 
 /* Bytes of a block's rows, and behind them of each thread's sums [rows, TILE_COLS]. */
-static bool room(size_t *rows_bytes, size_t *sums_bytes, size_t T, size_t K, size_t group) {
+static bool block_bytes(size_t *rows_bytes, size_t *sums_bytes, size_t T, size_t K, size_t group) {
     const size_t rows = sav_min(sav_round_up(T, 8), BLOCK_ROWS), groups = K / group + 1;
     size_t bytes, pairs;
     *sums_bytes = rows * TILE_COLS * sizeof(float);
@@ -35,7 +35,7 @@ static bool room(size_t *rows_bytes, size_t *sums_bytes, size_t T, size_t K, siz
 bool sav_int8_scratch(size_t *bytes, const sav_extent *most) {
     size_t other, rows, sums;
     if (most->K > SIZE_MAX - 64 || !float_engine()->scratch(&other, most) ||
-        !room(&rows, &sums, most->T, most->K, SAV_INT8_GROUP_MIN) ||
+        !block_bytes(&rows, &sums, most->T, most->K, SAV_INT8_GROUP_MIN) ||
         !sav_mul(&sums, sums, (size_t)most->threads) || !sav_add(&rows, rows, sums))
         return false;
     *bytes = rows > other ? rows : other; /* one or the other runs */
@@ -49,8 +49,8 @@ typedef struct row_block {
     const sav_int8_isa *isa;
 } row_block;
 
-/* Places a block's rows at the front of the scratch; the sums follow. */
-static void place_rows(row_block *b, float **sums, void *scratch, const sav_matrix *W) {
+/* A block's rows at the front of the scratch; the sums follow. */
+static void divide_scratch(row_block *b, float **sums, void *scratch, const sav_matrix *W) {
     sav_int8_rows *r = &b->x;
     char *at = scratch;
     r->stride = sav_round_up(W->cols, SAV_INT8_DEPTH);
@@ -79,21 +79,21 @@ typedef struct column_tile {
 
 /* What is read after panel i of the tile: the next one's same groups, or the first one's next groups. `deep`:
  * bytes of the groups that a panel has in a span. */
-static sav_ahead look_ahead(const column_tile *t, size_t i, const row_block *b, const sav_int8_span *span,
-                            size_t deep) {
+static sav_prefetch plan_prefetch(const column_tile *t, size_t i, const row_block *b,
+                                  const sav_int8_span *span, size_t deep) {
     const sav_matrix *W = t->to->W;
     const size_t bytes = b->x.stride * SAV_INT8_COLS; /* of a panel */
     const bool more = i + 1 < t->panels;
     const size_t at = sav_min((more ? span->from : span->to) * W->group * SAV_INT8_COLS, bytes);
-    return sav_look_ahead(&(sav_stretch){.data = W->data,
-                                         .size = 1,
-                                         .stride = bytes,
-                                         .N = t->first + t->panels,
-                                         .row = t->first + (more ? i + 1 : 0),
-                                         .rows = 1,
-                                         .k0 = at,
-                                         .depth = sav_min(deep, bytes - at)},
-                          b->padded / b->isa->mr);
+    return sav_prefetch_plan(&(sav_stretch){.data = W->data,
+                                            .size = 1,
+                                            .stride = bytes,
+                                            .N = t->first + t->panels,
+                                            .row = t->first + (more ? i + 1 : 0),
+                                            .rows = 1,
+                                            .k0 = at,
+                                            .depth = sav_min(deep, bytes - at)},
+                             b->padded / b->isa->mr);
 }
 
 /* sums = x . W^T of the tile, over all of K: in spans of groups, each for all of the tile's panels. */
@@ -110,9 +110,9 @@ static void sum_columns(const column_tile *t, const row_block *b) {
         for (size_t i = 0; i < t->panels; i++) {
             span.panel = (const unsigned char *)W->data + (t->first + i) * x->stride * SAV_INT8_COLS;
             span.scales = W->scales + (t->first + i) * x->groups * SAV_INT8_COLS;
-            sav_ahead ahead = look_ahead(t, i, b, &span, at_once * W->group * SAV_INT8_COLS);
+            sav_prefetch next = plan_prefetch(t, i, b, &span, at_once * W->group * SAV_INT8_COLS);
             for (size_t r = 0; r < b->padded; r += b->isa->mr) {
-                sav_fetch(&ahead);
+                sav_prefetch_some(&next);
                 b->isa->tile(t->sums + (i * b->padded + r) * SAV_INT8_COLS, x, r, &span);
             }
         }
@@ -140,7 +140,7 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
         const size_t rows = sav_min(T - t0, BLOCK_ROWS);
         row_block b = {.t0 = t0, .rows = rows, .padded = sav_round_up(rows, isa->mr), .isa = isa};
         float *sums;
-        place_rows(&b, &sums, run->scratch, to->W);
+        divide_scratch(&b, &sums, run->scratch, to->W);
 #pragma omp parallel num_threads(run->threads) if (sav_team(run, sav_product_work(to, count, rows)))
         {
 #pragma omp for schedule(static)
@@ -181,9 +181,9 @@ void sav_int8_activation(float *out, const float *x, size_t n, sav_activation f,
     float_engine()->activation(out, x, n, f, run);
 }
 
-bool sav_int8_sound(const char **what) {
+bool sav_int8_self_test(const char **what) {
     const sav_kernels *kernels = float_engine();
-    return !kernels->sound || kernels->sound(what);
+    return !kernels->self_test || kernels->self_test(what);
 }
 
 const sav_kernels *const sav_engine_int8[] = {

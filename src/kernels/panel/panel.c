@@ -20,9 +20,9 @@
 #include <math.h>
 
 #include "kernels/activation.h"
-#include "kernels/ahead.h"
 #include "kernels/attention.h"
 #include "kernels/parallel.h"
+#include "kernels/prefetch.h"
 
 enum { QUERY_ROWS = 384 }; /* of a head in one task; a multiple of every nr */
 
@@ -84,20 +84,20 @@ typedef struct column_tile {
 
 /* What is packed after columns c .. of the tile at k0: the next columns in this block of k, or the next
  * block's first. */
-static sav_ahead look_ahead(const column_tile *t, size_t c, size_t k0, const panel_isa *isa) {
+static sav_prefetch plan_prefetch(const column_tile *t, size_t c, size_t k0, const panel_isa *isa) {
     const sav_matrix *W = t->to->W;
     const size_t K = W->cols, nr = isa->nr, block = block_depth(K);
     const bool more = c + nr < t->columns;
     const size_t next = more ? k0 : sav_min(K, k0 + block);
-    return sav_look_ahead(&(sav_stretch){.data = W->data,
-                                         .size = sav_dtype_size(W->dtype),
-                                         .stride = K,
-                                         .N = W->rows,
-                                         .row = t->column + (more ? c + nr : 0),
-                                         .rows = nr,
-                                         .k0 = next,
-                                         .depth = sav_min(K - next, block)},
-                          sav_round_up(t->rows, isa->mr) / isa->mr);
+    return sav_prefetch_plan(&(sav_stretch){.data = W->data,
+                                            .size = sav_dtype_size(W->dtype),
+                                            .stride = K,
+                                            .N = W->rows,
+                                            .row = t->column + (more ? c + nr : 0),
+                                            .rows = nr,
+                                            .k0 = next,
+                                            .depth = sav_min(K - next, block)},
+                             sav_round_up(t->rows, isa->mr) / isa->mr);
 }
 
 /* sums[columns / nr][rows / mr][mr][nr] = a . W^T */
@@ -110,10 +110,10 @@ static void sum_columns(float *sums, float *panel, const column_tile *t, const p
         const size_t depth = sav_min(K - k0, block);
         for (size_t c = 0; c < t->columns; c += nr) {
             const panel_part columns = {t->column + c, nr, k0, depth};
-            sav_ahead ahead = look_ahead(t, c, k0, isa);
+            sav_prefetch next = plan_prefetch(t, c, k0, isa);
             isa->pack(panel, &weights, &columns);
             for (size_t i = 0; i < down; i++) {
-                sav_fetch(&ahead);
+                sav_prefetch_some(&next);
                 isa->tile(sums + (c / nr * down + i) * mr * nr, t->a + k0 * down * mr + i * depth * mr, panel,
                           depth, sav_min(t->rows - i * mr, mr), k0 > 0);
             }
@@ -169,7 +169,7 @@ void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_
 
 /* ---- attention ----------------------------------------------------------------------------------------- */
 
-/* A block of query rows at the keys and values of one head: what a thread works on, and its room for it. */
+/* A block of query rows at the keys and values of one head: what a thread works on, and its scratch. */
 typedef struct head_block {
     const sav_attention *at;
     const sav_attention_block *b;
@@ -182,10 +182,10 @@ typedef struct head_block {
     float *sums; /* [nr] */
 } head_block;
 
-static void lay_out(head_block *m, float *room) {
+static void divide_scratch(head_block *m, float *scratch) {
     const panel_isa *isa = m->isa;
     const size_t deep = sav_round_up(m->at->d, isa->mr), wide = sav_round_up(m->at->keys, isa->mr);
-    m->q = room;
+    m->q = scratch;
     m->o = m->q + deep * isa->nr;
     m->sums = m->o + deep * isa->nr;
     m->s = m->sums + isa->nr;
@@ -200,7 +200,8 @@ static void pack_keys_values(const head_block *m, const float *k, const float *v
     const panel_operand from = {k, SAV_F32, keys, stride};
     for (size_t i = 0; i < keys; i += mr) m->isa->pack(m->k + i * d, &from, &(panel_part){i, mr, 0, d});
     for (size_t k0 = 0; k0 < keys; k0 += PANEL_KEYS)
-        m->isa->lay(m->v + k0 * down * mr, v + k0 * stride, stride, d, sav_min(keys - k0, PANEL_KEYS));
+        m->isa->pack_sideways(m->v + k0 * down * mr, v + k0 * stride, stride, d,
+                              sav_min(keys - k0, PANEL_KEYS));
 }
 
 /* A score is summed in parts: with large biases of k its terms are large, and a sum over them in one chain
@@ -273,7 +274,7 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
         sav_attention_block b;
         if (!sav_attention_block_at(&b, &pairs, task, QUERY_ROWS)) continue;
         head_block m = {.at = at, .b = &b, .isa = isa};
-        lay_out(&m, (float *)run->scratch + (size_t)sav_thread() * own);
+        divide_scratch(&m, (float *)run->scratch + (size_t)sav_thread() * own);
         const size_t from = b.first_key * at->kv_stride + b.kv * d;
         pack_keys_values(&m, k + from, v + from);
         for (size_t h = b.kv * group; h < (b.kv + 1) * group; h++)

@@ -29,7 +29,7 @@ typedef struct panel_isa {
     void (*pack)(float *panel, const panel_operand *from, const panel_part *part);
     /* panels[rows / mr][depth][mr], rows 0 .. rows - 1 of a matrix that lies sideways: element (row, k) at
      * from[k * step + row]; rows that are missing are 0. */
-    void (*lay)(float *panels, const float *from, size_t step, size_t rows, size_t depth);
+    void (*pack_sideways)(float *panels, const float *from, size_t step, size_t rows, size_t depth);
     /* c[mr][nr] = (add ? c : 0) + a[depth][mr] . b[depth][nr]; only the first `rows` rows need be
      * computed. */
     void (*tile)(float *c, const float *a, const float *b, size_t depth, size_t rows, bool add);

@@ -1,9 +1,9 @@
-/* ahead.h: weights are asked for before they are read. Rows that packing takes a block from lie far apart,
+/* prefetch.h: weights are asked for before they are read. Rows that packing takes a block from lie far apart,
  * and so do panels of int8; a CPU does not look there by itself, and each would begin with a wait for memory.
  * So a few cache lines of what comes next are fetched with each register tile.
  */
-#ifndef SAV_AHEAD_H
-#define SAV_AHEAD_H
+#ifndef SAV_PREFETCH_H
+#define SAV_PREFETCH_H
 
 #include "kernels/kernels.h"
 
@@ -17,22 +17,22 @@ typedef struct sav_stretch {
     size_t row, rows, k0, depth;
 } sav_stretch;
 
-typedef struct sav_ahead {
+typedef struct sav_prefetch {
     const char *from;        /* the first row's first term that is wanted */
     size_t step, wide, rows; /* bytes from row to row; bytes of a row, and rows, that are wanted */
     size_t row, at;          /* what comes next */
     size_t lines;            /* with each tile */
-} sav_ahead;
+} sav_prefetch;
 
 /* All of it in the course of `tiles` register tiles. */
-static inline sav_ahead sav_look_ahead(const sav_stretch *s, size_t tiles) {
+static inline sav_prefetch sav_prefetch_plan(const sav_stretch *s, size_t tiles) {
     const size_t there = s->depth && s->row < s->N ? sav_min(s->rows, s->N - s->row) : 0;
     const size_t step = s->stride * s->size, wide = s->depth * s->size, lines = there * (wide / SAV_LINE + 1);
     const char *from = there ? (const char *)s->data + s->row * step + s->k0 * s->size : NULL;
-    return (sav_ahead){from, step, wide, there, 0, 0, (lines + tiles - 1) / tiles};
+    return (sav_prefetch){from, step, wide, there, 0, 0, (lines + tiles - 1) / tiles};
 }
 
-static inline void sav_fetch(sav_ahead *p) {
+static inline void sav_prefetch_some(sav_prefetch *p) {
 #if defined(__GNUC__)
     for (size_t i = 0; i < p->lines && p->row < p->rows; i++) {
         __builtin_prefetch(p->from + p->row * p->step + p->at, 0, 2);
