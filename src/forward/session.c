@@ -247,14 +247,6 @@ static void embed_pictures(sav_pass *p, sav_session *s, const sav_picture_set *p
     p->layer = SAV_NO_LAYER;
 }
 
-/* The decoder's scratch, where the tower's was: the same pieces that the plan counted. */
-static void *plan_decoder(const sav_session *s) {
-    const sav_decoder *decoder = &s->model->decoder;
-    sav_arena arena = s->arena;
-    arena.used = s->scratch.tower;
-    return decoder->kind->plan(&arena, decoder, &s->batch.rows, s->whole, false);
-}
-
 sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_sink *sink, sav_error *err) {
     sav_error own;
     const sav_decoder *decoder = &s->model->decoder;
@@ -263,6 +255,8 @@ sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_
     const sav_picture_set pictures = sav_pictures_set(&s->pictures);
     const sav_outputs out = {taps, s->model->info.features, NULL};
     const sav_gate gate = {enter, s};
+    sav_arena arena = s->arena; /* the same pieces that the plan counted, where the tower's were */
+    arena.used = s->scratch.tower;
     sav_pass p = {.kernels = s->kernels,
                   .run = s->run,
                   .depth = depth == 0 || depth > c->L ? c->L : depth,
@@ -280,7 +274,8 @@ sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_
     const sav_snapshot embeds = {"inputs_embeds", p.run.R, 2, {b->rows.N, c->D}, b->rows.x};
     sav_show_stage(&p, &embeds);
     sav_book(&p, SAV_ROLE_EMBEDDING, NULL);
-    decoder->kind->forward(&p, &out, plan_decoder(s), &b->rows, decoder);
+    void *scratch = decoder->kind->plan(&arena, decoder, &b->rows, s->whole, false);
+    decoder->kind->forward(&p, &out, scratch, &b->rows, decoder);
     for (size_t i = 0; i < b->count && !p.status; i++)
         if (b->same_as[i] != i)
             memcpy(taps + i * out.features, taps + b->same_as[i] * out.features,
