@@ -187,7 +187,7 @@ typedef struct sav_snapshot {
 
 /* Receives stages in execution order. A status other than SAV_OK ends the forward with it. */
 typedef struct sav_sink {
-    sav_status (*take)(void *context, const sav_snapshot *stage, sav_error *err);
+    sav_status (*receive)(void *context, const sav_snapshot *stage, sav_error *err);
     void *context;
 } sav_sink;
 

@@ -124,7 +124,7 @@ char *sav_path_join(const char *folder, const char *name) {
 
 enum { ARENA_ALIGN = 64 };
 
-void *sav_arena_take(sav_arena *arena, size_t count, size_t size) {
+void *sav_arena_alloc(sav_arena *arena, size_t count, size_t size) {
     size_t bytes, end;
     if (!sav_mul(&bytes, count, size) || !sav_add(&bytes, bytes, ARENA_ALIGN - 1) ||
         !sav_add(&end, arena->used, bytes / ARENA_ALIGN * ARENA_ALIGN)) {
@@ -138,7 +138,7 @@ void *sav_arena_take(sav_arena *arena, size_t count, size_t size) {
 
 void *sav_arena_rows(sav_arena *arena, size_t rows, size_t cols, size_t size) {
     size_t count;
-    if (sav_mul(&count, rows, cols)) return sav_arena_take(arena, count, size);
+    if (sav_mul(&count, rows, cols)) return sav_arena_alloc(arena, count, size);
     arena->overflow = true;
     return NULL;
 }

@@ -89,7 +89,7 @@ typedef struct sav_arena {
 
 /* A piece for count elements of size bytes; for a matrix; for floats [rows, cols] or [n, rows, cols]. The
  * products are checked inside: one that does not fit sets `overflow`, and sav_arena_make says so. */
-void *sav_arena_take(sav_arena *arena, size_t count, size_t size);
+void *sav_arena_alloc(sav_arena *arena, size_t count, size_t size);
 void *sav_arena_rows(sav_arena *arena, size_t rows, size_t cols, size_t size);
 float *sav_arena_floats(sav_arena *arena, size_t rows, size_t cols);
 float *sav_arena_floats3(sav_arena *arena, size_t n, size_t rows, size_t cols);

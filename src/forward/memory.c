@@ -57,10 +57,10 @@ void sav_scratch_plan(sav_session *s, sav_arena *arena, const sav_rows *rows,
     sav_scratch *to = &s->scratch;
     size_t bytes = 0;
     if (!s->kernels->scratch(&bytes, &most)) arena->overflow = true;
-    to->engine = sav_arena_take(arena, bytes, 1);
+    to->engine = sav_arena_alloc(arena, bytes, 1);
     to->x = sav_arena_floats(arena, rows->N, decoder->config.D);
-    to->to = sav_arena_take(arena, pictures->count, sizeof *to->to);
-    to->tap = s->whole ? sav_arena_take(arena, model->info.features, sizeof *to->tap) : NULL;
+    to->to = sav_arena_alloc(arena, pictures->count, sizeof *to->to);
+    to->tap = s->whole ? sav_arena_alloc(arena, model->info.features, sizeof *to->tap) : NULL;
     size_t end = to->tower = arena->used;
     for (size_t i = 0, n; i < pictures->count; i += n, arena->used = to->tower) {
         sav_picture_set group = {pictures->items + i, pictures->count - i};

@@ -220,7 +220,7 @@ static void *plan(sav_arena *arena, const sav_decoder *decoder, const sav_rows *
                   bool logits) {
     const sav_decoder_config *c = &decoder->config;
     const size_t N = rows->N, Q = c->H * c->d, KV = c->G * c->d;
-    scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
+    scratch s = {0}, *kept = sav_arena_alloc(arena, 1, sizeof *kept);
     s.normed = sav_arena_floats(arena, N, c->D);
     s.added = sav_arena_floats(arena, N, c->D);
     s.q = sav_arena_floats(arena, N, Q);

@@ -316,7 +316,7 @@ static void *plan(sav_arena *arena, const sav_model *model, const sav_picture_se
     const llava *v = model->vision;
     const sav_siglip_config *c = &v->tower.config;
     size_t largest = 0, pieces = 0;
-    llava_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
+    llava_scratch s = {0}, *kept = sav_arena_alloc(arena, 1, sizeof *kept);
     for (size_t i = 0; i < pictures->count; i++) {
         const sav_anyres p = plan_of(v, pictures->items[i]);
         if (p.shrunk) largest = sav_max(largest, p.open_h * p.open_w);
@@ -324,7 +324,7 @@ static void *plan(sav_arena *arena, const sav_model *model, const sav_picture_se
         pieces += p.tiles;
     }
     sav_siglip_plan(&s.tower, arena, c, pieces, whole);
-    s.tiles = sav_arena_take(arena, pieces, sizeof *s.tiles);
+    s.tiles = sav_arena_alloc(arena, pieces, sizeof *s.tiles);
     s.features = sav_arena_floats3(arena, pieces, c->g * c->g, c->D);
     if (largest) s.map = sav_arena_floats(arena, largest, c->D);
     if (whole) s.sizes = sav_arena_rows(arena, pictures->count, 2, sizeof *s.sizes);

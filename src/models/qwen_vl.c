@@ -233,13 +233,13 @@ typedef struct qwen_scratch {
 static void *plan(sav_arena *arena, const sav_model *model, const sav_picture_set *pictures, bool whole) {
     const sav_qwen_vit_config *c = &((const qwen_vl *)model->vision)->tower.config;
     size_t P = 0, floats = 0;
-    qwen_scratch s = {0}, *kept = sav_arena_take(arena, 1, sizeof *kept);
+    qwen_scratch s = {0}, *kept = sav_arena_alloc(arena, 1, sizeof *kept);
     for (size_t i = 0; i < pictures->count; i++) {
         P += pictures->items[i]->fit.patches;
         floats += pictures->items[i]->fit.floats;
     }
     s.grids = sav_arena_rows(arena, pictures->count, 3, sizeof *s.grids);
-    if (pictures->count > 1) s.pixels = sav_arena_take(arena, floats, sizeof *s.pixels);
+    if (pictures->count > 1) s.pixels = sav_arena_alloc(arena, floats, sizeof *s.pixels);
     sav_qwen_vit_plan(&s.tower, arena, c, P, pictures->count, whole); /* a picture is one frame */
     s.rows = sav_arena_floats(arena, P / (c->grid.merge * c->grid.merge), c->D);
     if (kept) *kept = s;

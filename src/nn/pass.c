@@ -15,7 +15,7 @@ void sav_book(sav_pass *p, sav_role role, const sav_cost *cost) {
 }
 
 void sav_show_stage(sav_pass *p, const sav_snapshot *stage) {
-    if (p->sink && !p->status) p->status = p->sink->take(p->sink->context, stage, p->err);
+    if (p->sink && !p->status) p->status = p->sink->receive(p->sink->context, stage, p->err);
 }
 
 static void show(sav_pass *p, const float *x, size_t rows, size_t cols, const char *path, const char *side) {

@@ -186,9 +186,9 @@ void sav_qwen_vit_plan(sav_qwen_vit_scratch *s, sav_arena *arena, const sav_qwen
                        size_t frames, bool whole) {
     const size_t unit = c->grid.merge * c->grid.merge, half = c->Dv / c->Hv / 2;
     *s = (sav_qwen_vit_scratch){0};
-    if (c->window) s->order = sav_arena_take(arena, P / unit, sizeof *s->order);
-    s->frames = sav_arena_take(arena, frames + 1, sizeof *s->frames);
-    s->windows = sav_arena_take(arena, c->window ? P / unit + 1 : 1, sizeof *s->windows);
+    if (c->window) s->order = sav_arena_alloc(arena, P / unit, sizeof *s->order);
+    s->frames = sav_arena_alloc(arena, frames + 1, sizeof *s->frames);
+    s->windows = sav_arena_alloc(arena, c->window ? P / unit + 1 : 1, sizeof *s->windows);
     s->places = sav_arena_rows(arena, 2, P, sizeof *s->places);
     s->angles = (sav_angles){.T = P, .d = 2 * half};
     s->angles.cos = sav_arena_floats(arena, P, half);

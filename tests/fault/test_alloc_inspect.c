@@ -34,7 +34,7 @@ static sav_status write_dump(sav_error *err) {
     sav_status status = sav_dump_file_new(&file, "a,b", err);
     if (status) return status;
     const sav_sink sink = sav_dump_file_sink(file);
-    for (size_t i = 0; i < 3 && !status; i++) status = sink.take(sink.context, &stages[i], err);
+    for (size_t i = 0; i < 3 && !status; i++) status = sink.receive(sink.context, &stages[i], err);
     if (!status) status = sav_dump_file_write(file, dump_path, &origin, err);
     sav_dump_file_free(file);
     return status;

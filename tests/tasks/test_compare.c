@@ -46,7 +46,7 @@ static void write_dump(const char *path, const char *names, sav_dtype dtype, con
         const size_t n = strcspn(at, " ");
         memcpy(name, at, n);
         const sav_snapshot stage = {name, dtype, 2, {2, 2}, values};
-        CHECK_OK(sink.take(sink.context, &stage, &err), &err);
+        CHECK_OK(sink.receive(sink.context, &stage, &err), &err);
         at += n;
     }
     CHECK_OK(sav_dump_file_write(file, path, &origin, &err), &err);

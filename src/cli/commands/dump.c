@@ -11,7 +11,7 @@
 static sav_status pass_on(void *context, const sav_snapshot *stage, sav_error *err) {
     const sav_sink *file = context;
     sav_status status = sav_console_check(NULL, err);
-    return status ? status : file->take(file->context, stage, err);
+    return status ? status : file->receive(file->context, stage, err);
 }
 
 static sav_status dump(sav_cli *cli, const sav_prompt *prompt, sav_dump_file *file, sav_error *err) {
