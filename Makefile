@@ -71,7 +71,7 @@ CPPFLAGS    += -DSAV_AVXVNNI
 endif
 ISAS     = $(ISAS_$(ARCH:amd64=x86_64)) $(ISAS_$(ARCH:arm64=aarch64))
 OTHERS  := $(foreach isa,$(filter-out $(ISAS),avx2 avx512 vnni avxvnni neon dotprod),%_$(isa).c)
-# An engine is a folder of kernels/ and a row of kernels/engines.c.
+# An engine is a folder of kernels/ and a row of kernels/engines.inc.
 OTHERS  += $(if $(filter 1,$(BLAS)),,src/kernels/blas/%) $(if $(EXE),%/os_posix.c,%/os_windows.c)
 
 # The rooms of the library, in the order in which they may use each other (tools/checks/includes).

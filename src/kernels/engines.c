@@ -1,25 +1,21 @@
-/* engines.c: the table of engines, and the choice of a row. An engine's own file has its rows (its best ISA
- * first), and they say what it can do; here stands which engines there are, in the order of the help text.
+/* engines.c: the choice of a row of kernels. An engine's own file has its rows, and they say what it can do;
+ * which engines there are stands in engines.inc.
  *
  *   engine, isa, R, what the folder holds -> rows -> the one to run
  */
 #include <stdio.h>
 #include <string.h>
 
-#ifdef SAV_BLAS
-#include "kernels/blas/blas.h"
-#endif
-#include "kernels/exact/exact.h"
-#include "kernels/int8/int8.h"
-#include "kernels/panel/panel.h"
+#include "kernels/kernels.h"
+
+#define ENGINE(name) extern const sav_kernels *const sav_engine_##name[];
+#include "kernels/engines.inc"
+#undef ENGINE
 
 static const sav_kernels *const *const ENGINES[] = {
-    sav_engine_panel,
-#ifdef SAV_BLAS
-    sav_engine_blas,
-#endif
-    sav_engine_exact,
-    sav_engine_int8,
+#define ENGINE(name) sav_engine_##name,
+#include "kernels/engines.inc"
+#undef ENGINE
 };
 
 const sav_kernels *sav_kernels_built(size_t i) {

@@ -151,7 +151,7 @@ static inline size_t sav_product_work(const sav_product *to, size_t count, size_
 #define SAV_TEXT(word) SAV_TEXT_(word)
 #define SAV_TEXT_(word) #word
 
-/* ---- the table of engines (engines.c) ------------------------------------------------------------------ */
+/* ---- the table of engines (engines.inc) ---------------------------------------------------------------- */
 
 /* The i-th row of this program that this CPU can run, NULL past the end; and the i-th, whatever CPU this is.
  * Rows of an engine lie together, its best ISA first; the order of engines means nothing. */

@@ -8,8 +8,6 @@
  *
  * Tiles do not depend on the number of threads, so results do not either.
  */
-#include "kernels/blas/blas.h"
-
 #include <cblas.h>
 #include <math.h>
 #include <string.h>

@@ -64,7 +64,6 @@ enum { EXACT_ROWS = 256, EXACT_COLS = 192, EXACT_DEPTH = 128, EXACT_NEAR = 64 };
 /* Each from the files of one ISA; which of them there are, the Makefile decides. */
 extern const exact_rows sav_exact_rows_c, sav_exact_rows_avx2, sav_exact_rows_avx512;
 extern const sav_kernels sav_exact_c, sav_exact_avx2, sav_exact_avx512;
-extern const sav_kernels *const sav_engine_exact[]; /* those of this machine's kind, the best first; NULL */
 
 void sav_exact_linear(const sav_product *to, size_t count, const float *x, size_t T, exact_run how);
 void sav_exact_attention(float *out, const float *q, const float *k, const float *v,

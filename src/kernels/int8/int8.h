@@ -76,7 +76,6 @@ typedef struct sav_int8_run {
 /* Each from the file of one ISA; which of them there are, the Makefile decides. */
 extern const sav_kernels sav_int8_c, sav_int8_avx2, sav_int8_vnni, sav_int8_avxvnni, sav_int8_neon,
     sav_int8_dotprod;
-extern const sav_kernels *const sav_engine_int8[]; /* those of this machine's kind, the best first; NULL */
 
 /* ---- the engine ---------------------------------------------------------------------------------------- */
 

@@ -52,7 +52,6 @@ enum { PANEL_DEPTH = 256, PANEL_ROWS = 264, PANEL_COLS = 192, PANEL_KEYS = 256 }
 
 /* Each from the file of one ISA; which of them there are, the Makefile decides. */
 extern const sav_kernels sav_panel_c, sav_panel_avx2, sav_panel_avx512;
-extern const sav_kernels *const sav_engine_panel[]; /* those of this machine's kind, the best first; NULL */
 
 void sav_panel_linear(const sav_product *to, size_t count, const float *x, size_t T, panel_run how);
 void sav_panel_attention(float *out, const float *q, const float *k, const float *v,
