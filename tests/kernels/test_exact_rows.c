@@ -44,7 +44,10 @@ static void one_softmax(float *s, size_t n, double scale, bool divide, sav_dtype
     for (size_t i = 0; i < n; i++) s[i] = sav_round(divide ? (double)s[i] / scale : (double)s[i] * scale, R);
     for (size_t i = 0; i < n; i++)
         if (s[i] > most || isnan(s[i])) most = s[i];
-    for (size_t i = 0; i < n; i++) sum += e[i] = sav_exp((double)s[i] - (double)most);
+    for (size_t i = 0; i < n; i++) {
+        e[i] = sav_exp((double)s[i] - (double)most);
+        sum += e[i];
+    }
     for (size_t i = 0; i < n; i++) s[i] = sav_round((double)(float)(e[i] / sum), R);
 }
 

@@ -42,6 +42,11 @@ static sav_matrix quantised(const sav_matrix *W) {
                         .group = SAV_INT8_GROUP_MAX};
 }
 
+static float random_value(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return (float)(*state >> 8) * 0x1p-24f - 0.5f;
+}
+
 static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int rounds) {
     const bool exact = kernels->in_double;
     size_t bytes;
@@ -52,10 +57,9 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     uint16_t *w = malloc(N * K * sizeof *w);
     void *room = malloc(bytes + 64);
     if (!x || !out || !w || !room) exit(1);
-    for (size_t i = 0; i < T * K; i++)
-        x[i] = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
+    for (size_t i = 0; i < T * K; i++) x[i] = random_value(&state);
     for (size_t i = 0; i < N * K; i++) {
-        float v = (float)((state = state * 1664525u + 1013904223u) >> 8) * 0x1p-24f - 0.5f;
+        float v = random_value(&state);
         uint32_t bits;
         memcpy(&bits, &v, sizeof bits);
         w[i] = (uint16_t)(bits >> 16); /* bf16, as checkpoints store */
