@@ -21,6 +21,12 @@ static inline size_t sav_attention_longest(const sav_attention *at) {
     return most;
 }
 
+/* The most keys that a query sees: what a thread's scratch is laid out for. Of segments the longest, however
+ * many there are together. */
+static inline size_t sav_attention_reach(const sav_attention *at) {
+    return at->segments ? sav_attention_longest(at) : at->keys;
+}
+
 /* Tasks of blocks of `block` rows; in short segments some of them are empty. */
 static inline size_t sav_attention_tasks(const sav_attention *at, size_t block) {
     size_t segments = at->segments ? at->segment_count : 1;
@@ -29,7 +35,7 @@ static inline size_t sav_attention_tasks(const sav_attention *at, size_t block) 
 
 /* Multiply-adds, for the choice of a team. */
 static inline size_t sav_attention_work(const sav_attention *at) {
-    return at->queries * (at->segments ? sav_attention_longest(at) : at->keys) * at->heads * at->d * 2;
+    return at->queries * sav_attention_reach(at) * at->heads * at->d * 2;
 }
 
 /* Pairs of a query and a key that it sees. */

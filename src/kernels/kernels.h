@@ -72,8 +72,8 @@ typedef struct sav_attention {
 
 typedef enum sav_activation { SAV_GELU_TANH, SAV_GELU_ERF, SAV_SILU, SAV_QUICK_GELU } sav_activation;
 
-/* What scratch is sized for: linears of at most T rows and K columns; attention over at most `keys` keys of
- * head size d. */
+/* What scratch is sized for: linears of at most T rows and K columns; attention in which a query sees at most
+ * `keys` keys of head size d. */
 typedef struct sav_extent {
     size_t T, K, keys, d;
     int threads;

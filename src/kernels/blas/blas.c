@@ -107,7 +107,7 @@ static void softmax_row(float *s, size_t keys, size_t first, size_t last, float 
 static void attention(float *out, const float *q, const float *k, const float *v, const sav_attention *at,
                       const sav_run *run) {
     const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS),
-                 own = sav_round_up(at->keys, 16) * QUERY_ROWS;
+                 own = sav_round_up(sav_attention_reach(at), 16) * QUERY_ROWS;
 #pragma omp parallel for schedule(dynamic) \
     num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {

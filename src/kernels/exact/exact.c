@@ -225,9 +225,10 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
                          exact_run how) {
     enum { WIDE = EXACT_ROWS / QUERY_ROWS * EXACT_COLS };
     const sav_run *run = how.run;
-    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), wide = sav_round_up(at->keys, 8);
+    const size_t d = at->d, tasks = sav_attention_tasks(at, QUERY_ROWS), keys = sav_attention_reach(at),
+                 wide = sav_round_up(keys, 8);
     size_t doubles;
-    if (!thread_doubles(&doubles, at->keys, d)) return; /* sav_exact_scratch has refused such a size */
+    if (!thread_doubles(&doubles, keys, d)) return; /* sav_exact_scratch has refused such a size */
 #pragma omp parallel for schedule(dynamic) \
     num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
     for (size_t task = 0; task < tasks; task++) {

@@ -184,7 +184,8 @@ typedef struct head_block {
 
 static void divide_scratch(head_block *m, float *scratch) {
     const panel_isa *isa = m->isa;
-    const size_t deep = sav_round_up(m->at->d, isa->mr), wide = sav_round_up(m->at->keys, isa->mr);
+    const size_t deep = sav_round_up(m->at->d, isa->mr),
+                 wide = sav_round_up(sav_attention_reach(m->at), isa->mr);
     m->q = scratch;
     m->o = m->q + deep * isa->nr;
     m->sums = m->o + deep * isa->nr;
@@ -266,7 +267,7 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
     pairs.heads = at->kv_heads;
     const size_t tasks = sav_attention_tasks(&pairs, QUERY_ROWS);
     size_t own;
-    if (!attention_floats(&own, at->keys, d, isa)) return; /* the plan asked before */
+    if (!attention_floats(&own, sav_attention_reach(at), d, isa)) return; /* the plan asked before */
     own = sav_round_up(own, 16);
 #pragma omp parallel for schedule(dynamic) \
     num_threads(run->threads) if (sav_team(run, sav_attention_work(at)))
