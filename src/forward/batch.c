@@ -129,6 +129,7 @@ void sav_batch_embed(sav_pass *p, const sav_batch *b, const sav_decoder *decoder
                 sav_apply_embedding(p, b->rows.x + (span->first + t) * D, (size_t)content[t],
                                     &decoder->embed_tokens);
     }
+    sav_book(p, SAV_ROLE_EMBEDDING, NULL);
 }
 
 void sav_batch_repeat(const sav_batch *b, const sav_picture_set *pictures, size_t D) {

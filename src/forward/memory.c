@@ -23,18 +23,21 @@ size_t sav_scratch_group(const sav_picture_set *pictures, bool whole) {
     return n;
 }
 
-/* The deepest product of a model, of tower and decoder. */
-static size_t deepest(const sav_model *model) {
-    size_t K = sav_decoder_deepest(&model->decoder.config);
-    for (size_t i = 0; i < model->modules.count; i++)
-        K = sav_max(K, model->modules.items[i].module->weight.cols);
+/* The deepest product of a forward; the tower's count where there are pictures. */
+static size_t deepest(const sav_model *model, bool pictures) {
+    size_t K = model->decoder.config.D; /* lm_head's, which is in no layer */
+    for (size_t i = 0; i < model->modules.count; i++) {
+        const sav_linear *m = model->modules.items[i].module;
+        if (pictures || m->layer >= model->decoder.first_layer) K = sav_max(K, m->weight.cols);
+    }
     return K;
 }
 
 /* Most rows, deepest product, longest attention and its head size. */
 static sav_extent extent_of(const sav_session *s, const sav_rows *rows, const sav_picture_set *pictures) {
     const sav_model_info *info = &s->model->info;
-    sav_extent most = {rows->N, deepest(s->model), rows->most_keys, info->d, s->run.threads};
+    sav_extent most = {rows->N, deepest(s->model, pictures->count > 0), rows->most_keys, info->d,
+                       s->run.threads};
     for (size_t i = 0, n; i < pictures->count; i += n) {
         const sav_picture_set rest = {pictures->items + i, pictures->count - i};
         size_t patches = 0;

@@ -29,14 +29,14 @@ sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, 
 
 /* ---- one picture --------------------------------------------------------------------------------------- */
 
-sav_status sav_picture_load(sav_picture *out, bool *turned, const sav_model *model, const char *path,
-                            const sav_picture_options *how, sav_error *err) {
+sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav_model *model,
+                            const char *path, const sav_picture_options *how, sav_error *err) {
     const sav_family *family = model->family;
     sav_image image = {0};
-    *turned = false;
     sav_status status = sav_image_read(&image, path, err);
     if (status) return status; /* reading says which file; what follows knows sizes alone */
-    *turned = image.orientation != 1;
+    seen->read++;
+    seen->turned += image.orientation != 1;
     if (how->rotate) status = sav_image_rotate(&image, image.orientation, err);
     if (!status) status = family->fit(&out->fit, model, (sav_size){image.h, image.w}, how, err);
     if (!status) status = family->read(out, model, &image, how, err);
@@ -56,23 +56,20 @@ static void free_picture(sav_picture *picture) {
 
 static sav_status load_next(sav_pictures *all, const sav_model *model, const char *path, const char *key,
                             sav_error *err) {
-    bool turned;
-    if (!sav_grow(&all->items, &all->capacity, all->all + 1, sizeof *all->items) ||
-        !sav_grow(&all->tags, &all->tag_capacity, all->all + 1, sizeof *all->tags))
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", all->all + 1);
+    if (!sav_grow(&all->items, &all->capacity, all->loaded + 1, sizeof *all->items) ||
+        !sav_grow(&all->tags, &all->tag_capacity, all->loaded + 1, sizeof *all->tags))
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", all->loaded + 1);
     sav_picture *one = sav_alloc(1, sizeof *one);
-    sav_status status = one ? sav_picture_load(one, &turned, model, path, &all->how, err)
+    sav_status status = one ? sav_picture_load(one, &all->seen, model, path, &all->how, err)
                             : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
     if (status) {
         free_picture(one);
         return status;
     }
-    all->read++;
-    all->turned += turned;
-    tag *t = &all->tags[all->all];
+    tag *t = &all->tags[all->loaded];
     memcpy(t->key, key, sizeof t->key);
     t->waited = false;
-    all->items[all->all++] = one;
+    all->items[all->loaded++] = one;
     return SAV_OK;
 }
 
@@ -89,8 +86,8 @@ sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *mod
     sav_status status = sav_sha256_file(key, path, err);
     size_t i = all->apart ? all->count : 0;
     if (status) return status;
-    while (i < all->all && strcmp(all->tags[i].key, key) != 0) i++;
-    if (i == all->all) status = load_next(all, model, path, key, err);
+    while (i < all->loaded && strcmp(all->tags[i].key, key) != 0) i++;
+    if (i == all->loaded) status = load_next(all, model, path, key, err);
     if (status) return status;
     if (i >= all->count) { /* into the batch */
         swap(all, i, all->count);
@@ -106,7 +103,7 @@ sav_picture_set sav_pictures_set(const sav_pictures *all) {
 
 void sav_pictures_begin(sav_pictures *all) {
     size_t kept = 0;
-    for (size_t i = 0; i < all->all; i++) {
+    for (size_t i = 0; i < all->loaded; i++) {
         if (i < all->count || all->tags[i].waited) {
             free_picture(all->items[i]);
             continue;
@@ -114,12 +111,12 @@ void sav_pictures_begin(sav_pictures *all) {
         swap(all, i, kept);
         all->tags[kept++].waited = true;
     }
-    all->all = kept;
+    all->loaded = kept;
     all->count = 0;
 }
 
 void sav_pictures_free(sav_pictures *all) {
-    for (size_t i = 0; i < all->all; i++) free_picture(all->items[i]);
+    for (size_t i = 0; i < all->loaded; i++) free_picture(all->items[i]);
     sav_free(all->items);
     sav_free(all->tags);
     *all = (sav_pictures){0};

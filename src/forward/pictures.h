@@ -8,15 +8,20 @@
 
 #include "models/family.h"
 
+/* Files decoded so far; of them with an EXIF orientation other than 1. */
+typedef struct sav_pictures_seen {
+    size_t read, turned;
+} sav_pictures_seen;
+
 typedef struct sav_pictures {
     sav_picture_options how;
     bool apart; /* nothing is shared, for comparison */
-    /* [count] of the batch, then spare ones up to `all`: read for a prompt that did not fit */
+    /* [count] of the batch, then spare ones up to `loaded`: read for a prompt that did not fit */
     sav_picture **items;
-    struct sav_picture_tag *tags; /* [all] */
-    size_t count, all;
+    struct sav_picture_tag *tags; /* [loaded] */
+    size_t count, loaded;
     size_t capacity, tag_capacity;
-    size_t read, turned; /* files read so far; of them with an EXIF orientation other than 1 */
+    sav_pictures_seen seen;
 } sav_pictures;
 
 /* From a session's options, checked: SAV_BAD_INPUT for bounds that cross, an unknown order of passes, or
@@ -24,10 +29,9 @@ typedef struct sav_pictures {
 sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, const sav_options *options,
                               sav_error *err);
 
-/* One picture from its file; *turned: it has an EXIF orientation other than 1. Free pixels and rgb in any
- * case. */
-sav_status sav_picture_load(sav_picture *out, bool *turned, const sav_model *model, const char *path,
-                            const sav_picture_options *how, sav_error *err);
+/* One picture from its file. Free pixels and rgb in any case. */
+sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav_model *model,
+                            const char *path, const sav_picture_options *how, sav_error *err);
 
 /* The picture of this file's bytes, as number *at of the batch. */
 sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *model, const char *path,

@@ -147,8 +147,8 @@ sav_status sav_session_add(sav_session *s, bool *fits, const sav_prompt *prompt,
     sav_batch *b = &s->batch;
     const size_t before[2] = {b->N, b->most_keys}, pictures = s->pictures.count;
     sav_status status = sav_batch_add(b, &s->pictures, s->model, prompt, err ? err : &own);
-    s->info.pictures = s->pictures.read;
-    s->info.turned = s->pictures.turned;
+    s->info.pictures = s->pictures.seen.read;
+    s->info.turned = s->pictures.seen.turned;
     *fits = false;
     if (status) return status;
     s->info.tokens = b->inputs[b->count - 1].T;

@@ -82,10 +82,10 @@ static void book(void *context, size_t layer, sav_role role, const sav_cost *cos
 
 /* ---- rounds -------------------------------------------------------------------------------------------- */
 
-typedef struct pass {
+typedef struct measured {
     double peak, peak_double, seconds;
     tally places[SAV_BENCH_PLACES];
-} pass;
+} measured;
 
 static int by_value(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -98,7 +98,7 @@ static double median(double *values, size_t n) {
 }
 
 /* Places first … last as one row. */
-static sav_bench_row sum(const pass *rounds, size_t n, int first, int last) {
+static sav_bench_row sum(const measured *rounds, size_t n, int first, int last) {
     sav_bench_row row = {0};
     double seconds[SAV_BENCH_ROUNDS], rates[SAV_BENCH_ROUNDS], shares[SAV_BENCH_ROUNDS];
     for (int p = first; p <= last; p++) {
@@ -118,7 +118,7 @@ static sav_bench_row sum(const pass *rounds, size_t n, int first, int last) {
     return row;
 }
 
-static void report(sav_bench *out, const pass *rounds, size_t n) {
+static void report(sav_bench *out, const measured *rounds, size_t n) {
     double peaks[SAV_BENCH_ROUNDS], doubles[SAV_BENCH_ROUNDS], seconds[SAV_BENCH_ROUNDS];
     for (size_t i = 0; i < n; i++) {
         peaks[i] = rounds[i].peak;
@@ -136,7 +136,7 @@ static void report(sav_bench *out, const pass *rounds, size_t n) {
 }
 
 /* One forward, between two looks at the peak. */
-static sav_status run_round(pass *out, meter *m, sav_session *session, float *tap, sav_error *err) {
+static sav_status run_round(measured *out, meter *m, sav_session *session, float *tap, sav_error *err) {
     const size_t vector = session->kernels->vector_bytes;
     const double peak = sav_peak(vector, false), in_double = sav_peak(vector, true), wall = sav_os_seconds();
     memset(m->places, 0, sizeof m->places);
@@ -183,7 +183,7 @@ static sav_status prepare(sav_session *session, const sav_model *model, const sa
 
 static sav_status run_rounds(sav_bench *out, meter *m, sav_session *session, const sav_bench_shape *shape,
                              size_t features, sav_error *err) {
-    pass *rounds = sav_alloc(shape->rounds, sizeof *rounds);
+    measured *rounds = sav_alloc(shape->rounds, sizeof *rounds);
     float *tap = sav_alloc(features, sizeof *tap);
     sav_status status =
         rounds && tap ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for %zu rounds", shape->rounds);

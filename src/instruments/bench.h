@@ -7,8 +7,8 @@
  * it cost; the time since the last one belongs to it. Seconds are CPU seconds of this process over all
  * threads, so that other processes do not count and a share is one core's.
  */
-#ifndef SAV_TASKS_BENCH_H
-#define SAV_TASKS_BENCH_H
+#ifndef SAV_BENCH_H
+#define SAV_BENCH_H
 
 #include "base/base.h"
 
@@ -22,7 +22,7 @@ typedef enum sav_bench_place {
     SAV_BENCH_TOWER_MLP,
     SAV_BENCH_TOWER_ACTIVATION,
     SAV_BENCH_MERGER,
-    /* rows of the embedding, pictures put in their places, rotary tables, the first norm */
+    /* rows of the embedding, pictures put in their places, the decoder's rotary tables */
     SAV_BENCH_EMBEDDING,
     /* Decoder layers 0 … L - 2, which run whole. */
     SAV_BENCH_NORM, /* norms, residuals */
@@ -33,7 +33,7 @@ typedef enum sav_bench_place {
     SAV_BENCH_GATE_UP,
     SAV_BENCH_ACTIVATION,
     SAV_BENCH_DOWN_PROJ,
-    SAV_BENCH_LAST, /* the last layer: keys and values of all tokens, one query */
+    SAV_BENCH_LAST, /* the last layer and the norm before it: keys and values of all tokens, one query */
     SAV_BENCH_PLACES
 } sav_bench_place;
 

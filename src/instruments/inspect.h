@@ -1,7 +1,7 @@
 /* inspect.h: what the program makes of a model folder, a prompt, a picture, without a forward: `info` and
  * `show`.
  *
- *   text or prompt -> ids with their pieces                         sav_inspect_tokens
+ *   text or prompt -> ids with their pieces                         sav_inspect_text, _prompt
  *   picture -> size, grid, token count, tiles as PNG                sav_inspect_picture
  *   session -> memory that a forward takes                          sav_inspect_memory
  *   folder -> every byte verified                                   sav_inspect_verify

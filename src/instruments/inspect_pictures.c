@@ -28,18 +28,18 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
     sav_picture picture = {0};
     const sav_picture_fit *fit = &picture.fit;
     sav_picture_options how;
-    bool turned = false;
+    sav_pictures_seen seen = {0};
     if (!model->family->fit)
         return sav_fail(err, SAV_UNSUPPORTED, "%s: found a text model; expected one that sees pictures",
                         model->folder);
     sav_status status = sav_picture_choose(&how, model, options, err);
     how.keep_rgb = folder != NULL;
-    if (!status) status = sav_picture_load(&picture, &turned, model, path, &how, err);
+    if (!status) status = sav_picture_load(&picture, &seen, model, path, &how, err);
     if (!status && folder) status = write_pieces(&picture, folder, name, err);
     if (!status)
         *out = (sav_picture_report){.height = fit->picture.h,
                                     .width = fit->picture.w,
-                                    .turned = turned,
+                                    .turned = seen.turned != 0,
                                     .best_height = fit->canvas.h,
                                     .best_width = fit->canvas.w,
                                     .fit_height = fit->fitted.h,

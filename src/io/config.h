@@ -18,7 +18,8 @@ typedef struct sav_config {
     const sav_json *object; /* NULL: every field is absent */
     const sav_json *outer;  /* where a field is looked up that `object` lacks; NULL: nowhere */
     const char *name;       /* of the file */
-    const char *part;       /* stands in front of keys in messages: "vision "; NULL: nothing */
+    /* stands in front of keys in messages of sav_config_fail and _expect: "vision "; NULL: nothing */
+    const char *part;
     sav_status status;
     sav_error *err;
 } sav_config;

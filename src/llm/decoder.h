@@ -58,7 +58,7 @@ typedef struct sav_rows {
 
 /* What a forward fills. */
 typedef struct sav_outputs {
-    float *taps;     /* taps[sample, l, H, d] for each span's sample */
+    float *taps;     /* taps[sample, l, H, d] for each span's sample; NULL: nobody wants them */
     size_t features; /* floats from one sample's tap to the next */
     float *logits;   /* [span_count, V] of each span's last token; NULL: they are not computed */
 } sav_outputs;
@@ -77,9 +77,12 @@ typedef struct sav_decoder_kind {
     /* Scratch for a batch (its N, most_keys, split, span_count) from an arena that may be measuring: then
      * NULL. whole: stages will be shown. logits: they will be asked for. */
     void *(*plan)(sav_arena *arena, const sav_decoder *m, const sav_rows *rows, bool whole, bool logits);
-    /* Runs layers 0 … p->depth - 1 over rows->x. Allocates nothing. p->whole: the whole graph of one sample,
-     * every stage shown; else the last layer that runs stops at its attention, with each sample's last query
-     * alone, unless logits are wanted. */
+    /* With a cache: all layers run (p->depth = L), capacity is enough or the status is SAV_BAD_INPUT, and no
+     * span shares the past of another one. PARITY: where scores overflow in f16 (inf_to_zero) a sample in
+     * pieces is not the one in one piece, since its first tokens do not see the later ones. Runs layers 0 …
+     * p->depth - 1 over rows->x. Allocates nothing. p->whole: the whole graph of one sample, every stage
+     * shown; else the last layer that runs stops at its attention, with each sample's last query alone,
+     * unless logits are wanted. */
     void (*forward)(sav_pass *p, const sav_outputs *out, void *scratch, const sav_rows *rows,
                     const sav_decoder *m);
 } sav_decoder_kind;
@@ -97,10 +100,5 @@ struct sav_decoder {
 #define DECODER(name) extern const sav_decoder_kind sav_decoder_##name;
 #include "llm/decoders.inc"
 #undef DECODER
-
-/* Deepest product of a decoder, for the engine's scratch. */
-static inline size_t sav_decoder_deepest(const sav_decoder_config *c) {
-    return sav_max(sav_max(c->D, c->F), c->H * c->d);
-}
 
 #endif

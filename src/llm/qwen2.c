@@ -70,7 +70,10 @@ static void read_sizes(sav_decoder_config *c, sav_config *in, const sav_decoder_
     c->rope_theta = sav_config_double(in, "rope_theta", absent->rope_theta);
     c->tied = sav_config_bool(in, "tie_word_embeddings", absent->tied);
     sav_config_expect(in, "hidden_act", "silu", "silu");
-    c->d = sav_config_size(in, "head_dim", c->H ? c->D / c->H : 0);
+    sav_config inner = *in; /* alone among the fields not looked for in the outer object */
+    inner.outer = NULL;
+    c->d = sav_config_size(&inner, "head_dim", c->H ? c->D / c->H : 0);
+    in->status = inner.status;
     if (window && window->kind == SAV_JSON_NUMBER && c->window == 0)
         sav_config_fail(in, SAV_BAD_INPUT, window, "sliding_window",
                         "found 0; expected null or a number of keys");
@@ -157,7 +160,7 @@ static void bind_layer(sav_binder *b, qwen2_layer *m, const sav_decoder_config *
     sav_bind_matrix(b, &m->mlp.gate_up[1], "mlp.up_proj", F, D, SAV_ROLE_MLP_IN);
     sav_bind_act(b, &m->mlp.act_fn, "mlp.act_fn", SAV_SILU);
     sav_bind_matrix(b, &m->mlp.down_proj, "mlp.down_proj", D, F, SAV_ROLE_MLP_OUT);
-    m->o_proj.taps_input = m->mlp.down_proj.taps_input = true;
+    m->o_proj.shows_input = m->mlp.down_proj.shows_input = true;
 }
 
 /* Rotary tables that depend on the config alone: the frequencies, and whose position turns each. */
@@ -352,7 +355,9 @@ static void forward(sav_pass *p, const sav_outputs *out, void *planned, const sa
                     const sav_decoder *decoder) {
     const batch b = {rows, &decoder->config, decoder->own, planned};
     const bool all = p->whole || out->logits;
+    if (!sav_span_fits(p, rows)) return;
     sav_rope_table(&b.s->angles, rows->positions, b.m->inv_freq, b.m->axis, &p->run);
+    sav_book(p, SAV_ROLE_EMBEDDING, NULL);
     for (size_t l = 0; l < p->depth && sav_enter(p, decoder->first_layer + l); l++) {
         if (all || l + 1 < p->depth) {
             decoder_layer(p, out, &b, l);

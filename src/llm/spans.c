@@ -35,12 +35,23 @@ void sav_span_ends(float *to, const float *from, const sav_rows *rows, size_t wi
 
 void sav_span_tap(const sav_outputs *out, const float *mixed, const sav_rows *rows, size_t l, size_t width,
                   bool ends) {
-    for (size_t i = 0; i < rows->span_count; i++) {
+    for (size_t i = 0; i < rows->span_count && out->taps; i++) {
         const sav_span *span = &rows->spans[i];
         const size_t row = ends ? i : last_row(span);
         memcpy(out->taps + span->sample * out->features + l * width, mixed + row * width,
                width * sizeof *mixed);
     }
+}
+
+bool sav_span_fits(sav_pass *p, const sav_rows *rows) {
+    for (size_t i = 0; i < rows->span_count && !p->status; i++) {
+        const sav_span *span = &rows->spans[i];
+        if (span->cache && span->count > span->cache->capacity - span->past)
+            p->status = sav_fail(p->err, SAV_BAD_INPUT,
+                                 "a cache of %zu tokens: found %zu behind %zu that stand there",
+                                 span->cache->capacity, span->count, span->past);
+    }
+    return p->status == SAV_OK;
 }
 
 void sav_span_commit(const sav_rows *rows) {

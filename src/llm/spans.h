@@ -3,8 +3,8 @@
  *   spans of a batch (decoder.h) + rows k [N, G*d] -> a sample's keys as one piece [past + count, G*d]
  *   rows [N, width] -> the last one of each sample -> taps, logits
  *
- * Who reads a decoder for the model may pass this by: with one sample there is one span, and its keys are all
- * rows.
+ * Who reads a decoder for the model may pass this by: with one sample there is one span, and without a cache
+ * its keys are all rows.
  */
 #ifndef SAV_SPANS_H
 #define SAV_SPANS_H
@@ -28,6 +28,9 @@ void sav_span_ends(float *to, const float *from, const sav_rows *rows, size_t wi
 void sav_span_tap(const sav_outputs *out, const float *mixed, const sav_rows *rows, size_t l, size_t width,
                   bool ends);
 
+/* Before a forward: do the spans' own tokens fit behind what stands in their caches? False: the status says
+ * which. */
+bool sav_span_fits(sav_pass *p, const sav_rows *rows);
 /* After a forward: what the spans' own tokens have put into the caches counts. */
 void sav_span_commit(const sav_rows *rows);
 

@@ -305,10 +305,11 @@ typedef struct llava_scratch {
     sav_siglip_scratch tower;
     const float **tiles; /* [pieces] into the pictures' pixels */
     float *features;     /* [pieces, g*g, D] the projector's output */
-    float *map;     /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
-    int64_t *sizes; /* [count, 2] and */
-    float
-        *padded; /* [count, most tiles, 3, s, s]: as the processor returns them; NULL when nobody will look */
+    /* [most rows * columns, D] a picture's open map before it is shrunk; NULL when none is */
+    float *map;
+    /* [count, 2] and [count, most tiles, 3, s, s]: as the processor returns them; NULL when nobody looks */
+    int64_t *sizes;
+    float *padded;
     size_t most;
 } llava_scratch;
 

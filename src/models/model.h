@@ -22,7 +22,7 @@ struct sav_model {
     sav_decoder decoder;
     void *vision;         /* the family's own: tower, how pictures are cut; NULL in a text model */
     uint32_t image_token; /* placeholder id; a mere marker in lmms-lab's folders, where it may be V or more */
-    sav_register modules; /* every linear, in the order of a forward */
+    sav_register modules; /* every linear of its layers, in the order of a forward */
     sav_owned owned;      /* small arrays made at load: norms and biases widened to float, tables */
     char *folder;
     size_t group; /* quantised folders: columns that share a scale; 0: weights as they were trained */

@@ -26,10 +26,11 @@ static void read_pixels(sav_preprocessor *out, sav_config *in, const sav_preproc
 }
 
 static void read_fields(sav_preprocessor *out, sav_config *in, const sav_preprocessor_absent *absent) {
+    read_pixels(out, in, absent);
+    if (!absent->grid.patch) return; /* a family whose processor has no such keys */
     out->grid.patch = sav_config_size(in, "patch_size", absent->grid.patch);
     out->grid.merge = sav_config_size(in, "merge_size", absent->grid.merge);
     out->grid.temporal = sav_config_size(in, "temporal_patch_size", absent->grid.temporal);
-    read_pixels(out, in, absent);
     out->min_pixels = sav_config_size(in, "min_pixels", absent->min_pixels);
     out->max_pixels = sav_config_size(in, "max_pixels", absent->max_pixels);
 }

@@ -21,7 +21,7 @@ typedef struct sav_preprocessor {
 typedef struct sav_preprocessor_absent {
     double mean[3], std[3];
     size_t min_pixels, max_pixels;
-    sav_patch_grid grid;
+    sav_patch_grid grid; /* patch 0: the family's processor has neither these nor bounds of pixels */
 } sav_preprocessor_absent;
 
 extern const double sav_clip_mean[3], sav_clip_std[3];

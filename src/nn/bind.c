@@ -170,7 +170,7 @@ static const sav_tensor *find(sav_binder *b, const char *name, const char *end, 
     if (b->status) return NULL;
     file_name(in_file, b, name, end);
     const sav_tensor *t = look_up(b, in_file);
-    if (t && t->dtype <= SAV_F16 && has_shape(t, &w)) return t;
+    if (t && sav_is_storage(t->dtype) && has_shape(t, &w)) return t;
     fail_tensor(b, t, in_file, "F32, BF16 or F16", &w);
     return NULL;
 }
@@ -258,6 +258,10 @@ static void enlist(sav_binder *b, sav_linear *m, const char *in_file) {
     if (b->status) return;
     if (!sav_grow(&all->items, &all->capacity, all->count + 1, sizeof *all->items)) {
         b->status = sav_fail(b->err, SAV_NO_MEMORY, "%s: no memory", b->folder);
+        return;
+    }
+    if (!all->layers) { /* a family's file binds it before it says which layer it belongs to */
+        b->status = sav_fail(b->err, SAV_UNSUPPORTED, "%s: %s is in no layer", b->folder, m->path);
         return;
     }
     m->layer = all->layers - 1;

@@ -5,7 +5,7 @@
  *                                                         + sav_register, in the order of a forward
  *
  * The register is what streaming reads ahead, what `quantize` rewrites and what `bench` books time to: a
- * family or a decoder names each of its modules once, here.
+ * family or a decoder names each of its linears once, here.
  */
 #ifndef SAV_BIND_H
 #define SAV_BIND_H
@@ -22,7 +22,8 @@ typedef struct sav_owned {
 void *sav_own(sav_owned *owned, size_t count, size_t size); /* zeroed; NULL: no memory */
 void sav_owned_free(sav_owned *owned);
 
-/* All linears of a model in the order of its forward; a layer's stand side by side. */
+/* The linears of a model's layers in the order of its forward; a layer's stand side by side. Embedding and
+ * lm_head are tables: in no layer, never quantised. */
 typedef struct sav_registered {
     const sav_linear *module;
     size_t tensor; /* its weight's number in sav_weights */

@@ -23,7 +23,7 @@ static void book_products(sav_pass *p, const sav_linear *m, size_t count, size_t
 static void compute(sav_pass *p, float *const *out, const float *x, size_t rows, const sav_linear *m,
                     size_t count) {
     sav_product to[SAV_MOST_LINEARS] = {{0}};
-    for (size_t i = 0; i < count && i < SAV_MOST_LINEARS; i++)
+    for (size_t i = 0; i < count; i++)
         to[i] = (sav_product){out[i], &m[i].weight, m[i].bias_apart ? NULL : m[i].bias};
     p->kernels->linear(to, count, x, rows, &p->run);
     for (size_t i = 0; i < count; i++)
@@ -32,13 +32,14 @@ static void compute(sav_pass *p, float *const *out, const float *x, size_t rows,
 }
 
 void sav_apply(sav_pass *p, float *out, const float *x, size_t rows, const sav_linear *m) {
-    if (m->taps_input) sav_show_input(p, x, rows, m->weight.cols, m->path);
+    if (m->shows_input) sav_show_input(p, x, rows, m->weight.cols, m->path);
     compute(p, &out, x, rows, m, 1);
     sav_show(p, out, rows, m->weight.rows, m->path);
 }
 
 void sav_apply_each(sav_pass *p, float *const *out, const float *x, size_t rows, const sav_linear *m,
                     size_t count) {
+    count = sav_min(count, SAV_MOST_LINEARS);
     compute(p, out, x, rows, m, count);
     for (size_t i = 0; i < count; i++) sav_show(p, out[i], rows, m[i].weight.rows, m[i].path);
 }

@@ -6,8 +6,9 @@
  *   nn.Embedding                 sav_embedding                                            sav_apply_embedding
  *   an MLP of two linears, Qwen2MLP                                        sav_apply_mlp, sav_apply_gated_mlp
  *
- * Applying a module computes it, shows "PATH.output" (and "PATH.input" where `taps_input` says so) and books
- * its cost. Who streams, quantises or measures weights asks the register of all modules (bind.h).
+ * Applying a module computes it, shows "PATH.output" (and "PATH.input" where `shows_input` says so) and books
+ * its cost. Looking rows of an embedding up is told apart: many calls make one stage. Who streams, quantises
+ * or measures weights asks the register of linears (bind.h).
  *
  * Source: torch.nn; transformers 4.51.3, models/qwen2/modeling_qwen2.py (Qwen2RMSNorm, Qwen2MLP).
  */
@@ -23,9 +24,9 @@ typedef struct sav_linear {
     const float *bias; /* [N]; NULL: none */
     const char *path;  /* "model.layers.3.self_attn.o_proj"; NULL: not shown */
     sav_role role;
-    size_t layer;    /* of the forward, as pass.h counts them */
-    bool taps_input; /* its input is a stage too */
-    bool bias_apart; /* product and sum are two operations, each rounded */
+    size_t layer;     /* of the forward, as pass.h counts them */
+    bool shows_input; /* its input is a stage too */
+    bool bias_apart;  /* product and sum are two operations, each rounded */
 } sav_linear;
 
 typedef struct sav_norm {
@@ -45,7 +46,7 @@ typedef struct sav_act {
 } sav_act;
 
 void sav_apply(sav_pass *p, float *out, const float *x, size_t rows, const sav_linear *m);
-enum { SAV_MOST_LINEARS = 4 }; /* over the same rows */
+enum { SAV_MOST_LINEARS = 4 }; /* over the same rows; more are not applied */
 /* The same x through count linears of equal K, out[i] by m[i]: x is prepared once, and threads share all. */
 void sav_apply_each(sav_pass *p, float *const *out, const float *x, size_t rows, const sav_linear *m,
                     size_t count);

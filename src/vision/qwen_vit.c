@@ -125,7 +125,7 @@ static void bind_qwen2_5(sav_binder *b, sav_qwen_vit_block *m, const sav_qwen_vi
     sav_bind_linear(b, &m->gated.gate_up[1], "mlp.up_proj", c->Fv, c->Dv, SAV_ROLE_MLP_IN);
     sav_bind_act(b, &m->gated.act_fn, "mlp.act_fn", SAV_SILU);
     sav_bind_linear(b, &m->gated.down_proj, "mlp.down_proj", c->Dv, c->Fv, SAV_ROLE_MLP_OUT);
-    m->gated.down_proj.taps_input = true;
+    m->gated.down_proj.shows_input = true;
 }
 
 static void bind_blocks(sav_qwen_vit *m, sav_binder *b) {
@@ -139,7 +139,7 @@ static void bind_blocks(sav_qwen_vit *m, sav_binder *b) {
             bind_qwen2_5(b, block, c);
         else
             bind_qwen2(b, block, c);
-        block->proj.taps_input = true;
+        block->proj.shows_input = true;
         block->windowed = c->window && !c->full[i];
     }
 }

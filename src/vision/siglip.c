@@ -28,8 +28,7 @@ struct sav_siglip_layer {
 
 /* ---- config.json, tensors ------------------------------------------------------------------------------ */
 
-/* PARITY: defaults of LlavaOnevisionConfig when vision_config is absent, of SiglipVisionConfig when only a
- * field is. */
+/* PARITY: an absent field has the default of SiglipVisionConfig. */
 void sav_siglip_read(sav_siglip_config *c, sav_config *in) {
     c->Dv = sav_config_size(in, "hidden_size", 768);
     c->Fv = sav_config_size(in, "intermediate_size", 3072);
@@ -65,7 +64,7 @@ static void bind_layer(sav_binder *b, sav_siglip_layer *m, const sav_siglip_conf
     sav_bind_linear(b, &m->mlp.first, "mlp.fc1", c->Fv, Dv, SAV_ROLE_MLP_IN);
     sav_bind_act(b, &m->mlp.act, "mlp.activation_fn", SAV_GELU_TANH);
     sav_bind_linear(b, &m->mlp.second, "mlp.fc2", Dv, c->Fv, SAV_ROLE_MLP_OUT);
-    m->out_proj.taps_input = true;
+    m->out_proj.shows_input = true;
 }
 
 /* PARITY: linear_1 rounds twice, alone among all linears: its input is a transposed view (module.c). */

@@ -43,10 +43,10 @@ static void close_all(fixture *f) {
 
 /* Tokens first … first + count - 1 in one forward -> taps [L, H, d], logits [V] or NULL. cached: behind those
  * before them in the cache. */
-static void run(fixture *f, float *taps, float *logits, size_t first, size_t count, bool cached) {
+static sav_status run(fixture *f, float *taps, float *logits, size_t first, size_t count, bool cached) {
     const sav_decoder *decoder = &f->model->decoder;
     const sav_decoder_config *c = &decoder->config;
-    const sav_extent most = {count, sav_decoder_deepest(c), MOST, c->d, 2};
+    const sav_extent most = {count, sav_max(sav_max(c->D, c->F), c->H * c->d), MOST, c->d, 2};
     const sav_span span = {.count = count,
                            .past = cached ? f->cache.count : 0,
                            .in_front = true,
@@ -57,7 +57,7 @@ static void run(fixture *f, float *taps, float *logits, size_t first, size_t cou
     sav_rows rows = {.N = count, .positions = positions, .spans = &span, .span_count = 1, .most_keys = MOST};
     for (size_t axis = 0; axis < decoder->axes; axis++)
         for (size_t t = 0; t < count; t++) positions[axis * count + t] = (int64_t)(first + t);
-    if (!CHECK(f->kernels->scratch(&bytes, &most))) return;
+    if (!CHECK(f->kernels->scratch(&bytes, &most))) return SAV_NO_MEMORY;
     decoder->kind->plan(&arena, decoder, &rows, false, logits != NULL);
     void *engine = calloc(bytes + 64, 1);
     if (!engine || !CHECK_OK(sav_arena_make(&arena, &err), &err)) exit(1);
@@ -75,10 +75,10 @@ static void run(fixture *f, float *taps, float *logits, size_t first, size_t cou
         sav_apply_embedding(&p, rows.x + t * c->D, (size_t)f->ids[first + t], &decoder->embed_tokens);
     decoder->kind->forward(&p, &(sav_outputs){taps, f->model->info.features, logits}, scratch, &rows,
                            decoder);
-    CHECK(p.status == SAV_OK);
     free(rows.x);
     free(engine);
     sav_arena_free(&arena);
+    return p.status;
 }
 
 /* In one piece; first tokens, then one at a time; in three pieces. */
@@ -90,22 +90,30 @@ static void test_state(const char *folder, const char *engine, sav_dtype R) {
     float *want = calloc(features, sizeof *want), *got = calloc(features, sizeof *got),
           *plain = calloc(features, sizeof *plain);
     float *all = calloc(V, sizeof *all), *last = calloc(V, sizeof *last);
-    run(&f, want, all, 0, TOKENS, false);
-    run(&f, plain, NULL, 0, TOKENS, false);
+    CHECK_OK(run(&f, want, all, 0, TOKENS, false), &err);
+    CHECK_OK(run(&f, plain, NULL, 0, TOKENS, false), &err);
     check_bits(plain, want, features, "taps with and without logits");
     for (int way = 0; way < 2; way++) {
         f.cache.count = 0;
         for (size_t i = 0; i < 3; i++) {
-            run(&f, got, i == 2 ? last : NULL, cuts[way][i], cuts[way][i + 1] - cuts[way][i], true);
+            CHECK_OK(run(&f, got, i == 2 ? last : NULL, cuts[way][i], cuts[way][i + 1] - cuts[way][i], true),
+                     &err);
             CHECK_SIZE(f.cache.count, cuts[way][i + 1]);
         }
         check_bits(got, want, features, "taps in pieces");
         check_bits(last, all, V, "logits in pieces");
     }
     f.cache.count = 0;
-    for (size_t t = 0; t < TOKENS; t++) run(&f, got, last, t, 1, true);
+    for (size_t t = 0; t < TOKENS; t++) CHECK_OK(run(&f, got, last, t, 1, true), &err);
     check_bits(got, want, features, "taps token by token");
     check_bits(last, all, V, "logits token by token");
+    memset(last, 0, V * sizeof *last);
+    f.cache.count = 0;
+    CHECK_OK(run(&f, NULL, last, 0, TOKENS, true), &err);
+    check_bits(last, all, V, "logits without taps");
+    f.cache.capacity = TOKENS + 2;
+    CHECK_FAILS(run(&f, got, NULL, 0, 3, true), &err, SAV_BAD_INPUT, "a cache of 25 tokens");
+    CHECK_SIZE(f.cache.count, TOKENS);
     free(want), free(got), free(plain), free(all), free(last);
     close_all(&f);
 }
@@ -143,7 +151,7 @@ static void test_logits(const char *folder) {
         CHECK_OK(sav_dump(session, &prompt, &sink, &err), &err) &&
         CHECK_OK(sav_input_tokens(&ids, &places, f.model, &prompt, &err), &err) && CHECK(ids.count < MOST)) {
         for (size_t t = 0; t < ids.count; t++) f.ids[t] = (int64_t)ids.ids[t];
-        run(&f, taps, logits, 0, ids.count, false);
+        CHECK_OK(run(&f, taps, logits, 0, ids.count, false), &err);
         if (CHECK_SIZE(want.count, f.model->info.V))
             check_bits(logits, want.values, want.count, "logits of a dump");
     }

@@ -349,8 +349,8 @@ static void test_apart(void) {
 static void check_size_of(const char *folder, const char *path, sav_picture_options how, size_t h, size_t w) {
     sav_model *model = open_or_end(folder);
     sav_picture picture = {0};
-    bool turned;
-    if (CHECK_OK(sav_picture_load(&picture, &turned, model, path, &how, &err), &err)) {
+    sav_pictures_seen seen = {0};
+    if (CHECK_OK(sav_picture_load(&picture, &seen, model, path, &how, &err), &err)) {
         CHECK_SIZE(picture.fit.fitted.h, h);
         CHECK_SIZE(picture.fit.fitted.w, w);
         CHECK_SIZE(picture.fit.tokens, h * w / 784);
@@ -380,13 +380,13 @@ static void test_processor(void) {
     unsigned char *rgb = picture_make(SIDE, SIDE), *once = picture_make(FIRST, FIRST),
                   *twice = picture_make(LAST, LAST);
     sav_picture picture = {0};
-    bool turned;
+    sav_pictures_seen seen = {0};
     how = (sav_picture_options){.pillow = SAV_PILLOW_11, .keep_rgb = true};
     const sav_size side = {SIDE, SIDE}, first = {FIRST, FIRST}, last = {LAST, LAST};
     const sav_resampling cubic = {SAV_BICUBIC, SAV_PILLOW_11};
     if (CHECK_OK(sav_image_resize(once, first, rgb, side, cubic, &err), &err) &&
         CHECK_OK(sav_image_resize(twice, last, once, first, cubic, &err), &err) &&
-        CHECK_OK(sav_picture_load(&picture, &turned, model, path, &how, &err), &err))
+        CHECK_OK(sav_picture_load(&picture, &seen, model, path, &how, &err), &err))
         CHECK(memcmp(picture.rgb, twice, LAST * LAST * 3) == 0);
     sav_free(picture.rgb);
     sav_free(picture.pixels);
