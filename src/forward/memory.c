@@ -33,21 +33,21 @@ static size_t deepest(const sav_model *model, bool pictures) {
     return K;
 }
 
-/* Most rows, deepest product, longest attention and its head size. */
+/* Most rows, deepest product, longest attention and its head size of a forward. */
 static sav_extent extent_of(const sav_session *s, const sav_rows *rows, const sav_picture_set *pictures) {
-    const sav_model_info *info = &s->model->info;
-    sav_extent most = {rows->N, deepest(s->model, pictures->count > 0), rows->most_keys, info->d,
+    sav_extent most = {rows->N, deepest(s->model, pictures->count > 0), rows->most_keys, s->model->info.d,
                        s->run.threads};
     for (size_t i = 0, n; i < pictures->count; i += n) {
         const sav_picture_set rest = {pictures->items + i, pictures->count - i};
         size_t patches = 0;
         n = sav_scratch_group(&rest, s->whole);
         for (size_t j = 0; j < n; j++) {
-            patches += rest.items[j]->fit.patches;
-            most.keys = sav_max(most.keys, rest.items[j]->fit.keys);
+            const sav_picture_fit *fit = &rest.items[j]->fit;
+            patches += fit->patches;
+            most.keys = sav_max(most.keys, fit->keys);
+            most.d = sav_max(most.d, fit->dv);
         }
         most.T = sav_max(most.T, patches);
-        most.d = sav_max(most.d, info->vision_width / info->vision_heads);
     }
     return most;
 }

@@ -28,6 +28,7 @@ typedef struct sav_picture_fit {
     bool shrunk;          /* the map was larger before */
     size_t tokens;        /* rows of the decoder */
     size_t patches, keys; /* rows of the tower; the most that attend to each other */
+    size_t dv;            /* head size of that attention */
     size_t floats;        /* of pixels */
     int64_t sizes[3];     /* height and width, or the grid: time, height, width in patches */
 } sav_picture_fit;

@@ -267,6 +267,7 @@ static sav_status fit(sav_picture_fit *out, const sav_model *model, sav_size pic
                              .tokens = plan.tokens,
                              .patches = plan.tiles * plan.g * plan.g,
                              .keys = plan.g * plan.g,
+                             .dv = v->tower.config.Dv / v->tower.config.Hv,
                              .floats = plan.tiles * 3 * plan.tile * plan.tile,
                              .sizes = {(int64_t)picture.h, (int64_t)picture.w}};
     return SAV_OK;

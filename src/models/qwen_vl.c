@@ -156,6 +156,7 @@ static sav_status fit(sav_picture_fit *out, const sav_model *model, sav_size pic
                              .tokens = gh * gw / (grid->merge * grid->merge),
                              .patches = gh * gw,
                              .keys = gh * gw,
+                             .dv = v->tower.config.Dv / v->tower.config.Hv,
                              .floats = gh * gw * 3 * grid->temporal * grid->patch * grid->patch,
                              .sizes = {1, (int64_t)gh, (int64_t)gw}};
     return SAV_OK;
