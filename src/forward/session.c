@@ -224,9 +224,10 @@ static double patches(const sav_picture_set *pictures) {
 /* The work ahead, for the share that is done. */
 static void expect_work(sav_session *s, size_t depth, const sav_picture_set *pictures) {
     const size_t tower = s->model->decoder.first_layer;
+    const double rows = (double)s->batch.N, tower_rows = patches(pictures);
     s->worked = 0;
-    s->work = (double)sav_stream_bytes(&s->stream, tower, tower + depth) * (double)s->batch.N +
-              (double)sav_stream_bytes(&s->stream, 0, tower) * patches(pictures);
+    s->work = (double)sav_stream_bytes(&s->stream, 0, tower) * tower_rows +
+              (double)sav_stream_bytes(&s->stream, tower, tower + depth) * rows;
 }
 
 /* The batch's pictures through the tower, a group at a time, to the rows where they stand first. */

@@ -39,8 +39,9 @@ typedef struct loop {
     bool *keep;    /* [N] */
     size_t *batch; /* [N] the samples of the running one */
     size_t batch_count;
-    size_t first; /* samples before it are emitted */
-    size_t ahead; /* most samples from there on that may be computed */
+    size_t batch_rows; /* that go through the model in it */
+    size_t first;      /* samples before it are emitted */
+    size_t ahead;      /* most samples from there on that may be computed */
     size_t finished;
     uint64_t rows;
 } loop;
@@ -147,7 +148,7 @@ static sav_status watch(void *context, double share, sav_error *err) {
     sav_status status = check(l, err);
     if (!status && e->progress)
         e->progress(e->context, (double)l->finished + share * (double)l->batch_count, l->N,
-                    l->rows + (uint64_t)(share * (double)sav_session_rows(e->session)));
+                    l->rows + (uint64_t)(share * (double)l->batch_rows));
     return status;
 }
 
@@ -168,6 +169,7 @@ static sav_status run_batch(loop *l, sav_error *err) {
     if (!batch || !batch->values)
         status = sav_fail(err, SAV_NO_MEMORY, "no memory for %zu samples' features", count);
     if (!status) status = sav_session_pack(session, err);
+    l->batch_rows = sav_session_rows(session);
     if (!status) status = sav_session_run(session, batch->values, l->encoder->depth, NULL, err);
     if (status) {
         taps_free(batch);
@@ -181,7 +183,7 @@ static sav_status run_batch(loop *l, sav_error *err) {
         s->tap = batch->values + i * features;
     }
     l->finished += count;
-    l->rows += sav_session_rows(session);
+    l->rows += l->batch_rows;
     l->batch_count = 0;
     sav_session_begin(session, false); /* the next one */
     return SAV_OK;
@@ -272,10 +274,9 @@ static sav_status prepare(loop *l, sav_error *err) {
     l->ahead = bytes < most ? most / bytes : 1;
     if (l->ahead > l->N) l->ahead = l->N;
     sav_session_watch(session, watch, l);
+    sav_session_begin(session, false);
     /* a batch's taps are whole to its end */
-    status = sav_session_reserve(session, l->visitor->reserved + 2 * l->ahead * bytes, err);
-    if (!status) sav_session_begin(session, false);
-    return status;
+    return sav_session_reserve(session, l->visitor->reserved + 2 * l->ahead * bytes, err);
 }
 
 sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sav_encode_visitor *visitor,
