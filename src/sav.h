@@ -1,13 +1,26 @@
 /* sav.h: Sparse Attention Vectors (arXiv 2412.00142) on plain CPUs. The one public header.
  *
- *     sav_model *model;  sav_session *session;  sav_error err;
- *     sav_part parts[] = {{SAV_IMAGE, "cat.jpg"}, {SAV_TEXT, "What animal is this?"}};
+ *     const char *pictures[] = {"cat0.jpg", "dog0.jpg", "cat1.jpg", "dog1.jpg", "what.jpg"};
+ *     const char *labels[] = {"cat", "dog", "cat", "dog"};
+ *     sav_model *model;  sav_session *session;  sav_classifier *classifier;
+ *     sav_prediction p;  sav_error err;
+ *     sav_part parts[] = {{SAV_IMAGE, NULL}, {SAV_TEXT, "What animal is this?"}};
  *     sav_message turn = {"user", parts, 2};
  *     sav_prompt prompt = {.messages = &turn, .count = 1};
  *     if (sav_model_open(&model, "llava-onevision-qwen2-7b-ov-hf", &err)) return report(&err);
  *     if (sav_session_open(&session, model, NULL, &err)) return report(&err);
- *     float *tap = malloc(sav_model_describe(model)->features * sizeof *tap);         // [L, H, d]
- *     if (sav_forward(session, &prompt, tap, 0, &err)) return report(&err);
+ *     const sav_model_info *m = sav_model_describe(model);
+ *     float *taps = malloc(5 * m->features * sizeof *taps), *last = taps + 4 * m->features;  // [5, L, H, d]
+ *     for (int i = 0; i < 5; i++) {
+ *         parts[0].text = pictures[i];
+ *         if (sav_forward(session, &prompt, taps + i * m->features, 0, &err)) return report(&err);
+ *     }
+ *     size_t shape[] = {4, m->L, m->H, m->d};
+ *     int32_t votes[2], head_votes[20];                                                      // [C], [K]
+ *     if (sav_fit(&classifier, taps, labels, shape, NULL, &err)) return report(&err);
+ *     if (sav_predict(&p, votes, head_votes, classifier, last, &err)) return report(&err);
+ *     puts(sav_classifier_describe(classifier)->class_names[p.winner]);
+ *     sav_classifier_free(classifier), sav_session_close(session), sav_model_close(model), free(taps);
  *
  * Dimension letters, the same in code, comments and shapes:
  *
@@ -29,6 +42,10 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /* ---- status and errors --------------------------------------------------------------------------------- */
 
@@ -255,5 +272,9 @@ typedef struct sav_prediction {
  * order. */
 sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes,
                        const sav_classifier *classifier, const float *tap, sav_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

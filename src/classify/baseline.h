@@ -18,10 +18,9 @@ typedef struct sav_vectors {
 /* predicted [M] = the class whose mean has the largest cosine; equal: the lower id. ids [N], -1 = left out;
  * each class 0 … C-1 has an example. All in double, means too; a zero vector has cosine 0. */
 sav_status sav_baseline_class_means(int32_t *predicted, const sav_vectors *train, const int32_t *ids,
-                                    size_t classes, const sav_vectors *test, sav_error *err);
+                                    size_t C, const sav_vectors *test, sav_error *err);
 
-/* `last-layer`: the H heads of the last layer as one vector of H*d. taps [count, L, H, d]. */
-sav_vectors sav_baseline_last_layer(const float *taps, size_t count, size_t layers, size_t heads,
-                                    size_t size);
+/* `last-layer`: the H heads of the last layer as one vector of H*d. taps [N, L, H, d]. */
+sav_vectors sav_baseline_last_layer(const float *taps, size_t N, size_t L, size_t H, size_t d);
 
 #endif
