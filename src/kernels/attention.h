@@ -30,12 +30,12 @@ static inline size_t sav_attention_reach(const sav_attention *at) {
 /* Tasks of blocks of `block` rows; in short segments some of them are empty. */
 static inline size_t sav_attention_tasks(const sav_attention *at, size_t block) {
     size_t segments = at->segments ? at->segment_count : 1;
-    return (sav_attention_longest(at) + block - 1) / block * segments * at->heads;
+    return (sav_attention_longest(at) + block - 1) / block * segments * at->H;
 }
 
 /* Multiply-adds, for the choice of a team. */
 static inline size_t sav_attention_work(const sav_attention *at) {
-    return at->queries * sav_attention_reach(at) * at->heads * at->d * 2;
+    return at->queries * sav_attention_reach(at) * at->H * at->d * 2;
 }
 
 /* Pairs of a query and a key that it sees. */
@@ -56,7 +56,7 @@ static inline double sav_attention_pairs(const sav_attention *a) {
  * threads end together. */
 static inline bool sav_attention_block_at(sav_attention_block *b, const sav_attention *at, size_t task,
                                           size_t block) {
-    const size_t segments = at->segments ? at->segment_count : 1, rest = task / at->heads,
+    const size_t segments = at->segments ? at->segment_count : 1, rest = task / at->H,
                  segment = rest % segments;
     const size_t blocks = (sav_attention_longest(at) + block - 1) / block,
                  in = (blocks - 1 - rest / segments) * block;
@@ -64,8 +64,8 @@ static inline bool sav_attention_block_at(sav_attention_block *b, const sav_atte
     const size_t queries = at->segments ? at->segments[segment + 1] - first : at->queries;
     const size_t keys = at->segments ? queries : at->keys;
     if (in >= queries) return false;
-    b->head = task % at->heads;
-    b->kv = b->head / (at->heads / at->kv_heads);
+    b->head = task % at->H;
+    b->kv = b->head / (at->H / at->G);
     b->row = first + in;
     b->rows = queries - in < block ? queries - in : block;
     b->first_key = first;

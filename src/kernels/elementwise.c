@@ -158,11 +158,11 @@ static void rotate(float *x, const float *c, const float *s, size_t half, sav_dt
         }
 }
 
-void sav_rope(float *x, size_t stride, size_t heads, const sav_angles *by, const sav_run *run) {
+void sav_rope(float *x, size_t stride, size_t H, const sav_angles *by, const sav_run *run) {
     const size_t T = by->T, d = by->d, half = d / 2;
-#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * heads * d * 16))
+#pragma omp parallel for schedule(static) num_threads(run->threads) if (sav_team(run, T * H * d * 16))
     for (size_t t = 0; t < T; t++)
-        for (size_t h = 0; h < heads; h++)
+        for (size_t h = 0; h < H; h++)
             rotate(x + t * stride + h * d, by->cos + t * half, by->sin + t * half, half, run->R);
 }
 

@@ -40,9 +40,9 @@ typedef struct sav_angles {
  * NULL: all by the first. */
 void sav_rope_table(const sav_angles *out, const int64_t *positions, const float *inv_freq,
                     const unsigned char *axis, const sav_run *run);
-/* T rows of heads * d floats, `stride` apart, rotated in place, halves (x1, x2) -> x * cos + (-x2, x1) * sin:
+/* T rows of H * d floats, `stride` apart, rotated in place, halves (x1, x2) -> x * cos + (-x2, x1) * sin:
  * three roundings an element. */
-void sav_rope(float *x, size_t stride, size_t heads, const sav_angles *by, const sav_run *run);
+void sav_rope(float *x, size_t stride, size_t H, const sav_angles *by, const sav_run *run);
 /* T rows of n floats, `stride` apart: float32 values cast to R. */
 void sav_narrow_rows(float *x, size_t stride, size_t T, size_t n, const sav_run *run);
 

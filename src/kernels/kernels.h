@@ -57,7 +57,7 @@ typedef struct sav_run {
 /* Softmax attention of one sequence. Query i stands at position keys - queries + i. */
 typedef struct sav_attention {
     size_t queries, keys;
-    size_t heads, kv_heads, d;  /* head h reads key/value head h / (heads / kv_heads) */
+    size_t H, G, d;             /* head h reads key/value head h / (H / G) */
     size_t q_stride, kv_stride; /* floats from one token to the next; a head's d floats lie together */
     /* [segment_count + 1] rows that attend to each other alone: [0] = 0, last = queries = keys. NULL: one */
     const size_t *segments;
@@ -100,7 +100,7 @@ typedef struct sav_kernels {
     /* x [T, K] through `count` matrices of K columns: one loop over all their outputs, so that small ones
      * share the threads and x is prepared once. */
     void (*linear)(const sav_product *to, size_t count, const float *x, size_t T, const sav_run *run);
-    /* out[queries, heads * d] = softmax(q k^T * scale + mask) v. */
+    /* out[queries, H * d] = softmax(q k^T * scale + mask) v. */
     void (*attention)(float *out, const float *q, const float *k, const float *v, const sav_attention *shape,
                       const sav_run *run);
     /* out[n] = f(x[n]); out may be x. */

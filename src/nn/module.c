@@ -85,23 +85,23 @@ void sav_residual(sav_pass *p, float *x, const float *y, size_t n) {
     sav_book(p, SAV_ROLE_NORM, NULL);
 }
 
-void sav_rotate(sav_pass *p, float *x, size_t stride, size_t heads, const sav_angles *by) {
-    sav_rope(x, stride, heads, by, &p->run);
+void sav_rotate(sav_pass *p, float *x, size_t stride, size_t H, const sav_angles *by) {
+    sav_rope(x, stride, H, by, &p->run);
     sav_book(p, SAV_ROLE_ROPE, NULL);
 }
 
-void sav_rotate_in_f32(sav_pass *p, float *x, size_t stride, size_t heads, const sav_angles *by) {
+void sav_rotate_in_f32(sav_pass *p, float *x, size_t stride, size_t H, const sav_angles *by) {
     sav_run run = p->run;
     run.R = SAV_F32;
-    sav_rope(x, stride, heads, by, &run);
-    sav_narrow_rows(x, stride, by->T, heads * by->d, &p->run);
+    sav_rope(x, stride, H, by, &run);
+    sav_narrow_rows(x, stride, by->T, H * by->d, &p->run);
     sav_book(p, SAV_ROLE_ROPE, NULL);
 }
 
 void sav_attend(sav_pass *p, float *out, const sav_qkv *from, const sav_attention *how) {
     p->kernels->attention(out, from->q, from->k, from->v, how, &p->run);
     if (!p->observer) return;
-    const sav_cost cost = {4.0 * (double)(how->heads * how->d) * sav_attention_pairs(how), 0};
+    const sav_cost cost = {4.0 * (double)(how->H * how->d) * sav_attention_pairs(how), 0};
     sav_book(p, SAV_ROLE_ATTENTION, &cost);
 }
 

@@ -67,10 +67,10 @@ void sav_apply_embedding(sav_pass *p, float *out, size_t id, const sav_embedding
 /* x += y, n floats: a residual. */
 void sav_residual(sav_pass *p, float *x, const float *y, size_t n);
 
-/* Rotary position embedding: heads of d floats in each of by->T rows, `stride` floats from row to row, in
+/* Rotary position embedding: H heads of d floats in each of by->T rows, `stride` floats from row to row, in
  * place; in_f32: in float32, whatever R, and narrowed afterwards. */
-void sav_rotate(sav_pass *p, float *x, size_t stride, size_t heads, const sav_angles *by);
-void sav_rotate_in_f32(sav_pass *p, float *x, size_t stride, size_t heads, const sav_angles *by);
+void sav_rotate(sav_pass *p, float *x, size_t stride, size_t H, const sav_angles *by);
+void sav_rotate_in_f32(sav_pass *p, float *x, size_t stride, size_t H, const sav_angles *by);
 
 /* softmax(q k^T * scale + mask) v -> out [queries, H*d]. */
 typedef struct sav_qkv {

@@ -279,8 +279,8 @@ static void attention(sav_pass *p, size_t P, const sav_qwen_vit *m, const sav_qw
     const size_t Dv = m->config.Dv, Hv = m->config.Hv, dv = Dv / Hv;
     const sav_attention how = {.queries = P,
                                .keys = P,
-                               .heads = Hv,
-                               .kv_heads = Hv,
+                               .H = Hv,
+                               .G = Hv,
                                .d = dv,
                                .q_stride = 3 * Dv,
                                .kv_stride = 3 * Dv,

@@ -152,8 +152,8 @@ static void attention(sav_pass *p, size_t n, const sav_siglip *m, const sav_sigl
     const size_t P = c->g * c->g, Dv = c->Dv, dv = Dv / c->Hv;
     const sav_attention how = {.queries = P,
                                .keys = P,
-                               .heads = c->Hv,
-                               .kv_heads = c->Hv,
+                               .H = c->Hv,
+                               .G = c->Hv,
                                .d = dv,
                                .q_stride = Dv,
                                .kv_stride = Dv,

@@ -196,9 +196,9 @@ static void plain_attention(float *out, const float *q, const float *k, const fl
     double *p = sav_alloc(at->keys, sizeof *p);
     if (!p) exit(1);
     for (size_t t = 0; t < at->queries; t++)
-        for (size_t h = 0; h < at->heads; h++) {
-            const size_t kv = h * at->kv_heads / at->heads;
-            plain_row(out + (t * at->heads + h) * at->d, p, q + t * at->q_stride + h * at->d, k + kv * at->d,
+        for (size_t h = 0; h < at->H; h++) {
+            const size_t kv = h * at->G / at->H;
+            plain_row(out + (t * at->H + h) * at->d, p, q + t * at->q_stride + h * at->d, k + kv * at->d,
                       v + kv * at->d, at, at->keys - at->queries + t);
         }
     sav_free(p);
@@ -206,10 +206,10 @@ static void plain_attention(float *out, const float *q, const float *k, const fl
 
 static void check_attention(const sav_attention *row, int threads) {
     sav_attention at = *row;
-    at.q_stride = at.heads * at.d + 5; /* rows need not lie close */
-    at.kv_stride = at.kv_heads * at.d + 3;
+    at.q_stride = at.H * at.d + 5; /* rows need not lie close */
+    at.kv_stride = at.G * at.d + 3;
     at.scale = at.divide ? sqrt((double)at.d) : sav_head_scale(at.d);
-    const size_t count = at.queries * at.heads * at.d;
+    const size_t count = at.queries * at.H * at.d;
     float *q = values(at.queries * at.q_stride), *k = values(at.keys * at.kv_stride),
           *v = values(at.keys * at.kv_stride);
     float *got = floats(count), *want = floats(count);
@@ -224,8 +224,8 @@ static void check_attention(const sav_attention *row, int threads) {
         const double off = distance(got, want, count);
         if (!CHECK(off <= 16 * (1 + sqrt((double)(at.d + at.keys))) * 0x1p-24))
             printf("%s %s: %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu: %g\n",
-                   kernels->engine, kernels->isa, at.queries, at.keys, at.heads, at.kv_heads, at.d, at.causal,
-                   at.window, off);
+                   kernels->engine, kernels->isa, at.queries, at.keys, at.H, at.G, at.d, at.causal, at.window,
+                   off);
         sav_arena_free(&arena);
     }
     sav_free(q), sav_free(k), sav_free(v), sav_free(got), sav_free(want);
@@ -233,16 +233,16 @@ static void check_attention(const sav_attention *row, int threads) {
 
 static void test_attention(void) {
     static const sav_attention rows[] = {
-        {.queries = 1, .keys = 1, .heads = 1, .kv_heads = 1, .d = 2, .causal = true},
-        {.queries = 11, .keys = 11, .heads = 3, .kv_heads = 3, .d = 6},
-        {.queries = 37, .keys = 37, .heads = 2, .kv_heads = 2, .d = 72},
-        {.queries = 49, .keys = 49, .heads = 2, .kv_heads = 2, .d = 80, .divide = true},
-        {.queries = 40, .keys = 40, .heads = 6, .kv_heads = 2, .d = 12, .causal = true, .window = 5},
-        {.queries = 1, .keys = 301, .heads = 4, .kv_heads = 2, .d = 18, .causal = true},
-        {.queries = 1, .keys = 67, .heads = 4, .kv_heads = 2, .d = 128, .causal = true, .window = 1},
-        {.queries = 67, .keys = 600, .heads = 2, .kv_heads = 1, .d = 6, .causal = true, .window = 64},
-        {.queries = 530, .keys = 530, .heads = 2, .kv_heads = 1, .d = 20, .causal = true},
-        {.queries = 300, .keys = 300, .heads = 1, .kv_heads = 1, .d = 31},
+        {.queries = 1, .keys = 1, .H = 1, .G = 1, .d = 2, .causal = true},
+        {.queries = 11, .keys = 11, .H = 3, .G = 3, .d = 6},
+        {.queries = 37, .keys = 37, .H = 2, .G = 2, .d = 72},
+        {.queries = 49, .keys = 49, .H = 2, .G = 2, .d = 80, .divide = true},
+        {.queries = 40, .keys = 40, .H = 6, .G = 2, .d = 12, .causal = true, .window = 5},
+        {.queries = 1, .keys = 301, .H = 4, .G = 2, .d = 18, .causal = true},
+        {.queries = 1, .keys = 67, .H = 4, .G = 2, .d = 128, .causal = true, .window = 1},
+        {.queries = 67, .keys = 600, .H = 2, .G = 1, .d = 6, .causal = true, .window = 64},
+        {.queries = 530, .keys = 530, .H = 2, .G = 1, .d = 20, .causal = true},
+        {.queries = 300, .keys = 300, .H = 1, .G = 1, .d = 31},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check_attention(&rows[i], i % 2 ? 3 : 1);
 }
@@ -256,8 +256,8 @@ static void test_query_bits(const sav_kernels *kernels, size_t window) {
           *got = floats(T * WIDTH);
     sav_attention at = {.queries = T,
                         .keys = T,
-                        .heads = HEADS,
-                        .kv_heads = 1,
+                        .H = HEADS,
+                        .G = 1,
                         .d = D,
                         .q_stride = WIDTH,
                         .kv_stride = D,
@@ -283,14 +283,8 @@ static void test_bad_scores(const sav_kernels *kernels) {
     enum { T = 20, D = 8 };
     float *q = values(T * D), *k = values(T * D), *v = values(T * D), *good = floats(T * D),
           *got = floats(T * D);
-    const sav_attention at = {.queries = T,
-                              .keys = T,
-                              .heads = 1,
-                              .kv_heads = 1,
-                              .d = D,
-                              .q_stride = D,
-                              .kv_stride = D,
-                              .scale = 1};
+    const sav_attention at = {
+        .queries = T, .keys = T, .H = 1, .G = 1, .d = D, .q_stride = D, .kv_stride = D, .scale = 1};
     sav_arena arena = scratch_of(kernels, 1, 1, T, D, 1);
     const sav_run run = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
     kernels->attention(good, q, k, v, &at, &run);

@@ -153,10 +153,10 @@ static void plain_attention(float *out, const float *q, const float *k, const fl
                             const sav_attention *at, sav_dtype R) {
     float *s = floats(at->keys), *p = floats(at->keys);
     for (size_t t = 0; t < at->queries; t++)
-        for (size_t h = 0; h < at->heads; h++) {
-            size_t kv = h * at->kv_heads / at->heads;
-            plain_row(out + (t * at->heads + h) * at->d, s, p, q + t * at->q_stride + h * at->d,
-                      k + kv * at->d, v + kv * at->d, at, at->keys - at->queries + t, R);
+        for (size_t h = 0; h < at->H; h++) {
+            size_t kv = h * at->G / at->H;
+            plain_row(out + (t * at->H + h) * at->d, s, p, q + t * at->q_stride + h * at->d, k + kv * at->d,
+                      v + kv * at->d, at, at->keys - at->queries + t, R);
         }
     sav_free(s);
     sav_free(p);
@@ -165,10 +165,10 @@ static void plain_attention(float *out, const float *q, const float *k, const fl
 static void check_attention(const sav_kernels *kernels, const sav_attention *row, sav_dtype R, int threads) {
     char name[160];
     sav_attention at = *row;
-    at.q_stride = at.heads * at.d + 5; /* rows need not lie close */
-    at.kv_stride = at.kv_heads * at.d + 3;
+    at.q_stride = at.H * at.d + 5; /* rows need not lie close */
+    at.kv_stride = at.G * at.d + 3;
     at.scale = at.divide ? sqrt((double)at.d) : sav_head_scale(at.d);
-    size_t count = at.queries * at.heads * at.d;
+    size_t count = at.queries * at.H * at.d;
     float *q = values(at.queries * at.q_stride, R), *k = values(at.keys * at.kv_stride, R),
           *v = values(at.keys * at.kv_stride, R);
     float *got = floats(count), *want = floats(count);
@@ -176,7 +176,7 @@ static void check_attention(const sav_kernels *kernels, const sav_attention *row
     const sav_run run = {.R = R, .threads = threads, .scratch = arena.base};
     snprintf(name, sizeof name,
              "attention %s, %zu of %zu keys, %zu/%zu heads of %zu, causal %d, window %zu, R %s", kernels->isa,
-             at.queries, at.keys, at.heads, at.kv_heads, at.d, at.causal, at.window, sav_dtype_name(R));
+             at.queries, at.keys, at.H, at.G, at.d, at.causal, at.window, sav_dtype_name(R));
     plain_attention(want, q, k, v, &at, R);
     kernels->attention(got, q, k, v, &at, &run);
     check_bits(got, want, count, name);
@@ -186,26 +186,26 @@ static void check_attention(const sav_kernels *kernels, const sav_attention *row
 
 static void test_attention(const sav_kernels *kernels) {
     static const sav_attention rows[] = {
-        {.queries = 1, .keys = 1, .heads = 1, .kv_heads = 1, .d = 2, .causal = true},
-        {.queries = 11, .keys = 11, .heads = 3, .kv_heads = 3, .d = 6},
-        {.queries = 37, .keys = 37, .heads = 2, .kv_heads = 2, .d = 72},
-        {.queries = 40, .keys = 40, .heads = 6, .kv_heads = 3, .d = 10, .causal = true},
-        {.queries = 40, .keys = 40, .heads = 6, .kv_heads = 2, .d = 12, .causal = true, .window = 5},
-        {.queries = 33, .keys = 33, .heads = 4, .kv_heads = 1, .d = 8, .causal = true, .window = 33},
-        {.queries = 1, .keys = 301, .heads = 4, .kv_heads = 2, .d = 18, .causal = true},
-        {.queries = 1, .keys = 67, .heads = 4, .kv_heads = 2, .d = 128, .causal = true, .window = 1},
+        {.queries = 1, .keys = 1, .H = 1, .G = 1, .d = 2, .causal = true},
+        {.queries = 11, .keys = 11, .H = 3, .G = 3, .d = 6},
+        {.queries = 37, .keys = 37, .H = 2, .G = 2, .d = 72},
+        {.queries = 40, .keys = 40, .H = 6, .G = 3, .d = 10, .causal = true},
+        {.queries = 40, .keys = 40, .H = 6, .G = 2, .d = 12, .causal = true, .window = 5},
+        {.queries = 33, .keys = 33, .H = 4, .G = 1, .d = 8, .causal = true, .window = 33},
+        {.queries = 1, .keys = 301, .H = 4, .G = 2, .d = 18, .causal = true},
+        {.queries = 1, .keys = 67, .H = 4, .G = 2, .d = 128, .causal = true, .window = 1},
         /* the Qwen-VL families */
-        {.queries = 30, .keys = 30, .heads = 2, .kv_heads = 1, .d = 18, .causal = true, .divide = true},
+        {.queries = 30, .keys = 30, .H = 2, .G = 1, .d = 18, .causal = true, .divide = true},
         {.queries = 30,
          .keys = 30,
-         .heads = 2,
-         .kv_heads = 1,
+         .H = 2,
+         .G = 1,
          .d = 128,
          .causal = true,
          .window = 9,
          .divide = true,
          .inf_to_zero = true},
-        {.queries = 67, .keys = 300, .heads = 2, .kv_heads = 1, .d = 6, .causal = true, .window = 64},
+        {.queries = 67, .keys = 300, .H = 2, .G = 1, .d = 6, .causal = true, .window = 64},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int R = 0; R < TYPE_COUNT; R++) check_attention(kernels, &rows[i], TYPES[R], i % 2 ? 3 : 1);
@@ -227,8 +227,8 @@ static void test_segments(const sav_kernels *kernels) {
     static const size_t bounds[] = {0, 1, 17, 81, 145, 145 + 540, T};
     const sav_attention whole = {.queries = T,
                                  .keys = T,
-                                 .heads = HEADS,
-                                 .kv_heads = HEADS,
+                                 .H = HEADS,
+                                 .G = HEADS,
                                  .d = D,
                                  .q_stride = WIDTH,
                                  .kv_stride = WIDTH,

@@ -32,8 +32,8 @@ static void fill(float *x, size_t n) {
 static sav_attention shape_of(size_t rows, const size_t *segments, size_t count) {
     return (sav_attention){.queries = rows,
                            .keys = rows,
-                           .heads = HEADS,
-                           .kv_heads = HEADS,
+                           .H = HEADS,
+                           .G = HEADS,
                            .d = SIZE,
                            .q_stride = WIDTH,
                            .kv_stride = WIDTH,

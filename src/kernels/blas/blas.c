@@ -116,7 +116,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
         const float *keys = k + b.first_key * at->kv_stride + b.kv * d,
                     *values = v + b.first_key * at->kv_stride + b.kv * d;
         float *scores = (float *)run->scratch + (size_t)sav_thread() * own,
-              *to = out + b.row * at->heads * d + b.head * d;
+              *to = out + b.row * at->H * d + b.head * d;
         multiply(&(gemm){scores, q + b.row * at->q_stride + b.head * d, keys, .m = b.rows, .n = b.keys,
                          .k = d, .c_stride = b.keys, .a_stride = at->q_stride, .b_stride = at->kv_stride});
         for (size_t r = 0; r < b.rows; r++) {
@@ -127,7 +127,7 @@ static void attention(float *out, const float *q, const float *k, const float *v
         }
         for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
             multiply(&(gemm){to, scores + k0, values + k0 * at->kv_stride, .m = b.rows, .n = d,
-                             .k = sav_min(b.keys - k0, DEPTH), .c_stride = at->heads * d, .a_stride = b.keys,
+                             .k = sav_min(b.keys - k0, DEPTH), .c_stride = at->H * d, .a_stride = b.keys,
                              .b_stride = at->kv_stride, .sideways = true, .add = k0 > 0});
     }
 }

@@ -239,11 +239,11 @@ void sav_exact_attention(float *out, const float *q, const float *k, const float
             .q = {q + b.row * at->q_stride + b.head * d, SAV_F32, SAV_F32, b.rows, at->q_stride, 1},
             .k = {k + key, SAV_F32, SAV_F32, b.keys, at->kv_stride, 1},
             .v = {v + key, SAV_F32, SAV_F32, d, 1, at->kv_stride},
-            .out = out + b.row * at->heads * d + b.head * d,
+            .out = out + b.row * at->H * d + b.head * d,
             .rows = b.rows,
             .keys = b.keys,
             .d = d,
-            .out_stride = at->heads * d,
+            .out_stride = at->H * d,
             .panels = (double *)run->scratch + (size_t)sav_thread() * doubles};
         h.sums = h.panels + (size_t)EXACT_COLS * EXACT_DEPTH;
         h.e = h.panels + TILE_DOUBLES;

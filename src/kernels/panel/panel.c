@@ -252,7 +252,7 @@ static void query_panel(float *out, const float *q, const head_block *m, size_t 
     for (size_t i = 0; i < d; i++)
         for (size_t r = 0; r < nr; r++) m->o[i * nr + r] /= m->sums[r];
     for (size_t r = 0; r < rows; r++) {
-        float *to = out + (b->row + r0 + r) * at->heads * d;
+        float *to = out + (b->row + r0 + r) * at->H * d;
         for (size_t i = 0; i < d; i++) to[i] = m->o[i * nr + r];
     }
 }
@@ -261,10 +261,10 @@ void sav_panel_attention(float *out, const float *q, const float *k, const float
                          panel_run how) {
     const sav_run *run = how.run;
     const panel_isa *isa = how.isa;
-    const size_t d = at->d, group = at->heads / at->kv_heads;
+    const size_t d = at->d, group = at->H / at->G;
     /* tasks are of key/value heads: all query heads that read one share its panels */
     sav_attention pairs = *at;
-    pairs.heads = at->kv_heads;
+    pairs.H = at->G;
     const size_t tasks = sav_attention_tasks(&pairs, QUERY_ROWS);
     size_t own;
     if (!attention_floats(&own, sav_attention_reach(at), d, isa)) return; /* the plan asked before */
