@@ -290,7 +290,9 @@ void sav_options_describe(sav_text *out, const sav_command *command) {
         const size_t start = out->length;
         sav_text_printf(out, "  --%s%s", o->name, o->value ? " " : "");
         if (o->value) put_choices(out, o);
-        const size_t used = out->length - start;
+        size_t used = 0; /* columns: a character of several bytes is one */
+        for (size_t at = start; at < out->length; at++)
+            used += ((unsigned char)out->bytes[at] & 0xc0) != 0x80;
         if (used >= WIDE) sav_text_string(out, "\n");
         sav_text_printf(out, "%*s %s\n", used < WIDE ? (int)(WIDE - used) : WIDE, "", o->help);
     }

@@ -87,7 +87,9 @@ void sav_session_team_work(sav_session *session, size_t work);
 /* How many of these pictures go through the tower together, from the first one on: some thousand patches, at
  * least one picture. */
 size_t sav_scratch_group(const sav_picture_set *pictures, bool whole);
-/* All scratch of a forward of these rows and pictures, taken from an arena that may only be measuring. */
+/* All scratch of a forward of these rows and pictures, taken from an arena that may only be measuring. It
+ * runs twice, to measure and to take; the tower's and the decoder's own plans run once more when each begins,
+ * in the same place, since their pieces share it (session.c). */
 void sav_scratch_plan(sav_session *s, sav_arena *arena, const sav_rows *rows,
                       const sav_picture_set *pictures);
 /* Bytes of scratch and pixels; SIZE_MAX: none that fits an address. */

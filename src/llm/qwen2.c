@@ -11,6 +11,9 @@
  * batch. A row's numbers do not depend on its neighbours, hence not on what else is in the batch
  * (test_batch.c).
  *
+ * With one sample there is one span, which is all rows, and no cache: a reader may take it so and pass
+ * spans.h by.
+ *
  * Source: transformers 4.51.3, models/qwen2/configuration_qwen2.py, modeling_qwen2.py; the tap as in the SAVs
  * reference (a pre-hook on o_proj).
  */
@@ -303,7 +306,8 @@ static void last_attention(sav_pass *p, const batch *b, size_t l) {
     const qwen2_layer *layer = &b->m->layers[l];
     scratch *s = b->s;
     const size_t Q = c->H * c->d, KV = c->G * c->d, half = c->d / 2;
-    float *ends = s->added; /* [span_count, D] */
+    /* [span_count, D]: the scratch is free here, and q and mixed hold span_count rows */
+    float *ends = s->added;
     sav_apply_each(p, (float *[]){s->k, s->v}, s->normed, b->rows->N, &layer->qkv[1], 2);
     sav_rotate(p, s->k, KV, c->G, &s->angles);
     sav_span_ends(ends, s->normed, b->rows, c->D);
@@ -343,7 +347,8 @@ static void decoder_layer(sav_pass *p, const sav_outputs *out, const batch *b, s
 static void finish(sav_pass *p, const sav_outputs *out, const batch *b) {
     scratch *s = b->s;
     const sav_decoder_config *c = b->c;
-    float *ends = s->added, *logits = out->logits ? out->logits : s->logits;
+    float *ends = s->added; /* [span_count, D] */
+    float *logits = out->logits ? out->logits : s->logits;
     const sav_snapshot taps = {"sav.tap", p->run.R, 3, {p->depth, c->H, c->d}, out->taps};
     sav_apply_norm(p, s->normed, b->rows->x, b->rows->N, &b->m->norm);
     sav_span_ends(ends, s->normed, b->rows, c->D);

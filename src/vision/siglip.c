@@ -14,7 +14,8 @@
 
 #define TOWER "vision_tower.vision_model."
 
-/* Patches that go through together, about: a weight is read once for them, and they stay in cache. */
+/* Patches that go through a layer together, about: a weight is read once for them, and they stay in cache.
+ * The session hands over some thousands at a time (forward/memory.c). */
 enum { ROWS = 2048 };
 
 struct sav_siglip_layer {
