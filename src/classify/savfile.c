@@ -153,8 +153,8 @@ static sav_status read_metadata(sav_classifier *classifier, const sav_safetensor
     char **const copies[] = {&classifier->model, &classifier->model_sha256, &classifier->engine};
     for (size_t i = 0; i < 3; i++) {
         const char *value = sav_safetensors_metadata(file, keys[i]);
-        if (value && (*copies[i] = sav_strdup(value)) == NULL)
-            return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+        *copies[i] = sav_strdup(value);
+        if (value && !*copies[i]) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
     }
     sav_json_doc *doc;
     sav_status status = sav_json_parse(&doc, labels, strlen(labels), path, 1, NULL, err);

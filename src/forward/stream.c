@@ -4,8 +4,8 @@
 sav_status sav_stream_open(sav_stream *s, const sav_model *model, sav_error *err) {
     const sav_register *all = &model->modules;
     *s = (sav_stream){.model = model, .held = SAV_NO_LAYER};
-    if (!(s->layers = sav_alloc(all->layers, sizeof *s->layers)))
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
+    s->layers = sav_alloc(all->layers, sizeof *s->layers);
+    if (!s->layers) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     for (size_t i = 0; i < all->count; i++) {
         const sav_linear *m = all->items[i].module;
         sav_layer *layer = &s->layers[m->layer];

@@ -46,7 +46,8 @@ static sav_status number(unsigned long *out, reader *r, const char *what, sav_er
         if (c < '0' || c > '9')
             return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: found 0x%02x in the %s; expected a digit",
                             r->in->name, r->at - 1, (unsigned)c, what);
-        if (++digits > TOKEN_MAX)
+        digits++;
+        if (digits > TOKEN_MAX)
             return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: the %s has more than %d digits", r->in->name,
                             r->at - 1, what, TOKEN_MAX);
         value = value > 999999999 ? 4294967295ul : value * 10 + (unsigned long)(c - '0');

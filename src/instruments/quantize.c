@@ -140,8 +140,8 @@ static sav_status allocate(work *w, sav_error *err) {
     const size_t count = sav_weights_count(w->model->weights);
     size_t bytes, scales, all = 0;
     bool fits = true;
-    if (!(w->modules = sav_alloc(count, sizeof *w->modules)))
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to quantise it", w->folder);
+    w->modules = sav_alloc(count, sizeof *w->modules);
+    if (!w->modules) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to quantise it", w->folder);
     enlist(w);
     for (size_t i = 0; i < count; i++) {
         const sav_tensor *t = sav_weights_at(w->model->weights, i);

@@ -19,17 +19,24 @@ static const sav_kernels *const *const ENGINES[] = {
 };
 
 const sav_kernels *sav_kernels_built(size_t i) {
-    for (size_t e = 0; e < sizeof ENGINES / sizeof *ENGINES; e++)
-        for (size_t row = 0; ENGINES[e][row]; row++)
-            if (i-- == 0) return ENGINES[e][row];
+    size_t before = 0; /* rows of the engines before */
+    for (size_t e = 0; e < sizeof ENGINES / sizeof *ENGINES; e++) {
+        size_t rows = 0;
+        for (; ENGINES[e][rows]; rows++)
+            if (before + rows == i) return ENGINES[e][rows];
+        before += rows;
+    }
     return NULL;
 }
 
 const sav_kernels *sav_kernels_at(size_t i) {
-    size_t row = 0;
-    for (; sav_kernels_built(row); row++)
-        if (sav_kernels_built(row)->runs_here() && i-- == 0) break;
-    return sav_kernels_built(row);
+    size_t here = 0;
+    for (size_t row = 0; sav_kernels_built(row); row++) {
+        if (!sav_kernels_built(row)->runs_here()) continue;
+        if (here == i) return sav_kernels_built(row);
+        here++;
+    }
+    return NULL;
 }
 
 /* Rows that run here, as "exact avx2, exact c, …"; too many: the list is cut. */

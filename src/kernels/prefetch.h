@@ -37,7 +37,8 @@ static inline void sav_prefetch_some(sav_prefetch *p) {
     for (size_t i = 0; i < p->lines && p->row < p->rows; i++) {
         __builtin_prefetch(p->from + p->row * p->step + p->at, 0, 2);
         /* one line more: a row may begin inside one */
-        if ((p->at += SAV_LINE) > p->wide) p->at = 0, p->row++;
+        p->at += SAV_LINE;
+        if (p->at > p->wide) p->at = 0, p->row++;
     }
 #else
     (void)p;

@@ -29,10 +29,9 @@ const sav_format *sav_format_at(size_t i) {
 }
 
 const sav_format *sav_format_find(const char *name) {
-    const sav_format *format = NULL;
-    for (size_t i = 0; (format = sav_format_at(i)) != NULL; i++)
-        if (!name || strcmp(format->name, name) == 0) break;
-    return format;
+    for (size_t i = 0; sav_format_at(i); i++)
+        if (!name || strcmp(sav_format_at(i)->name, name) == 0) return sav_format_at(i);
+    return NULL;
 }
 
 void sav_format_names(sav_text *out) {

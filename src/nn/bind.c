@@ -103,7 +103,8 @@ const char *sav_bind_path(sav_binder *b, const char *name) {
     if (b->status) return NULL;
     if (length > b->paths_left) {
         b->paths_left = length > PATHS ? length : PATHS;
-        if (!(b->paths = sav_bind_own(b, b->paths_left, 1))) return NULL;
+        b->paths = sav_bind_own(b, b->paths_left, 1);
+        if (!b->paths) return NULL;
     }
     char *path = b->paths;
     snprintf(path, length, "%s%s", b->scope, name);

@@ -44,8 +44,10 @@ static sav_status write_picture(report *r, sav_error *err) {
     if (!file)
         return sav_fail(err, SAV_NO_MEMORY, "no memory for a picture of %zu x %zu", r->height, r->width);
     memcpy(file, head, length);
-    for (size_t i = length; i < bytes; i++)
-        file[i] = (unsigned char)((state = state * 1664525u + 1013904223u) >> 24);
+    for (size_t i = length; i < bytes; i++) {
+        state = state * 1664525u + 1013904223u;
+        file[i] = (unsigned char)(state >> 24);
+    }
     sav_status status = sav_os_save(r->picture, file, bytes, err);
     sav_free(file);
     return status;
