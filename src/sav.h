@@ -213,8 +213,10 @@ sav_status sav_dump(sav_session *session, const sav_prompt *prompt, const sav_si
 
 /* ---- Sparse Attention Vectors: taps with labels -> heads; a tap -> votes ------------------------------- */
 
+enum { SAV_DEFAULT_K = 20 }; /* heads that vote, as in the paper */
+
 typedef struct sav_fit_options {
-    size_t K;        /* how many heads vote: 1 … L*H; 0 = 20 */
+    size_t K;        /* how many heads vote: 1 … L*H; 0 = SAV_DEFAULT_K */
     sav_dtype dtype; /* what sums, means and cosines are rounded to: SAV_F32, SAV_BF16, SAV_F16 */
     /* share of each class, in (0, 1), that scores the heads while the rest makes the means; 0 = off */
     double validation;

@@ -11,8 +11,6 @@
 #include "classify/classifier.h"
 #include "classify/random.h"
 
-enum { DEFAULT_K = 20 };
-
 /* What a fit needs between its steps. */
 typedef struct work {
     sav_fit_setup stage;
@@ -198,7 +196,7 @@ sav_status sav_fit(sav_classifier **out, const float *features, const char *cons
     static const sav_fit_options defaults = {0};
     *out = NULL;
     if (!options) options = &defaults;
-    const size_t K = options->K ? options->K : DEFAULT_K;
+    const size_t K = options->K ? options->K : SAV_DEFAULT_K;
     sav_status status = check_shape(shape, err);
     if (!status) status = check_options(options, err);
     if (!status) status = check_K(K, shape[1], shape[2], err);

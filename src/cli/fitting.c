@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-enum { DEFAULT_HEADS = 20 };
-
 void sav_cli_warn_few(sav_cli *cli, size_t few) {
     if (few)
         sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
@@ -12,7 +10,7 @@ void sav_cli_warn_few(sav_cli *cli, size_t few) {
 }
 
 sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err) {
-    const size_t wanted = cli->heads ? cli->heads : DEFAULT_HEADS;
+    const size_t wanted = cli->heads ? cli->heads : SAV_DEFAULT_K;
     if (wanted <= L * H) return SAV_OK;
     sav_fail(err, SAV_BAD_INPUT, "--heads %zu: the model has %zu heads (%zu layers of %zu)", wanted, L * H, L,
              H);

@@ -6,8 +6,6 @@
 
 #include "classify/feature_set.h"
 
-enum { DEFAULT_K = 20 };
-
 /* |a - b|² and |a|², gathered piece by piece. */
 typedef struct distance {
     double gap, norm;
@@ -156,7 +154,7 @@ static sav_status compare_sets(sav_stores_difference *out, const sav_feature_set
     compare_rows(out, a, b);
     if (!any_label(a) || !any_label(b)) return SAV_OK;
     out->fitted = true;
-    out->K = K ? K : sav_min(a->L * a->H, DEFAULT_K);
+    out->K = K ? K : sav_min(a->L * a->H, SAV_DEFAULT_K);
     sav_status status = fit(&classifier_a, a, out->K, err);
     if (!status) status = fit(&classifier_b, b, out->K, err);
     if (!status) sav_compare_classifiers(&out->classifiers, classifier_a, classifier_b);
