@@ -43,7 +43,7 @@ static sav_status check_engine(const sav_session *s, sav_error *err) {
         sav_fail(err, SAV_BAD_INPUT,
                  "%s: found weights as they were trained; the %s engine expects a folder of savs quantize",
                  model->folder, s->kernels->engine);
-        sav_hint(err, "savs quantize --model %.80s --out NEW makes one; --engine blas or exact runs this one",
+        sav_hint(err, "savs quantize --model %.80s --out NEW makes one; or leave --engine out",
                  model->folder);
     } else {
         sav_fail(err, SAV_BAD_INPUT, "%s: found int8 weights, which the %s engine cannot read", model->folder,
