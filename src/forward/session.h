@@ -1,5 +1,5 @@
-/* session.h: a session inside: who runs, what is loaded, how much memory there is. For forward/ and the folders
- * that drive batches in steps (tasks/, instruments/).
+/* session.h: a session inside: who runs, what is loaded, how much memory there is. For forward/ and the
+ * folders that drive batches in steps (tasks/, instruments/).
  *
  *   prompts -> inputs, pictures, packed rows            sav_session_begin, add, pack      session.c, batch.c
  *   rows and pictures -> scratch and the budget         sav_scratch_…                     memory.c
