@@ -73,6 +73,10 @@ static inline size_t sav_max(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+static inline double sav_mib(uint64_t bytes) {
+    return (double)bytes / (1024.0 * 1024.0);
+}
+
 static inline size_t sav_round_up(size_t n, size_t unit) { /* to a multiple of unit */
     return (n + unit - 1) / unit * unit;
 }

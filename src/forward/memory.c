@@ -101,19 +101,15 @@ size_t sav_memory_left(const sav_session *s) {
     return spent > s->info.memory ? 0 : (size_t)sav_min(SIZE_MAX, s->info.memory - spent);
 }
 
-static double mib(uint64_t bytes) {
-    return (double)bytes / (1024.0 * 1024.0);
-}
-
 static sav_status fail_small(const sav_session *s, size_t shortest, sav_error *err) {
     const sav_session_info *info = &s->info;
     sav_fail(err, SAV_NO_MEMORY,
              "%s: a memory budget of %.1f MiB; expected at least %.1f: %.1f for the program, %.1f for a "
-             "layer, %.1f for a "
-             "prompt of %d tokens",
-             s->model->folder, mib(info->memory),
-             mib(info->fixed_bytes + info->held_bytes + s->reserved + shortest),
-             mib(info->fixed_bytes + s->reserved), mib(info->held_bytes), mib(shortest), SHORT_ROWS);
+             "layer, %.1f for a prompt of %d tokens",
+             s->model->folder, sav_mib(info->memory),
+             sav_mib(info->fixed_bytes + info->held_bytes + s->reserved + shortest),
+             sav_mib(info->fixed_bytes + s->reserved), sav_mib(info->held_bytes), sav_mib(shortest),
+             SHORT_ROWS);
     sav_hint(err, "raise --memory, or take a quantised or a smaller model");
     return SAV_NO_MEMORY;
 }
@@ -163,7 +159,7 @@ sav_status sav_memory_fits(bool *fits, sav_session *s, sav_error *err) {
     sav_fail(
         err, SAV_NO_MEMORY,
         "a prompt of %zu tokens takes %.1f MiB beside the weights; the memory budget of %.1f leaves %.1f",
-        b->N, mib(bytes), mib(s->info.memory), mib(sav_memory_left(s)));
+        b->N, sav_mib(bytes), sav_mib(s->info.memory), sav_mib(sav_memory_left(s)));
     sav_hint(err, "raise --memory%s",
              s->model->family->bounded && pictures.count ? ", or bound pictures by --max-pixels" : "");
     return SAV_NO_MEMORY;

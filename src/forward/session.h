@@ -18,8 +18,8 @@ typedef struct sav_scratch {
     float *x;     /* [N, D] inputs_embeds, then the residual stream */
     float **to;   /* [pictures] where their rows go */
     float *tap;   /* [L, H, d] of a dump */
-    size_t
-        tower; /* where the tower's scratch begins in the arena, and the decoder's when the tower is over */
+    /* where the tower's scratch begins in the arena, and the decoder's when the tower is over */
+    size_t tower;
 } sav_scratch;
 
 struct sav_session {

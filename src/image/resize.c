@@ -54,8 +54,8 @@ static kernel kernel_of(sav_filter filter) {
 typedef struct sampling {
     kernel kernel;
     size_t n;
-    double scale, support,
-        inv; /* samples an output; reach of the widened kernel; 1 / how much it is widened */
+    double scale, support; /* samples an output; reach of the widened kernel */
+    double inv;            /* 1 / how much it is widened */
 } sampling;
 
 static sampling sampling_of(size_t n, size_t m, sav_filter filter) {

@@ -38,8 +38,8 @@ typedef struct qwen2 {
     sav_norm norm;       /* [D] */
     sav_linear lm_head;  /* [V, D] */
     float *inv_freq;     /* [d/2] */
-    unsigned char
-        *axis; /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
+    /* [d/2] M-RoPE: which of three positions turns a frequency; NULL: there is one position */
+    unsigned char *axis;
 } qwen2;
 
 static const sav_decoder_config ABSENT = {.L = 32,

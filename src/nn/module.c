@@ -3,8 +3,9 @@
 
 #include <stdio.h>
 
-#include "kernels/elementwise.h"
 #include "nn/bind.h"
+
+enum { AT_ONCE = 4 }; /* products over the same rows in one call of the kernels */
 
 /* ---- linear -------------------------------------------------------------------------------------------- */
 
@@ -22,7 +23,7 @@ static void book_products(sav_pass *p, const sav_linear *m, size_t count, size_t
  * one addmm (test: golden/llava, stage multi_modal_projector.linear_1). */
 static void compute(sav_pass *p, float *const *out, const float *x, size_t rows, const sav_linear *m,
                     size_t count) {
-    sav_product to[SAV_MOST_LINEARS] = {{0}};
+    sav_product to[AT_ONCE] = {{0}};
     for (size_t i = 0; i < count; i++)
         to[i] = (sav_product){out[i], &m[i].weight, m[i].bias_apart ? NULL : m[i].bias};
     p->kernels->linear(to, count, x, rows, &p->run);
@@ -39,8 +40,10 @@ void sav_apply(sav_pass *p, float *out, const float *x, size_t rows, const sav_l
 
 void sav_apply_each(sav_pass *p, float *const *out, const float *x, size_t rows, const sav_linear *m,
                     size_t count) {
-    count = sav_min(count, SAV_MOST_LINEARS);
-    compute(p, out, x, rows, m, count);
+    for (size_t i = 0, n; i < count; i += n) {
+        n = sav_min(count - i, AT_ONCE);
+        compute(p, out + i, x, rows, m + i, n);
+    }
     for (size_t i = 0; i < count; i++) sav_show(p, out[i], rows, m[i].weight.rows, m[i].path);
 }
 

@@ -46,7 +46,6 @@ typedef struct sav_act {
 } sav_act;
 
 void sav_apply(sav_pass *p, float *out, const float *x, size_t rows, const sav_linear *m);
-enum { SAV_MOST_LINEARS = 4 }; /* over the same rows; more are not applied */
 /* The same x through count linears of equal K, out[i] by m[i]: x is prepared once, and threads share all. */
 void sav_apply_each(sav_pass *p, float *const *out, const float *x, size_t rows, const sav_linear *m,
                     size_t count);

@@ -141,8 +141,8 @@ static void embeddings(sav_pass *p, const float *const *tiles, size_t n, const s
     for (size_t i = 0; i < n; i++)
         unfold(s->columns + i * P * 3 * c->patch * c->patch, tiles[i], c, p->run.R);
     sav_apply_convolution(p, s->x, s->columns, &(sav_grid){n, c->g}, &m->patch_embedding, s->map);
-    sav_plus_row(s->x, s->x, m->position_embedding, n, P * Dv,
-                 &p->run); /* a tile is one row of P * Dv here */
+    /* a tile is one row of P * Dv here */
+    sav_plus_row(s->x, s->x, m->position_embedding, n, P * Dv, &p->run);
     sav_show(p, s->x, n * P, Dv, TOWER "embeddings");
 }
 

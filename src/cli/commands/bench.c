@@ -91,8 +91,8 @@ static void put_words(sav_text *out, const report *r) {
     sav_text_printf(out,
                     "\n%.3f s on the wall, %.1f tokens/s; weights read %.1f MiB a forward; scratch %.1f MiB; "
                     "resident at most %.1f MiB\n",
-                    b->seconds, (double)b->tokens / b->seconds, (double)b->all.weight_bytes / 1048576.0,
-                    (double)r->session->scratch_bytes / 1048576.0, (double)sav_os_peak_bytes() / 1048576.0);
+                    b->seconds, (double)b->tokens / b->seconds, sav_mib(b->all.weight_bytes),
+                    sav_mib(r->session->scratch_bytes), sav_mib(sav_os_peak_bytes()));
 }
 
 /* ---- as JSON ------------------------------------------------------------------------------------------- */

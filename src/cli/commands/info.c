@@ -42,10 +42,6 @@ static void on_tensor(void *context, const char *name, uint64_t not_finite, uint
 
 /* ---- in words ------------------------------------------------------------------------------------------ */
 
-static double mib(uint64_t bytes) {
-    return (double)bytes / (1024.0 * 1024.0);
-}
-
 static void put_sizes(sav_text *out, const sav_model_info *i) {
     sav_text_printf(out, "%s\nfamily      %s, chat layout %s\nidentity    %s\n", i->folder, i->family,
                     i->layout, i->sha256);
@@ -82,7 +78,7 @@ static void put_budget(sav_text *out, const report *r) {
     sav_text_printf(out,
                     "            --memory %.1f MiB: %.1f for the program, %.1f for weights (%s), the rest "
                     "for batches of up to %zu rows\n",
-                    mib(s->memory), mib(s->fixed_bytes), mib(s->held_bytes),
+                    sav_mib(s->memory), sav_mib(s->fixed_bytes), sav_mib(s->held_bytes),
                     s->streams ? "a layer at a time, read ahead and dropped behind" : "all layers stay",
                     s->batch_rows);
 }
@@ -92,10 +88,10 @@ static void put_memory(sav_text *out, const report *r) {
     sav_text_printf(out,
                     "memory      weights %.1f MiB, mapped and never copied whole; the largest layer %.1f "
                     "MiB; a sample's features %.1f KiB\n",
-                    mib(r->info->weight_bytes), mib(r->session->layer_bytes),
+                    sav_mib(r->info->weight_bytes), sav_mib(r->session->layer_bytes),
                     (double)r->info->features * sizeof(float) / 1024.0);
     for (size_t i = 0; i < m->count; i++) {
-        sav_text_printf(out, "            a forward %8.1f MiB for ", mib(m->rows[i].bytes));
+        sav_text_printf(out, "            a forward %8.1f MiB for ", sav_mib(m->rows[i].bytes));
         if (m->rows[i].height)
             sav_text_printf(out, "a picture of %zu x %zu and %zu tokens of text: %zu tokens\n",
                             m->rows[i].width, m->rows[i].height, m->rows[i].text, m->rows[i].tokens);

@@ -31,7 +31,6 @@ static sav_status check(void *context, uint64_t bytes, uint64_t total, sav_error
 }
 
 static void put(sav_text *out, const sav_quantize_report *r, const work *t) {
-    const double mib = 1024 * 1024;
     if (t->cli->json) {
         sav_text_string(out, "{\"out\":");
         sav_json_put_string(out, t->cli->out, strlen(t->cli->out));
@@ -46,8 +45,8 @@ static void put(sav_text *out, const sav_quantize_report *r, const work *t) {
     sav_text_printf(out,
                     "%s: %zu matrices in groups of %zu, %.1f MiB of %.1f; relative error %.4f in the mean, "
                     "%.4f at most\n",
-                    t->cli->out, r->matrices, r->group, (double)r->bytes_after / mib,
-                    (double)r->bytes_before / mib, r->mean_error, r->worst_error);
+                    t->cli->out, r->matrices, r->group, sav_mib(r->bytes_after), sav_mib(r->bytes_before),
+                    r->mean_error, r->worst_error);
     if (t->kept.bytes) sav_text_string(out, t->kept.bytes);
 }
 
