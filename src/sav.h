@@ -116,9 +116,11 @@ typedef struct sav_session sav_session; /* engine, scratch memory: one thread at
 
 typedef struct sav_model_info {
     const char *folder;
-    const char *family;      /* "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen2" (text alone) */
-    const char *layout;      /* the chat layout in use */
-    const char *layout_note; /* why this one, when the folder's own template is not known; else NULL */
+    const char *family; /* "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen2" (text alone) */
+    const char *layout; /* the chat layout in use */
+    /* what its user should know: keys of its files that are not read, a template that is not known. A line
+     * each, with '\n' behind; NULL: nothing */
+    const char *notes;
     /* the model's identity: config, tokenizer, shard headers and the head of every tensor */
     char sha256[65];
     size_t L, H, G, d, D, F, V; /* decoder */

@@ -35,6 +35,12 @@ sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *er
     return SAV_OK;
 }
 
+void sav_cli_warn_notes(const sav_cli *cli, const sav_model *model) {
+    const char *end, *line = sav_model_describe(model)->notes;
+    for (; line && (end = strchr(line, '\n')) != NULL; line = end + 1)
+        sav_console_warn(cli->console, "%.*s", (int)(end - line), line);
+}
+
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err) {
     sav_options options = {.engine = cli->engine,
                            .isa = cli->isa,
@@ -52,8 +58,7 @@ sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cl
         *model = NULL;
         return status;
     }
-    const char *note = sav_model_describe(*model)->layout_note;
-    if (note) sav_console_warn(cli->console, "%s", note);
+    sav_cli_warn_notes(cli, *model);
     return SAV_OK;
 }
 

@@ -6,9 +6,11 @@
 #include "cli/cli.h"
 #include "tasks/encode.h"
 
-/* The model and session that the options ask for; warns of a chat layout that had to be guessed. */
+/* The model and session that the options ask for, with the folder's notes as warnings. */
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err);
 void sav_cli_close_session(sav_model *model, sav_session *session);
+
+void sav_cli_warn_notes(const sav_cli *cli, const sav_model *model);
 
 /* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
 sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);

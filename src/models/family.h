@@ -14,6 +14,7 @@
 
 #include "image/image.h"
 #include "image/resize.h"
+#include "io/keys.h"
 #include "models/model.h"
 
 /* A picture as a family fits it, from its size alone. */
@@ -58,6 +59,8 @@ struct sav_family {
     const char *const *architectures; /* of config.json, NULL at the end */
     sav_layout fallback;              /* chat layout of a folder without a template */
     const sav_decoder_kind *decoder;
+    /* what each key of the folder's files is, a table for each object; NULL at the end */
+    const sav_keys *const *keys;
     bool bounded; /* knows min_pixels and max_pixels */
     /* Reads the config, binds the tensors, tower first; fills the vision fields of model->info. */
     sav_status (*open)(sav_model *model, const sav_json *config, const char *name, sav_error *err);

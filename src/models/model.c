@@ -20,7 +20,7 @@ void sav_model_close(sav_model *model) {
     sav_register_free(&model->modules);
     sav_tokenizer_free(model->tokenizer);
     sav_weights_close(model->weights);
-    sav_text_free(&model->layout_note);
+    sav_text_free(&model->notes);
     sav_free(model->folder);
     sav_free(model);
 }
@@ -35,7 +35,7 @@ static void describe(sav_model *model) {
     info->folder = model->folder;
     info->family = model->family->name;
     info->layout = sav_layout_name(model->layout);
-    info->layout_note = model->layout_note.length ? model->layout_note.bytes : NULL;
+    info->notes = model->notes.length ? model->notes.bytes : NULL;
     info->L = c->L, info->D = c->D, info->H = c->H, info->G = c->G, info->d = c->d, info->F = c->F,
     info->V = c->V;
     info->features = c->L * c->H * c->d;
@@ -61,10 +61,11 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     sav_status status = sav_quantised_read(model, root, name, err);
     if (!status) status = sav_weights_open(&model->weights, model->folder, err);
     if (!status) status = sav_quantised_check(model, err);
+    if (!status) status = sav_model_check_keys(model, root, err);
     if (!status) status = family->open(model, root, name, err);
     if (!status) status = sav_tokenizer_open(&model->tokenizer, model->folder, err);
     if (!status)
-        status = sav_layout_choose(&model->layout, &model->layout_note, model->folder, family->fallback, err);
+        status = sav_layout_choose(&model->layout, &model->notes, model->folder, family->fallback, err);
     if (!status) status = sav_model_identity(model->info.sha256, model->folder, model->weights, err);
     if (!status) describe(model);
     return status;

@@ -18,7 +18,7 @@ struct sav_model {
     sav_weights *weights;
     sav_tokenizer *tokenizer;
     sav_layout layout;
-    sav_text layout_note; /* why, when the folder's own template is not known */
+    sav_text notes; /* see sav_model_info */
     sav_decoder decoder;
     void *vision;         /* the family's own: tower, how pictures are cut; NULL in a text model */
     uint32_t image_token; /* placeholder id; a mere marker in lmms-lab's folders, where it may be V or more */
@@ -38,6 +38,9 @@ sav_status sav_model_bind(sav_binder *out, sav_model *model, const sav_rename *r
 sav_status sav_quantised_read(sav_model *model, const sav_json *config, const char *name, sav_error *err);
 /* Every shard of a quantised folder says the same version, those of others say none. */
 sav_status sav_quantised_check(const sav_model *model, sav_error *err);
+
+/* The keys of the folder's files against the family's tables (io/keys.h); names unknown ones in model->notes. */
+sav_status sav_model_check_keys(sav_model *model, const sav_json *config, sav_error *err);
 
 sav_status sav_model_identity(char hex[65], const char *folder, const sav_weights *weights, sav_error *err);
 

@@ -169,6 +169,7 @@ static void warn(sav_text *warning, const char *path, sav_layout layout, bool kn
         else
             sav_text_bytes(warning, c, 1);
     }
+    sav_text_string(warning, "\n");
     sav_text_free(&example);
 }
 

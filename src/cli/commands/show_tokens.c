@@ -1,6 +1,7 @@
 /* show_tokens.c: `savs show tokens`: a text, a chat or a literal prompt -> token ids with their pieces. */
 #include "cli/cli.h"
 #include "cli/inputs.h"
+#include "cli/open_session.h"
 #include "instruments/inspect.h"
 #include "io/json.h"
 
@@ -59,8 +60,7 @@ static sav_status show_tokens_command(sav_cli *cli, sav_error *err) {
         return sav_cli_misuse(cli, err, "expected one of --text F, --messages F, --prompt F");
     sav_status status = read_tokens(&list, &model, cli, err);
     if (!status) {
-        if (model && sav_model_describe(model)->layout_note)
-            sav_console_warn(cli->console, "%s", sav_model_describe(model)->layout_note);
+        if (model) sav_cli_warn_notes(cli, model);
         if (cli->json)
             put_pieces_json(&out, &list);
         else

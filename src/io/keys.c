@@ -1,0 +1,103 @@
+/* keys.c: the keys of a file against their table. See keys.h. */
+#include "io/keys.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { MOST_NAMED = 8, MOST_SHOWN = 60 }; /* keys of a warning; bytes of a value quoted from a file */
+
+/* A key whose name holds one of these may change numbers: it is not passed over. */
+static const char *const SUSPECT[] = {"rope", "norm",  "eps",    "act",  "scale",   "image",
+                                      "pixel", "patch", "resize", "crop", "token_id"};
+
+static bool suspect(const char *key) {
+    for (size_t i = 0; i < sizeof SUSPECT / sizeof SUSPECT[0]; i++) {
+        const size_t length = strlen(SUSPECT[i]);
+        for (const char *at = key; *at; at++)
+            if (strncasecmp(at, SUSPECT[i], length) == 0) return true;
+    }
+    return false;
+}
+
+static bool fits(const char *pattern, const char *key) {
+    const size_t length = strlen(pattern);
+    if (length && pattern[length - 1] == '*') return strncmp(pattern, key, length - 1) == 0;
+    return strcmp(pattern, key) == 0;
+}
+
+const sav_key *sav_keys_find(const sav_keys *table, const char *key) {
+    for (; table; table = table->more)
+        for (const sav_key *row = table->rows; row->name; row++)
+            if (fits(row->name, key)) return row;
+    return NULL;
+}
+
+/* Whether the value, as compact JSON, is one of "a|b|c". */
+static bool among(const char *values, const char *value) {
+    const size_t length = strlen(value);
+    for (const char *at = values; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (strncmp(at, value, length) == 0 && (at[length] == '|' || !at[length])) return true;
+    return false;
+}
+
+static sav_status refuse(const sav_json *member, const sav_key *row, const sav_keys *table, const char *name,
+                         sav_error *err) {
+    const char *dot = *table->level ? "." : "";
+    sav_text value = {0};
+    sav_json_put(&value, member);
+    const char *shown = value.bytes ? value.bytes : "";
+    if (row && row->use == SAV_KEY_ONLY)
+        sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"%s%s%.60s\": found %.*s%s; expected %s%s%s", name,
+                 member->line, table->level, dot, member->key, MOST_SHOWN, shown,
+                 value.length > MOST_SHOWN ? "…" : "", row->values, row->why ? ": " : "",
+                 row->why ? row->why : "");
+    else
+        sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"%s%s%.60s\": this key may change numbers and is not read%s%s",
+                 name, member->line, table->level, dot, member->key, row && row->why ? "; " : "",
+                 row && row->why ? row->why : "");
+    sav_text_free(&value);
+    return SAV_UNSUPPORTED;
+}
+
+static bool has_allowed_value(const sav_json *member, const sav_key *row) {
+    sav_text value = {0};
+    sav_json_put(&value, member);
+    const bool allowed = value.bytes && among(row->values, value.bytes);
+    sav_text_free(&value);
+    return allowed;
+}
+
+static void add_unknown(sav_unknown_keys *unknown, const char *level, const char *key) {
+    if (unknown->count++ < MOST_NAMED)
+        sav_text_printf(&unknown->names, "%s\"%s%s%.60s\"", unknown->names.length ? ", " : "", level,
+                        *level ? "." : "", key);
+}
+
+sav_status sav_keys_check(sav_unknown_keys *unknown, const sav_json *object, const sav_keys *table,
+                          const char *name, sav_error *err) {
+    if (!object || object->kind != SAV_JSON_OBJECT) return SAV_OK;
+    for (const sav_json *member = object->child; member; member = member->next) {
+        const sav_key *row = sav_keys_find(table, member->key);
+        bool refused = row && row->use == SAV_KEY_REFUSED;
+        if (row && row->use == SAV_KEY_ONLY) refused = !has_allowed_value(member, row);
+        /* null says nothing, whatever the key: it is named all the same */
+        if (!row && member->kind != SAV_JSON_NULL)
+            refused = table->others == SAV_OTHERS_REFUSED ||
+                      (table->others == SAV_OTHERS_SUSPECT && suspect(member->key));
+        if (refused) return refuse(member, row, table, name, err);
+        if (!row) add_unknown(unknown, table->level, member->key);
+    }
+    return SAV_OK;
+}
+
+void sav_keys_warn(sav_text *out, sav_unknown_keys *unknown, const char *name) {
+    if (unknown->count) {
+        sav_text_printf(out, "%s: %s not read: %s", name, unknown->count == 1 ? "a key is" : "keys are",
+                        unknown->names.bytes ? unknown->names.bytes : "");
+        if (unknown->count > MOST_NAMED)
+            sav_text_printf(out, " and %zu more", unknown->count - MOST_NAMED);
+        sav_text_string(out, "\n");
+    }
+    sav_text_free(&unknown->names);
+    *unknown = (sav_unknown_keys){0};
+}
