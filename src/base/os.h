@@ -42,6 +42,7 @@ sav_status sav_os_read_stdin(char **out, size_t *length, size_t limit, sav_error
 const char *sav_os_path_name(const char *path); /* the part behind the last separator; points into path */
 bool sav_os_path_absolute(const char *path);
 bool sav_os_is_folder(const char *path);
+bool sav_os_is_link(const char *path); /* itself, wherever it leads */
 bool sav_os_exists(const char *path);
 /* Names in a folder without "." and "..", sorted by bytes; free each name and the array with
  * sav_os_names_free. */
@@ -50,7 +51,8 @@ void sav_os_names_free(char **names, size_t count);
 sav_status sav_os_make_folder(const char *path, sav_error *err); /* parents too; fine if there */
 
 /* A file being written: bytes go to a temporary name beside `path`, commit syncs and renames it, abandon
- * removes it. */
+ * removes it. The name is PATH.savs-N.tmp with the first N that nothing has, a link to elsewhere included; what
+ * a killed process left under such a name goes. */
 typedef struct sav_os_file sav_os_file;
 sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err);
 sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err);
@@ -60,9 +62,11 @@ void sav_os_abandon(sav_os_file *file);                      /* NULL is fine */
 sav_status sav_os_save(const char *path, const void *bytes, size_t length, sav_error *err);
 /* a file or an empty folder; no error when it is not there */
 void sav_os_remove(const char *path);
+/* Removes the temporary files in a folder that killed processes left behind; those of running ones stay. */
+void sav_os_remove_remains(const char *folder);
 
 /* An append-only file for stores. open creates it and takes an exclusive lock when `lock`; held until
- * close. */
+ * close. A link is refused: it would have another file cut and written. */
 typedef struct sav_os_log sav_os_log;
 sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_error *err);
 sav_status sav_os_log_size(sav_os_log *log, uint64_t *size, sav_error *err);

@@ -1,7 +1,7 @@
 /* os_common.c: the part of os.h that is the same on every system, by the calls of os_parts.h.
  *
  *   read     open -> a regular file? -> size -> mapped, or read to its end
- *   replace  PATH.PROCESS.tmp -> write, sync -> renamed to PATH, so that PATH is always whole
+ *   replace  PATH.savs-N.tmp -> write, sync -> renamed to PATH, so that PATH is always whole -> folder synced
  *   append   open -> lock -> write at the end
  */
 #include <stdlib.h>
@@ -173,14 +173,45 @@ static void file_free(sav_os_file *file) {
 }
 
 static sav_os_file *file_new(const char *path) {
-    sav_text temporary = {0};
     sav_os_file *file = sav_alloc(1, sizeof *file);
-    sav_text_printf(&temporary, "%s.%lu.tmp", path, sav_sys_process());
-    if (file) *file = (sav_os_file){SAV_NO_HANDLE, sav_strdup(path), temporary.bytes};
-    if (file && file->path && !temporary.failed) return file;
-    if (!file) sav_text_free(&temporary);
+    if (file) *file = (sav_os_file){.file = SAV_NO_HANDLE, .path = sav_strdup(path)};
+    if (file && file->path) return file;
     file_free(file);
     return NULL;
+}
+
+/* A temporary file that nobody holds: its process ended without removing it. */
+static bool remove_remains(const char *path) {
+    const char *kind = NULL;
+    uint64_t size;
+    sav_handle file = sav_sys_open(path, SAV_SYS_APPEND);
+    if (file == SAV_NO_HANDLE) return false;
+    const bool ours = sav_sys_examine(&kind, &size, file) && !kind && sav_sys_lock(file);
+    if (ours) sav_os_remove(path);
+    sav_sys_close(file);
+    return ours;
+}
+
+/* The first name that is free. A link is not: whoever put it there wants another file to be written. The lock
+ * tells others that the process lives; where there are no locks, remains stay. */
+static sav_status open_temporary(sav_os_file *file, sav_error *err) {
+    enum { TRIES = 100 };
+    for (unsigned n = 1; n <= TRIES; n++) {
+        sav_text name = {0};
+        sav_free(file->temporary);
+        sav_text_printf(&name, "%s.savs-%u.tmp", file->path, n);
+        file->temporary = name.bytes;
+        if (name.failed) return fail_memory(err, file->path);
+        file->file = sav_sys_open(file->temporary, SAV_SYS_CREATE);
+        if (file->file == SAV_NO_HANDLE && !sav_sys_taken()) return fail_output(err, file->path, "write");
+        if (file->file == SAV_NO_HANDLE && remove_remains(file->temporary))
+            file->file = sav_sys_open(file->temporary, SAV_SYS_CREATE);
+        if (file->file == SAV_NO_HANDLE) continue;
+        (void)sav_sys_lock(file->file);
+        return SAV_OK;
+    }
+    return sav_fail(err, SAV_IO_ERROR, "%s: cannot write: all temporary names up to %s are taken", file->path,
+                    sav_os_path_name(file->temporary));
 }
 
 sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err) {
@@ -193,14 +224,37 @@ sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err) {
         status =
             sav_fail(err, SAV_IO_ERROR, "%s: found %s; expected the name of a file to write", path, kind);
     else
-        file->file = sav_sys_open(file->temporary, SAV_SYS_CREATE);
-    if (!status && file->file == SAV_NO_HANDLE) status = fail_output(err, path, "write");
+        status = open_temporary(file, err);
     if (status) {
         file_free(file);
         return status;
     }
     *out = file;
     return SAV_OK;
+}
+
+/* "NAME.savs-12.tmp" */
+static bool is_temporary(const char *name) {
+    static const char middle[] = ".savs-", end[] = ".tmp";
+    const size_t length = strlen(name);
+    size_t at = length < sizeof end ? 0 : length - (sizeof end - 1);
+    if (at == 0 || strcmp(name + at, end) != 0) return false;
+    const size_t digits = at;
+    while (at && name[at - 1] >= '0' && name[at - 1] <= '9') at--;
+    return at < digits && at > sizeof middle - 1 &&
+           memcmp(name + at - (sizeof middle - 1), middle, sizeof middle - 1) == 0;
+}
+
+void sav_os_remove_remains(const char *folder) {
+    char **names;
+    size_t count;
+    if (sav_os_list(&names, &count, folder, NULL)) return;
+    for (size_t i = 0; i < count; i++) {
+        char *path = is_temporary(names[i]) ? sav_path_join(folder, names[i]) : NULL;
+        if (path) (void)remove_remains(path);
+        sav_free(path);
+    }
+    sav_os_names_free(names, count);
 }
 
 sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err) {
@@ -213,7 +267,10 @@ sav_status sav_os_commit(sav_os_file *file, sav_error *err) {
     if (!sav_sys_close(file->file) && !status) status = sav_sys_fail(err, file->path, "close");
     if (!status && !sav_sys_rename(file->temporary, file->path))
         status = sav_sys_fail(err, file->path, "rename into place");
-    if (status) sav_os_remove(file->temporary);
+    if (status)
+        sav_os_remove(file->temporary);
+    else if (!sav_sys_sync_folder(file->path))
+        status = sav_sys_fail(err, file->path, "write its name to disk");
     file_free(file);
     return status;
 }
@@ -250,7 +307,8 @@ sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_er
         sav_free(copy);
         return fail_memory(err, path);
     }
-    const char *kind = sav_sys_kind(path);
+    const char *kind = sav_os_is_link(path) ? "a link" : sav_sys_kind(path);
+    const bool new = !kind && !sav_os_exists(path);
     *log = (sav_os_log){kind ? SAV_NO_HANDLE : sav_sys_open(path, SAV_SYS_APPEND), copy};
     sav_status status = SAV_OK;
     if (kind)
@@ -259,6 +317,8 @@ sav_status sav_os_log_open(sav_os_log **out, const char *path, bool lock, sav_er
         status = fail_output(err, path, "open for writing");
     else if (lock && !sav_sys_lock(log->file))
         status = sav_fail(err, SAV_IO_ERROR, "%s: another process is writing to it", path);
+    else if (new && !sav_sys_sync_folder(path))
+        status = sav_sys_fail(err, path, "write its name to disk");
     if (status) {
         sav_os_log_close(log);
         return status;

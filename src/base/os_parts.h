@@ -15,11 +15,12 @@
 typedef intptr_t sav_handle; /* a descriptor, or a HANDLE */
 #define SAV_NO_HANDLE ((sav_handle)-1)
 
-/* READ: an existing file, or whatever else is there, without waiting for it. CREATE: an empty file to write.
- * APPEND: read and written, made when it is not there. */
+/* READ: an existing file, or whatever else is there, without waiting for it. CREATE: a new file to write, where
+ * nothing is yet, not even a link. APPEND: read and written, made when it is not there, never through a link. */
 typedef enum sav_sys_mode { SAV_SYS_READ, SAV_SYS_CREATE, SAV_SYS_APPEND } sav_sys_mode;
 
 sav_handle sav_sys_open(const char *path, sav_sys_mode mode);
+bool sav_sys_taken(void); /* why the latest CREATE failed: something has that name */
 bool sav_sys_close(sav_handle file);
 /* *kind: "a folder", "a device", … or NULL for a regular file, whose bytes are then in *size. */
 bool sav_sys_examine(const char **kind, uint64_t *size, sav_handle file);
@@ -33,12 +34,13 @@ bool sav_sys_write(size_t *done, sav_handle file, const void *bytes, size_t leng
 bool sav_sys_seek_end(sav_handle file);
 bool sav_sys_truncate(sav_handle file, uint64_t size);
 bool sav_sys_sync(sav_handle file);
+/* The names in the folder that holds `path`; true where the system cannot do that to a folder. */
+bool sav_sys_sync_folder(const char *path);
 bool sav_sys_lock(sav_handle file);
 bool sav_sys_rename(const char *from, const char *to); /* over a file that is there */
 const void *sav_sys_map(sav_handle file, size_t size); /* to be read; NULL on failure */
 void sav_sys_unmap(const void *bytes, size_t size);
 sav_handle sav_sys_stdin(void);
-unsigned long sav_sys_process(void); /* its number */
 
 /* Names of a folder. add takes over the name, NULL where memory was short, and skips "." and "..". */
 typedef struct sav_sys_names {

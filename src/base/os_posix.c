@@ -36,9 +36,13 @@ sav_status sav_sys_fail(sav_error *err, const char *path, const char *what) {
 
 sav_handle sav_sys_open(const char *path, sav_sys_mode mode) {
     static const int flags[] = {[SAV_SYS_READ] = O_RDONLY | O_NONBLOCK,
-                                [SAV_SYS_CREATE] = O_WRONLY | O_CREAT | O_TRUNC,
-                                [SAV_SYS_APPEND] = O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK};
+                                [SAV_SYS_CREATE] = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                                [SAV_SYS_APPEND] = O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_NOFOLLOW};
     return open(path, flags[mode] | O_CLOEXEC, 0666);
+}
+
+bool sav_sys_taken(void) {
+    return errno == EEXIST;
 }
 
 bool sav_sys_close(sav_handle file) {
@@ -95,6 +99,20 @@ bool sav_sys_sync(sav_handle file) {
     return fsync((int)file) == 0;
 }
 
+/* Some file systems refuse to sync a folder, and a folder may be written but not read: nothing can be done. */
+bool sav_sys_sync_folder(const char *path) {
+    const char *name = sav_os_path_name(path);
+    char *folder = name == path ? sav_strdup(".") : sav_strndup(path, (size_t)(name - path));
+    const int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0) : -1;
+    sav_free(folder);
+    if (fd < 0) return true;
+    const bool failed = fsync(fd) != 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT);
+    const int code = errno;
+    close(fd);
+    errno = code;
+    return !failed;
+}
+
 bool sav_sys_lock(sav_handle file) {
     return flock((int)file, LOCK_EX | LOCK_NB) == 0;
 }
@@ -121,10 +139,6 @@ sav_status sav_os_stat(sav_os_stamp *out, const char *path, sav_error *err) {
 
 sav_handle sav_sys_stdin(void) {
     return STDIN_FILENO;
-}
-
-unsigned long sav_sys_process(void) {
-    return (unsigned long)getpid();
 }
 
 /* ---- mapped memory ------------------------------------------------------------------------------------- */
@@ -198,6 +212,11 @@ bool sav_os_is_folder(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool sav_os_is_link(const char *path) {
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 bool sav_os_exists(const char *path) {
     struct stat st;
     return stat(path, &st) == 0;
@@ -221,7 +240,9 @@ sav_status sav_os_make_folder(const char *path, sav_error *err) {
         if (*p != '/' && *p != '\0') continue;
         char kept = *p;
         *p = '\0';
-        if (mkdir(part, 0777) != 0 && errno != EEXIST) status = sav_sys_fail(err, part, "make the folder");
+        const bool made = mkdir(part, 0777) == 0;
+        if (!made && errno != EEXIST) status = sav_sys_fail(err, part, "make the folder");
+        if (made && !sav_sys_sync_folder(part)) status = sav_sys_fail(err, part, "write to disk");
         *p = kept;
         if (kept == '\0') break;
     }

@@ -91,9 +91,13 @@ sav_handle sav_sys_open(const char *path, sav_sys_mode mode) {
     static const struct {
         DWORD access, how, flags;
     } by[] = {[SAV_SYS_READ] = {GENERIC_READ, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS}, /* folders, too */
-              [SAV_SYS_CREATE] = {GENERIC_WRITE, CREATE_ALWAYS, 0},
-              [SAV_SYS_APPEND] = {GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, 0}};
+              [SAV_SYS_CREATE] = {GENERIC_WRITE, CREATE_NEW, 0},
+              [SAV_SYS_APPEND] = {GENERIC_READ | GENERIC_WRITE, OPEN_ALWAYS, FILE_FLAG_OPEN_REPARSE_POINT}};
     return (sav_handle)open_path(path, by[mode].access, by[mode].how, by[mode].flags);
+}
+
+bool sav_sys_taken(void) {
+    return GetLastError() == ERROR_FILE_EXISTS || GetLastError() == ERROR_ALREADY_EXISTS;
 }
 
 bool sav_sys_close(sav_handle file) {
@@ -157,6 +161,12 @@ bool sav_sys_sync(sav_handle file) {
     return FlushFileBuffers((HANDLE)file);
 }
 
+/* MOVEFILE_WRITE_THROUGH does it for a renamed file; nothing does for others. */
+bool sav_sys_sync_folder(const char *path) {
+    (void)path;
+    return true;
+}
+
 /* A locked range cannot be read by others here, so the lock lies on a byte far behind any file's end. */
 bool sav_sys_lock(sav_handle file) {
     OVERLAPPED at = {0};
@@ -197,10 +207,6 @@ sav_status sav_os_stat(sav_os_stamp *out, const char *path, sav_error *err) {
 
 sav_handle sav_sys_stdin(void) {
     return (sav_handle)GetStdHandle(STD_INPUT_HANDLE);
-}
-
-unsigned long sav_sys_process(void) {
-    return GetCurrentProcessId();
 }
 
 /* ---- mapped memory ------------------------------------------------------------------------------------- */
@@ -248,6 +254,16 @@ static DWORD attributes_of(const char *path) {
 bool sav_os_is_folder(const char *path) {
     const DWORD attributes = attributes_of(path);
     return attributes != INVALID_FILE_ATTRIBUTES && attributes & FILE_ATTRIBUTE_DIRECTORY;
+}
+
+bool sav_os_is_link(const char *path) {
+    WIN32_FIND_DATAW entry;
+    wide_path wide;
+    HANDLE find = widen(&wide, path) ? FindFirstFileW(wide.units, &entry) : INVALID_HANDLE_VALUE;
+    if (find == INVALID_HANDLE_VALUE) return false;
+    FindClose(find);
+    return entry.dwFileAttributes & FILE_ATTRIBUTE_REPARSE_POINT &&
+           (entry.dwReserved0 == IO_REPARSE_TAG_SYMLINK || entry.dwReserved0 == IO_REPARSE_TAG_MOUNT_POINT);
 }
 
 bool sav_os_exists(const char *path) {

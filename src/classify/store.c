@@ -244,7 +244,8 @@ void sav_store_close(sav_store *store) {
 
 void sav_store_remove(const char *folder) {
     static const char *const files[] = {"store.json", "index.jsonl", "features.f32"};
-    if (!sav_os_is_folder(folder)) return;
+    if (!sav_os_is_folder(folder) || sav_os_is_link(folder)) return;
+    sav_os_remove_remains(folder);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = sav_path_join(folder, files[i]);
         if (path) sav_os_remove(path);

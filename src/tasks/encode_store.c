@@ -6,6 +6,7 @@
  */
 #include "base/os.h"
 #include "classify/store.h"
+#include "classify/store_header.h"
 #include "tasks/encode_loop.h"
 
 typedef struct filling {
@@ -74,13 +75,18 @@ static sav_status save_ahead(void *context, const sav_sample *sample, const floa
     return status;
 }
 
-/* An earlier failure's, if it can be used: a damaged one is computed again. */
+/* An earlier failure's, if it can be used: one that is damaged, or of another model, engine or shape (it came
+ * with a store from elsewhere), goes, and its samples are computed again. */
 static void open_ahead(filling *f) {
     sav_error ignored;
-    if (!sav_os_is_folder(f->ahead) || sav_store_open(&f->before, f->ahead, &ignored)) return;
-    if (sav_store_count(f->before) && !sav_store_check(f->before, &ignored)) return;
+    if (!sav_os_is_folder(f->ahead) || sav_os_is_link(f->ahead)) return;
+    if (!sav_store_open(&f->before, f->ahead, &ignored) &&
+        !sav_store_header_check(sav_store_describe(f->before), &f->info, f->ahead, &ignored) &&
+        sav_store_count(f->before) && !sav_store_check(f->before, &ignored))
+        return;
     sav_store_close(f->before);
     f->before = NULL;
+    sav_store_remove(f->ahead);
 }
 
 /* ---- the list ------------------------------------------------------------------------------------------ */

@@ -37,6 +37,7 @@ static int call_number, call_at, call_errno; /* the call_at-th system call fails
 static size_t write_limit;                   /* 0: none; else write takes at most so many bytes at once */
 static int descriptors;                      /* open now */
 static bool interrupted;                     /* EINTR was returned: an odd way to succeed */
+static bool renamed;                         /* the new file is in place: only its name may be lost by then */
 
 static bool call_fails(void) {
     if (++call_number != call_at) return false;
@@ -74,6 +75,12 @@ static ssize_t fault_read(int fd, void *bytes, size_t length) {
     return read(fd, bytes, write_limit && length > write_limit ? write_limit : length);
 }
 
+static int fault_rename(const char *from, const char *to) {
+    if (call_fails() || rename(from, to) != 0) return -1;
+    renamed = true;
+    return 0;
+}
+
 #define FIRST(first, ...) first
 #define SECOND(first, second, ...) second
 #define open(path, ...) fault_open(path, FIRST(__VA_ARGS__, 0), SECOND(__VA_ARGS__, 0, 0))
@@ -86,7 +93,7 @@ static ssize_t fault_read(int fd, void *bytes, size_t length) {
 #define opendir(path) (call_fails() ? NULL : opendir(path))
 #define mkdir(path, mode) (call_fails() ? -1 : mkdir(path, mode))
 #define fsync(fd) (call_fails() ? -1 : fsync(fd))
-#define rename(from, to) (call_fails() ? -1 : rename(from, to))
+#define rename(from, to) fault_rename(from, to)
 #define ftruncate(fd, size) (call_fails() ? -1 : ftruncate(fd, size))
 #define flock(fd, what) (call_fails() ? -1 : flock(fd, what))
 #include "../../src/base/os_posix.c"
@@ -94,6 +101,7 @@ static ssize_t fault_read(int fd, void *bytes, size_t length) {
 #undef close
 #undef write
 #undef read
+#undef flock
 
 /* ---- what is tried ------------------------------------------------------------------------------------- */
 
@@ -186,13 +194,14 @@ static sav_status append_log(sav_error *err) {
     return status;
 }
 
-/* Fails call 1, 2, 3, ... until a run makes fewer calls than that. */
-static void fail_each(const char *name, sav_status (*scenario)(sav_error *), int code) {
+/* Fails call 1, 2, 3, ... until a run makes fewer calls than that. `most`: calls that may fail without a word: a
+ * close after reading, a lock that only says "not remains", a folder that cannot be synced. */
+static void fail_each(const char *name, sav_status (*scenario)(sav_error *), int code, int most) {
     int hidden = 0;
     for (int n = 1; n < 1000; n++) {
         put(path, old_text);
         size_t files = files_in(folder);
-        call_number = 0, call_at = n, call_errno = code, interrupted = false;
+        call_number = 0, call_at = n, call_errno = code, interrupted = renamed = false;
         sav_error err = {SAV_OK, "", ""};
         sav_status status = scenario(&err);
         bool hit = call_number >= n;
@@ -205,23 +214,23 @@ static void fail_each(const char *name, sav_status (*scenario)(sav_error *), int
             /* a folder that cannot be made names the parent at fault */
             CHECK(err.status == status &&
                   (strstr(err.message, folder) || (scenario == make_folders && err.message[0] == '/')));
-            CHECK(scenario == append_log || holds(path, old_text));
+            CHECK(scenario == append_log || holds(path, renamed ? new_text : old_text));
         } else {
             CHECK(scenario != write_file || holds(path, new_text));
-            hidden += hit && !interrupted; /* a close that fails after reading loses nothing */
+            hidden += hit && !interrupted;
         }
         if (!hit) {
             CHECK(status == SAV_OK && n > 1);
             break;
         }
     }
-    CHECK(hidden <= 1);
+    if (!CHECK(hidden <= most)) printf("%s: %d failures without a word\n", name, hidden);
 }
 
 static void test_disk_full(void) {
     sav_error err;
     put(path, old_text);
-    call_number = 0, call_at = 2, call_errno = ENOSPC; /* open, then the first write */
+    call_number = 0, call_at = 3, call_errno = ENOSPC; /* open, lock, then the first write */
     CHECK_FAILS(write_file(&err), &err, SAV_IO_ERROR, strerror(ENOSPC));
     call_at = 0;
     CHECK(holds(path, old_text));
@@ -255,6 +264,86 @@ static void test_not_a_file(void) {
     unlink(fifo);
 }
 
+/* Where the temporary file of `path` goes, by its number. */
+static const char *temporary(unsigned n) {
+    static char name[700];
+    snprintf(name, sizeof name, "%s.savs-%u.tmp", path, n);
+    return name;
+}
+
+/* Names that are taken: links of others, files of the user, remains, and the file of a process that lives. */
+static void test_taken_names(void) {
+    static const char precious[] = "precious";
+    char victim[600], own[700];
+    sav_error err;
+    sav_os_file *first, *second;
+    struct stat st;
+    snprintf(victim, sizeof victim, "%s/victim", folder);
+    put(victim, precious);
+    put(path, old_text);
+    CHECK(symlink(victim, temporary(1)) == 0 && symlink("nowhere", temporary(2)) == 0);
+    CHECK(mkdir(temporary(3), 0700) == 0 && mkfifo(temporary(4), 0600) == 0);
+    CHECK_OK(write_file(&err), &err);
+    CHECK(holds(path, new_text) && holds(victim, precious) && lstat(path, &st) == 0 && S_ISREG(st.st_mode));
+    CHECK(lstat(temporary(1), &st) == 0 && S_ISLNK(st.st_mode) && lstat(temporary(5), &st) != 0);
+    CHECK(access(temporary(2), F_OK) != 0); /* nothing was made where the second link leads */
+    unlink(temporary(1)), unlink(temporary(2)), rmdir(temporary(3)), unlink(temporary(4));
+    CHECK(link(victim, temporary(1)) == 0); /* another name of a file: only the name goes */
+    CHECK_OK(write_file(&err), &err);
+    CHECK(holds(victim, precious) && access(temporary(1), F_OK) != 0);
+    snprintf(own, sizeof own, "%s.%lu.tmp", path, (unsigned long)getpid()); /* a user's file of such a name */
+    put(own, precious);
+    put(temporary(1), "remains of a killed process");
+    CHECK_OK(write_file(&err), &err);
+    CHECK(holds(own, precious) && access(temporary(1), F_OK) != 0);
+    unlink(own);
+    /* two at once: neither takes the other's for remains */
+    if (!CHECK_OK(sav_os_create(&first, path, &err), &err)) return;
+    CHECK_OK(sav_os_write(first, "first", 5, &err), &err);
+    put(temporary(7), "remains");
+    sav_os_remove_remains(folder);
+    CHECK(access(temporary(1), F_OK) == 0 && access(temporary(7), F_OK) != 0);
+    if (CHECK_OK(sav_os_create(&second, path, &err), &err)) {
+        CHECK_OK(sav_os_write(second, "second", 6, &err), &err);
+        CHECK_OK(sav_os_commit(second, &err), &err);
+    }
+    CHECK(holds(path, "second"));
+    CHECK_OK(sav_os_commit(first, &err), &err);
+    CHECK(holds(path, "first"));
+    /* all names taken: said, nothing written */
+    for (unsigned n = 1; n <= 100; n++) CHECK(symlink(victim, temporary(n)) == 0);
+    CHECK_FAILS(write_file(&err), &err, SAV_IO_ERROR, "up to file.savs-100.tmp are taken");
+    CHECK(holds(victim, precious) && holds(path, "first"));
+    for (unsigned n = 1; n <= 100; n++) unlink(temporary(n));
+    /* the system says so, though nothing is there */
+    call_number = 0, call_at = 1, call_errno = EEXIST;
+    CHECK_OK(write_file(&err), &err);
+    call_at = 0;
+    CHECK(holds(path, new_text) && files_in(folder) == 4); /* . .. file victim */
+    unlink(victim);
+}
+
+/* Only what has such a name is ever removed. */
+static void test_remains(void) {
+    static const char *const others[] = {"file.tmp",        "file.savs-.tmp",   "file.savs-1.tmp.txt",
+                                         "file.savs-x.tmp", "file.12.tmp",      ".savs-1.tmp",
+                                         "savs-1.tmp",      "file.savs-1a.tmp", "file.savs-1"};
+    char name[700];
+    const size_t before = files_in(folder);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, others[i]);
+        put(name, "mine");
+    }
+    put(temporary(12), "remains");
+    sav_os_remove_remains(folder);
+    CHECK_SIZE(files_in(folder), before + sizeof others / sizeof *others);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, others[i]);
+        CHECK(unlink(name) == 0);
+    }
+    sav_os_remove_remains("no/such/folder");
+}
+
 int main(void) {
     sav_error err;
     snprintf(folder, sizeof folder, "%s/system", check_folder());
@@ -265,15 +354,18 @@ int main(void) {
     static const struct {
         const char *name;
         sav_status (*scenario)(sav_error *);
-    } cases[] = {{"map", map_file},         {"read", read_file},   {"list", list_folder},
-                 {"folders", make_folders}, {"write", write_file}, {"log", append_log}};
+        int hidden; /* with EIO; with EINTR the sync of a folder, too */
+    } cases[] = {{"map", map_file, 1},         {"read", read_file, 1},   {"list", list_folder, 0},
+                 {"folders", make_folders, 2}, {"write", write_file, 3}, {"log", append_log, 3}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        fail_each(cases[i].name, cases[i].scenario, EIO);
-        fail_each(cases[i].name, cases[i].scenario, EINTR);
+        fail_each(cases[i].name, cases[i].scenario, EIO, cases[i].hidden);
+        fail_each(cases[i].name, cases[i].scenario, EINTR, cases[i].hidden + (i >= 3));
     }
     test_disk_full();
     test_pieces();
     test_not_a_file();
+    test_taken_names();
+    test_remains();
     return check_report("system");
 }
 #endif
