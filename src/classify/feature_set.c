@@ -12,24 +12,19 @@ sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_er
     out->features = sav_store_features(out->store);
     out->origin = (sav_origin){info->model, info->model_sha256, info->engine};
     out->labels = sav_alloc(out->N, sizeof *out->labels);
-    out->question_ids = sav_alloc(out->N, sizeof *out->question_ids);
-    if (!out->labels || !out->question_ids)
+    if (!out->labels)
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its %zu rows", folder, out->N);
     else if (out->N == 0)
         status = sav_fail(err, SAV_BAD_INPUT, "%s: found no rows; expected what savs encode writes", folder);
     else
         status = sav_store_check(out->store, err); /* a damaged row would change the heads without a word */
-    for (size_t i = 0; i < out->N && !status; i++) {
-        out->labels[i] = sav_store_at(out->store, i)->label;
-        out->question_ids[i] = sav_store_at(out->store, i)->question_id;
-    }
+    for (size_t i = 0; i < out->N && !status; i++) out->labels[i] = sav_store_at(out->store, i)->line.label;
     if (status) sav_feature_set_close(out);
     return status;
 }
 
 void sav_feature_set_close(sav_feature_set *set) {
     sav_free(set->labels);
-    sav_free(set->question_ids);
     sav_store_close(set->store);
     *set = (sav_feature_set){0};
 }

@@ -1,6 +1,6 @@
 /* feature_set.h: all features of a store, for fit and predict.
  *
- *   store -> features [N, L, H, d] where they lie on disk, labels [N], ids [N], what made them
+ *   store -> features [N, L, H, d] where they lie on disk, labels [N], what made them
  */
 #ifndef SAV_FEATURE_SET_H
 #define SAV_FEATURE_SET_H
@@ -13,7 +13,6 @@ typedef struct sav_feature_set {
     const float *features; /* [N, L, H, d] */
     /* [N], NULL: none. The array is the set's, the strings are the store's */
     const char **labels;
-    const char **question_ids; /* [N] JSON texts */
     sav_origin origin;
     sav_store *store;
 } sav_feature_set;

@@ -69,16 +69,28 @@ static bool grow(sav_store *store) {
     return true;
 }
 
+static void free_line(sav_store_line *line) {
+    const char *const strings[] = {line->question_id, line->label, line->image, line->question};
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) sav_free((void *)(uintptr_t)strings[i]);
+}
+
+/* false: no memory; free_line in any case. */
+static bool copy_line(sav_store_line *out, const sav_store_line *line) {
+    *out = (sav_store_line){.question_id = sav_strdup(line->question_id ? line->question_id : "null"),
+                            .label = sav_strdup(line->label),
+                            .image = sav_strdup(line->image),
+                            .question = sav_strdup(line->question)};
+    return out->question_id && (out->label || !line->label) && (out->image || !line->image) &&
+           (out->question || !line->question);
+}
+
 /* The row's strings are copied. */
 static sav_status add_row(sav_store *store, const sav_store_row *row, sav_error *err) {
     if (store->count == store->capacity && !grow(store)) return fail_memory(store->index_path, err);
     entry *e = &store->entries[store->count];
     *e = (entry){.row = *row};
-    e->row.question_id = sav_strdup(row->question_id ? row->question_id : "null");
-    e->row.label = sav_strdup(row->label);
-    if (!e->row.question_id || (row->label && !e->row.label)) {
-        sav_free((void *)(uintptr_t)e->row.question_id);
-        sav_free((void *)(uintptr_t)e->row.label);
+    if (!copy_line(&e->row.line, &row->line)) {
+        free_line(&e->row.line);
         return fail_memory(store->index_path, err);
     }
     size_t *bucket = &store->buckets[bucket_of(store, row->sample)];
@@ -92,8 +104,7 @@ static void drop_last_row(sav_store *store) {
     store->count--;
     entry *e = &store->entries[store->count];
     store->buckets[bucket_of(store, e->row.sample)] = e->next;
-    sav_free((void *)(uintptr_t)e->row.question_id);
-    sav_free((void *)(uintptr_t)e->row.label);
+    free_line(&e->row.line);
 }
 
 bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
@@ -106,15 +117,16 @@ bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
     return false;
 }
 
-bool sav_store_claim(sav_store *store, const char *sample, const char *question_id, const char *label) {
+bool sav_store_claim(size_t *row, sav_store *store, const char *sample, const sav_store_line *line) {
     if (!store->capacity) return false;
     for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
         entry *e = &store->entries[at - 1];
         if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
-        if (!sav_same_text(e->row.question_id, question_id ? question_id : "null") ||
-            !sav_same_text(e->row.label, label))
+        if (!sav_same_text(e->row.line.question_id, line->question_id ? line->question_id : "null") ||
+            !sav_same_text(e->row.line.label, line->label))
             continue;
         e->claimed = true;
+        *row = at - 1;
         return true;
     }
     return false;
@@ -141,27 +153,39 @@ static uint32_t hex_value(const char *digits) {
     return value;
 }
 
+/* A string without a NUL, null, or not there: NULL. */
+static bool is_text(const char **out, const sav_json *node) {
+    *out = NULL;
+    if (!node || node->kind == SAV_JSON_NULL) return true;
+    if (node->kind != SAV_JSON_STRING || strlen(node->text) != node->length) return false;
+    *out = node->text;
+    return true;
+}
+
 static sav_status read_row(sav_store *store, const sav_json *line, sav_error *err) {
-    const sav_json *sample = sav_json_get(line, "sample"), *label = sav_json_get(line, "label");
+    const sav_json *sample = sav_json_get(line, "sample"), *image = sav_json_get(line, "image");
     const sav_json *id = sav_json_get(line, "question_id"), *crc = sav_json_get(line, "crc32");
     const sav_json *number = sav_json_get(line, "row");
+    sav_store_row out = {.crc32 = 0};
     int64_t row = -1;
     if (number) sav_json_integer(&row, number);
     if (row < 0 || (uint64_t)row != store->count || !is_hex(sample, 64) || !is_hex(crc, 8) ||
-        (id && id->kind >= SAV_JSON_ARRAY) ||
-        (label && label->kind != SAV_JSON_NULL && label->kind != SAV_JSON_STRING) ||
-        (label && label->kind == SAV_JSON_STRING && strlen(label->text) != label->length))
+        (id && id->kind >= SAV_JSON_ARRAY) || !is_text(&out.line.label, sav_json_get(line, "label")) ||
+        !is_text(&out.line.question, sav_json_get(line, "question")))
         return sav_fail(err, SAV_BAD_INPUT,
                         "%s:%u: found something else; expected row %zu with sample, label and crc32",
                         store->index_path, line->line, store->count);
-    sav_store_row out = {.crc32 = hex_value(crc->text)};
-    sav_text text = {0};
+    sav_text texts[2] = {{0}, {0}};
     memcpy(out.sample, sample->text, sizeof out.sample);
-    if (id) sav_json_put(&text, id);
-    out.question_id = text.bytes;
-    out.label = label && label->kind == SAV_JSON_STRING ? label->text : NULL;
-    sav_status status = text.failed ? fail_memory(store->index_path, err) : add_row(store, &out, err);
-    sav_text_free(&text);
+    out.crc32 = hex_value(crc->text);
+    if (id) sav_json_put(&texts[0], id);
+    if (image) sav_json_put(&texts[1], image);
+    out.line.question_id = texts[0].bytes;
+    out.line.image = texts[1].bytes;
+    sav_status status = texts[0].failed || texts[1].failed ? fail_memory(store->index_path, err)
+                                                           : add_row(store, &out, err);
+    sav_text_free(&texts[0]);
+    sav_text_free(&texts[1]);
     return status;
 }
 
@@ -227,10 +251,7 @@ void sav_store_close(sav_store *store) {
     sav_os_log_close(store->index);
     sav_os_log_close(store->features); /* and with it the lock */
     if (store->map.bytes) sav_os_unmap(&store->map);
-    for (size_t i = 0; i < store->count; i++) {
-        sav_free((void *)(uintptr_t)store->entries[i].row.question_id);
-        sav_free((void *)(uintptr_t)store->entries[i].row.label);
-    }
+    for (size_t i = 0; i < store->count; i++) free_line(&store->entries[i].row.line);
     sav_store_header_free(&store->header);
     sav_text_free(&store->waiting);
     sav_free(store->entries);
@@ -335,13 +356,20 @@ const float *sav_store_features(const sav_store *store) {
 
 /* ---- append -------------------------------------------------------------------------------------------- */
 
-static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
-    sav_text_printf(out, "{\"row\":%zu,\"sample\":\"%s\",\"question_id\":%s,\"label\":", number, row->sample,
-                    row->question_id ? row->question_id : "null");
-    if (row->label)
-        sav_json_put_string(out, row->label, strlen(row->label));
+static void put_text(sav_text *out, const char *text) {
+    if (text)
+        sav_json_put_string(out, text, strlen(text));
     else
         sav_text_string(out, "null");
+}
+
+static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
+    const sav_store_line *line = &row->line;
+    sav_text_printf(out, "{\"row\":%zu,\"sample\":\"%s\",\"question_id\":", number, row->sample);
+    sav_text_string(out, line->question_id ? line->question_id : "null");
+    sav_text_string(out, ",\"label\":"), put_text(out, line->label);
+    sav_text_string(out, ",\"image\":"), sav_text_string(out, line->image ? line->image : "null");
+    sav_text_string(out, ",\"question\":"), put_text(out, line->question);
     sav_text_printf(out, ",\"crc32\":\"%08x\"}\n", (unsigned)row->crc32);
 }
 
@@ -353,10 +381,10 @@ static void roll_back(sav_store *store, size_t rows) {
         store->broken = true;
 }
 
-sav_status sav_store_append(sav_store *store, const char *sample, const char *question_id, const char *label,
+sav_status sav_store_append(sav_store *store, const char *sample, const sav_store_line *line,
                             const float *features, sav_error *err) {
     const size_t rows = store->count;
-    sav_store_row row = {"", question_id, label, 0};
+    sav_store_row row = {.line = *line};
     if (!store->features || store->broken)
         return sav_fail(err, SAV_IO_ERROR, "%s: an earlier write failed; open the store again",
                         store->folder);
@@ -385,8 +413,7 @@ static sav_status fail_row(const sav_store *store, size_t row, sav_error *err) {
                     store->features_path, row);
 }
 
-sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_id, const char *label,
-                            sav_error *err) {
+sav_status sav_store_repeat(sav_store *store, size_t row, const sav_store_line *line, sav_error *err) {
     sav_map map;
     char sample[65];
     memcpy(sample, store->entries[row].row.sample, sizeof sample);
@@ -402,7 +429,7 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_i
     }
     if (!status && sav_crc32(copy, store->header.row_bytes) != store->entries[row].row.crc32)
         status = fail_row(store, row, err);
-    if (!status) status = sav_store_append(store, sample, question_id, label, copy, err);
+    if (!status) status = sav_store_append(store, sample, line, copy, err);
     sav_free(copy);
     return status;
 }

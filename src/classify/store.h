@@ -4,7 +4,8 @@
  *   store.json  what made the features:
  *       {"format":1,"L":…,"H":…,"d":…,"family":…,"model":…,"model_sha256":…,…}
  *   features.f32    raw little-endian rows [L, H, d], one a sample; np.memmap opens it
- *   index.jsonl   a line a row: {"row":0,"sample":"sha256…","question_id":…,"label":…,"crc32":"8 hex digits"}
+ *   index.jsonl   a line a row: {"row":0,"sample":"sha256…","question_id":…,"label":…,"image":…,"question":…,
+ *                                "crc32":"8 hex digits"}; image and question are absent in older stores
  *
  * A row's bytes are on the disk before its index line is written, and a row counts once its line is whole:
  * whatever a crash or a full disk leaves behind the last whole line is cut off when the store is opened for
@@ -21,11 +22,18 @@ typedef struct sav_store_info {
     const char *family, *model, *model_sha256, *engine, *dtype;
 } sav_store_info;
 
-typedef struct sav_store_row {
-    char sample[65];         /* SHA-256 of what went in: see sav_store_key */
-    const char *question_id; /* JSON text */
+/* What a list says of a row. */
+typedef struct sav_store_line {
+    const char *question_id; /* JSON text; NULL: null */
     const char *label;       /* NULL: none */
-    uint32_t crc32;          /* of the row's bytes */
+    const char *image;       /* JSON text, the pictures as the list has them; NULL: not known */
+    const char *question;    /* NULL: not known */
+} sav_store_line;
+
+typedef struct sav_store_row {
+    char sample[65]; /* SHA-256 of what went in: see sav_store_key */
+    sav_store_line line;
+    uint32_t crc32; /* of the row's bytes */
 } sav_store_row;
 
 typedef struct sav_store sav_store;
@@ -49,20 +57,19 @@ const sav_store_row *sav_store_at(const sav_store *store, size_t row);
 const float *sav_store_features(const sav_store *store);
 
 /* Resuming. Each list line owns one row. claim: true if a row of this sample, id and label is there that no
- * earlier claim of this opening took; nothing is left to do for the line then. */
-bool sav_store_claim(sav_store *store, const char *sample, const char *question_id, const char *label);
+ * earlier claim of this opening took, and which; nothing is left to do for the line then. */
+bool sav_store_claim(size_t *row, sav_store *store, const char *sample, const sav_store_line *line);
 /* rows from before that nobody claimed: of an older list */
 size_t sav_store_unclaimed(const sav_store *store);
 
 /* An earlier row of the same sample: its features need not be computed again. */
 bool sav_store_find(size_t *row, const sav_store *store, const char *sample);
 
-/* Appends a row of features [L, H, d], or a copy of an earlier row under an id and label of its own. After a
+/* Appends a row of features [L, H, d], or a copy of an earlier row under a line of its own. After a
  * failure the store is as it was before. */
-sav_status sav_store_append(sav_store *store, const char *sample, const char *question_id, const char *label,
+sav_status sav_store_append(sav_store *store, const char *sample, const sav_store_line *line,
                             const float *features, sav_error *err);
-sav_status sav_store_repeat(sav_store *store, size_t row, const char *question_id, const char *label,
-                            sav_error *err);
+sav_status sav_store_repeat(sav_store *store, size_t row, const sav_store_line *line, sav_error *err);
 
 /* Rows onto the disk, then the lines that say so. Appends do it by themselves, a fraction of a second at a
  * time; call it before closing, which does it too but cannot tell of a full disk. */

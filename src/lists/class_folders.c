@@ -4,12 +4,21 @@
 #include "base/os.h"
 #include "lists/list_reader.h"
 
+/* The picture as a list in the folder would have it, "cats/1.jpg"; NULL: no memory. */
+static char *image_of(const char *label, const char *name) {
+    char *path = sav_path_join(label, name);
+    char *image = path ? sav_sample_image((const char *const *)&path, 1) : NULL;
+    sav_free(path);
+    return image;
+}
+
 static sav_status fill_sample(sav_sample *out, sav_list_reader *in, const char *label, const char *path) {
     /* The path is complete as it is: neither image_root nor the list's folder goes in front. */
     const sav_record_source here = {path, "", NULL};
     out->question = sav_strdup(in->options->question ? in->options->question : "");
     out->label = sav_strdup(label);
-    if (!out->question || !out->label)
+    out->image = image_of(label, sav_os_path_name(path));
+    if (!out->question || !out->label || !out->image)
         return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", path);
     if (sav_os_is_folder(path))
         return sav_fail(in->err, SAV_BAD_INPUT, "%s: found a folder; expected a picture", path);

@@ -95,9 +95,10 @@ sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status stat
         sav_sample_free(sample);
         return skip_or_fail(in, status, line);
     }
+    if (!sample->image) sample->image = sav_strdup("null");
     if (!sample->group) sample->group = sav_strdup("null");
     if (!sample->question_id) sample->question_id = sav_strdup("null");
-    if (!sample->group || !sample->question_id ||
+    if (!sample->image || !sample->group || !sample->question_id ||
         !sav_grow(&list->samples, &list->capacity, list->count + 1, sizeof *list->samples)) {
         sav_sample_free(sample);
         return sav_list_no_memory(in);

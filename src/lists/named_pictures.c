@@ -8,7 +8,8 @@ static bool fill(sav_sample *sample, const char *const *paths, size_t count, con
     sample->question_id = sav_strdup("null");
     sample->group = sav_strdup("null");
     sample->media = sav_alloc(count, sizeof *sample->media);
-    bool filled = sample->question && sample->question_id && sample->group && sample->media;
+    sample->image = sav_sample_image(paths, count);
+    bool filled = sample->question && sample->question_id && sample->group && sample->media && sample->image;
     for (size_t i = 0; i < count && filled; i++) {
         sample->media[i] = sav_strdup(paths[i]);
         filled = sample->media[i] != NULL;

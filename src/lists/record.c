@@ -9,12 +9,25 @@
 void sav_sample_free(sav_sample *sample) {
     for (size_t i = 0; i < sample->media_count; i++) sav_free(sample->media[i]);
     sav_free(sample->media);
+    sav_free(sample->image);
     sav_free(sample->question);
     sav_free(sample->label);
     sav_free(sample->question_id);
     sav_free(sample->group);
     sav_free(sample->split);
     *sample = (sav_sample){0};
+}
+
+char *sav_sample_image(const char *const *paths, size_t count) {
+    sav_text out = {0};
+    if (count != 1) sav_text_string(&out, "[");
+    for (size_t i = 0; i < count; i++) {
+        if (i) sav_text_string(&out, ",");
+        sav_json_put_string(&out, paths[i], strlen(paths[i]));
+    }
+    if (count != 1) sav_text_string(&out, "]");
+    if (out.failed) sav_text_free(&out);
+    return out.bytes;
 }
 
 size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder) {
@@ -55,7 +68,7 @@ static char *copy_string(sav_record *in, const sav_json *node, const char *key) 
     return copy;
 }
 
-/* The JSON text of a scalar; "null" for NULL. */
+/* The JSON text of a value; "null" for NULL. */
 static char *copy_json(sav_record *in, const sav_json *node, const char *key) {
     sav_text text = {0};
     if (node)
@@ -165,12 +178,9 @@ void sav_record_media(sav_sample *out, sav_record *in, const char *key) {
     if (in->status || !node || node->kind == SAV_JSON_NULL ||
         (node->kind == SAV_JSON_STRING && !node->length))
         return;
-    if (node->kind != SAV_JSON_ARRAY) {
-        add_media_node(out, in, node, key);
-        return;
-    }
-    for (const sav_json *item = node->child; item && !in->status; item = item->next)
-        add_media_node(out, in, item, key);
+    const sav_json *item = node->kind == SAV_JSON_ARRAY ? node->child : node;
+    for (; item && !in->status; item = item == node ? NULL : item->next) add_media_node(out, in, item, key);
+    if (!in->status) out->image = copy_json(in, node, key);
 }
 
 void sav_record_check_placeholders(const sav_sample *out, sav_record *in) {

@@ -18,6 +18,7 @@ typedef struct sav_sample {
     size_t line;  /* where the record starts; 0 in a folder list */
     char **media; /* [media_count] pictures, as they will be opened */
     size_t media_count;
+    char *image;       /* JSON text: the pictures as the list has them: a path, a list of paths, null */
     char *question;    /* what the format asks; `<image>` where a picture belongs */
     char *label;       /* NULL: not scored */
     char *question_id; /* JSON text as written, "null" when absent */
@@ -26,6 +27,9 @@ typedef struct sav_sample {
 } sav_sample;
 
 void sav_sample_free(sav_sample *sample); /* what it owns */
+
+/* `image` of pictures that no JSON list names: a path, several as a list. By sav_free; NULL: no memory. */
+char *sav_sample_image(const char *const *paths, size_t count);
 
 size_t sav_sample_placeholders(const sav_sample *sample, const char *placeholder); /* in its question */
 

@@ -22,16 +22,21 @@ typedef struct filling {
     bool *saved;               /* [N] its tap is one of `before` */
 } filling;
 
+static sav_store_line line_of(const sav_sample *sample) {
+    return (sav_store_line){sample->question_id, sample->label, sample->image, sample->question};
+}
+
 /* ---- one sample ---------------------------------------------------------------------------------------- */
 
 static sav_status find_stored(sav_known *out, const float **tap, void *context, const sav_sample *sample,
                               const sav_prompt *prompt, sav_error *err) {
     filling *f = context;
     const size_t i = (size_t)(sample - f->samples), width = f->info.L * f->info.H * f->info.d;
+    const sav_store_line line = line_of(sample);
     size_t row;
     sav_status status = sav_store_key(f->keys[i], prompt, &f->info, f->pixel_options, err);
     if (status) return status;
-    if (sav_store_claim(f->store, f->keys[i], sample->question_id, sample->label)) {
+    if (sav_store_claim(&row, f->store, f->keys[i], &line)) {
         *out = SAV_KNOWN_DONE;
         f->report->present++;
     } else if (sav_store_find(&row, f->store, f->keys[i])) {
@@ -49,11 +54,11 @@ static sav_status find_stored(sav_known *out, const float **tap, void *context, 
 static sav_status append_row(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
     filling *f = context;
     const size_t i = (size_t)(sample - f->samples);
+    const sav_store_line line = line_of(sample);
     size_t row;
     const bool copy = sav_store_find(&row, f->store, f->keys[i]);
-    sav_status status =
-        copy ? sav_store_repeat(f->store, row, sample->question_id, sample->label, err)
-             : sav_store_append(f->store, f->keys[i], sample->question_id, sample->label, tap, err);
+    sav_status status = copy ? sav_store_repeat(f->store, row, &line, err)
+                             : sav_store_append(f->store, f->keys[i], &line, tap, err);
     if (status) return status;
     if (copy)
         f->report->copied++;
@@ -69,8 +74,9 @@ static sav_status append_row(void *context, const sav_sample *sample, const floa
 static sav_status save_ahead(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
     filling *f = context;
     const char *key = f->keys[sample - f->samples];
+    const sav_store_line line = line_of(sample);
     sav_status status = f->after ? SAV_OK : sav_store_append_to(&f->after, f->ahead, &f->info, err);
-    if (!status) status = sav_store_append(f->after, key, sample->question_id, sample->label, tap, err);
+    if (!status) status = sav_store_append(f->after, key, &line, tap, err);
     if (!status) f->report->ahead++;
     return status;
 }

@@ -44,6 +44,7 @@ sav_status sav_predictions_add(sav_predictions *p, sav_answer who, const float *
 sav_status sav_predictions_add_sample(void *predictions, const sav_sample *sample, const float *tap,
                                       sav_error *err) {
     const sav_answer who = {.index = sample->index,
+                            .image = sample->image,
                             .question_id = sample->question_id,
                             .group = sample->group,
                             .split = sample->split,

@@ -12,10 +12,10 @@
 
 /* What was asked, and what came out. */
 typedef struct sav_answer {
-    size_t index;                    /* of the record in its list, or of the row in its store */
-    const char *question_id, *group; /* JSON texts; NULL = null */
-    const char *split, *label;       /* NULL = null; without a label: predicted, not scored */
-    const char *prediction;          /* NULL = no answer: below --min-margin */
+    size_t index;                            /* of the record in its list, or of the row in its store */
+    const char *image, *question_id, *group; /* JSON texts; NULL = null */
+    const char *split, *label;               /* NULL = null; without a label: predicted, not scored */
+    const char *prediction;                  /* NULL = no answer: below --min-margin */
 } sav_answer;
 
 typedef struct sav_answers {

@@ -52,6 +52,7 @@ void sav_result_put(sav_text *out, const sav_result *result, const sav_classifie
     const sav_answer *a = &result->answer;
     const bool correct = a->label && a->prediction && strcmp(a->label, a->prediction) == 0;
     sav_text_printf(out, "{\"index\":%zu", a->index);
+    put_key(out, "image"), put_json(out, a->image);
     put_key(out, "question_id"), put_json(out, a->question_id);
     put_key(out, "group"), put_json(out, a->group);
     put_key(out, "split"), put_string(out, a->split);

@@ -18,8 +18,8 @@ typedef struct sav_result {
     const int32_t *head_votes; /* [K] in rank order */
 } sav_result;
 
-/* {"index":0,"question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat","correct":true,
- * "margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones
+/* {"index":0,"image":"a.jpg","question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat",
+ * "correct":true,"margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones
  * in order of first vote. */
 void sav_result_put(sav_text *out, const sav_result *result, const sav_classifier_view *view);
 

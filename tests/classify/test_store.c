@@ -51,18 +51,24 @@ static void write_bytes(const char *file, const char *mode, const void *bytes, s
     fclose(out);
 }
 
+/* What a list says of a row. */
+#define LINE(id, word) (&(sav_store_line){.question_id = id, .label = word})
+
 /* A store of three rows, the third a copy of the first under another label. */
 static bool make_store(void) {
     sav_store *store;
     sav_error err;
     new_folder();
     if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return false;
-    bool ok = CHECK_OK(sav_store_append(store, name_of('a'), "7", "caf\xC3\xA9", rows[0], &err), &err) &&
-              CHECK_OK(sav_store_append(store, name_of('b'), "\"x\"", NULL, rows[1], &err), &err);
+    bool ok =
+        CHECK_OK(sav_store_append(store, name_of('a'), LINE("7", "caf\xC3\xA9"), rows[0], &err), &err) &&
+        CHECK_OK(sav_store_append(store, name_of('b'),
+                                  &(sav_store_line){"\"x\"", NULL, "[\"a\",\"b\"]", "two?"}, rows[1], &err),
+                 &err);
     size_t row = 9;
     CHECK(!sav_store_find(&row, store, name_of('c')) && sav_store_find(&row, store, name_of('a')) &&
           row == 0);
-    ok = ok && CHECK_OK(sav_store_repeat(store, row, NULL, "\"q\"", &err), &err);
+    ok = ok && CHECK_OK(sav_store_repeat(store, row, LINE(NULL, "\"q\""), &err), &err);
     sav_store_close(store);
     return ok;
 }
@@ -82,14 +88,16 @@ static void test_files(void) {
     char *features = contents("features.f32", &length);
     CHECK_SIZE(length, 3 * ROW);
     CHECK(memcmp(features, rows, 2 * ROW) == 0 && memcmp(features + 2 * ROW, rows[0], ROW) == 0);
-    char *index = contents("index.jsonl", &length), want[600];
+    char *index = contents("index.jsonl", &length), want[700];
     const unsigned a = sav_crc32(rows[0], ROW), b = sav_crc32(rows[1], ROW);
-    snprintf(
-        want, sizeof want,
-        "{\"row\":0,\"sample\":\"%.64s\",\"question_id\":7,\"label\":\"caf\xC3\xA9\",\"crc32\":\"%08x\"}\n"
-        "{\"row\":1,\"sample\":\"%.64s\",\"question_id\":\"x\",\"label\":null,\"crc32\":\"%08x\"}\n"
-        "{\"row\":2,\"sample\":\"%.64s\",\"question_id\":null,\"label\":\"\\\"q\\\"\",\"crc32\":\"%08x\"}\n",
-        name_of('a'), a, name_of('b'), b, name_of('a'), a);
+    snprintf(want, sizeof want,
+             "{\"row\":0,\"sample\":\"%.64s\",\"question_id\":7,\"label\":\"caf\xC3\xA9\",\"image\":null,"
+             "\"question\":null,\"crc32\":\"%08x\"}\n"
+             "{\"row\":1,\"sample\":\"%.64s\",\"question_id\":\"x\",\"label\":null,\"image\":[\"a\",\"b\"],"
+             "\"question\":\"two?\",\"crc32\":\"%08x\"}\n"
+             "{\"row\":2,\"sample\":\"%.64s\",\"question_id\":null,\"label\":\"\\\"q\\\"\",\"image\":null,"
+             "\"question\":null,\"crc32\":\"%08x\"}\n",
+             name_of('a'), a, name_of('b'), b, name_of('a'), a);
     CHECK_STR(index, want);
     sav_free(json);
     sav_free(features);
@@ -104,13 +112,16 @@ static void test_read(void) {
     const sav_store_info *got = sav_store_describe(store);
     CHECK(got->L == 1 && got->H == 2 && got->d == 3);
     CHECK_STR(got->model_sha256, "digest");
-    CHECK_STR(sav_store_at(store, 0)->label, "caf\xC3\xA9");
-    CHECK_STR(sav_store_at(store, 1)->question_id, "\"x\"");
-    CHECK(sav_store_at(store, 1)->label == NULL);
+    CHECK_STR(sav_store_at(store, 0)->line.label, "caf\xC3\xA9");
+    CHECK_STR(sav_store_at(store, 1)->line.question_id, "\"x\"");
+    CHECK(sav_store_at(store, 1)->line.label == NULL);
+    CHECK_STR(sav_store_at(store, 1)->line.image, "[\"a\",\"b\"]");
+    CHECK_STR(sav_store_at(store, 1)->line.question, "two?");
+    CHECK(sav_store_at(store, 0)->line.question == NULL);
     check_bits(sav_store_features(store), rows[0], VALUES, "row 0");
     check_bits(sav_store_features(store) + 2 * VALUES, rows[0], VALUES, "row 2");
     CHECK_OK(sav_store_check(store, &err), &err);
-    CHECK_FAILS(sav_store_append(store, name_of('c'), NULL, NULL, rows[0], &err), &err, SAV_IO_ERROR,
+    CHECK_FAILS(sav_store_append(store, name_of('c'), LINE(NULL, NULL), rows[0], &err), &err, SAV_IO_ERROR,
                 "open the store again");
     sav_store_close(store);
     char spoiled = 1;
@@ -124,28 +135,48 @@ static void test_read(void) {
     sav_store_close(store);
 }
 
+/* Stores of before rows knew their pictures and questions. */
+static void test_old(void) {
+    sav_store *store;
+    sav_error err;
+    char line[400];
+    size_t row = 9;
+    if (!make_store()) return;
+    snprintf(line, sizeof line,
+             "{\"row\":0,\"sample\":\"%.64s\",\"question_id\":7,\"label\":\"a\",\"crc32\":\"%08x\"}\n",
+             name_of('a'), (unsigned)sav_crc32(rows[0], ROW));
+    write_bytes("index.jsonl", "wb", line, strlen(line));
+    if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return;
+    CHECK_SIZE(sav_store_count(store), 1);
+    CHECK(sav_store_at(store, 0)->line.image == NULL && sav_store_at(store, 0)->line.question == NULL);
+    CHECK(sav_store_claim(&row, store, name_of('a'), &(sav_store_line){"7", "a", "\"a.png\"", "what?"}));
+    CHECK_SIZE(row, 0);
+    sav_store_close(store);
+}
+
 /* A list run again claims its rows; equal lines claim one each; what is new has no row. */
 static void test_resume(void) {
+    size_t claimed = 99;
     sav_store *store;
     sav_error err;
     if (!make_store() || !CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return;
     CHECK_SIZE(sav_store_count(store), 3);
-    CHECK(sav_store_claim(store, name_of('a'), "7", "caf\xC3\xA9"));
-    CHECK(!sav_store_claim(store, name_of('a'), "7", "caf\xC3\xA9")); /* once */
-    CHECK(!sav_store_claim(store, name_of('a'), "8", "caf\xC3\xA9")); /* another id */
+    CHECK(sav_store_claim(&claimed, store, name_of('a'), LINE("7", "caf\xC3\xA9")) && claimed == 0);
+    CHECK(!sav_store_claim(&claimed, store, name_of('a'), LINE("7", "caf\xC3\xA9"))); /* once */
+    CHECK(!sav_store_claim(&claimed, store, name_of('a'), LINE("8", "caf\xC3\xA9"))); /* another id */
     CHECK_SIZE(sav_store_unclaimed(store), 2);
-    CHECK(sav_store_claim(store, name_of('a'), NULL, "\"q\""));
-    CHECK(sav_store_claim(store, name_of('b'), "\"x\"", NULL));
+    CHECK(sav_store_claim(&claimed, store, name_of('a'), LINE(NULL, "\"q\"")) && claimed == 2);
+    CHECK(sav_store_claim(&claimed, store, name_of('b'), LINE("\"x\"", NULL)));
     CHECK_SIZE(sav_store_unclaimed(store), 0);
-    CHECK(!sav_store_claim(store, name_of('c'), NULL, NULL));
-    CHECK_OK(sav_store_append(store, name_of('c'), NULL, NULL, rows[2], &err), &err);
+    CHECK(!sav_store_claim(&claimed, store, name_of('c'), LINE(NULL, NULL)));
+    CHECK_OK(sav_store_append(store, name_of('c'), LINE(NULL, NULL), rows[2], &err), &err);
     /* of this opening: an equal line has its own row */
-    CHECK(!sav_store_claim(store, name_of('c'), NULL, NULL));
+    CHECK(!sav_store_claim(&claimed, store, name_of('c'), LINE(NULL, NULL)));
     size_t row = 0;
     CHECK(sav_store_find(&row, store, name_of('c')) && row == 3);
-    CHECK_OK(sav_store_repeat(store, row, NULL, NULL, &err), &err);
+    CHECK_OK(sav_store_repeat(store, row, LINE(NULL, NULL), &err), &err);
     for (int i = 0; i < 70; i++) /* past the first growth of the tables */
-        CHECK_OK(sav_store_repeat(store, (size_t)i, "1", "z", &err), &err);
+        CHECK_OK(sav_store_repeat(store, (size_t)i, LINE("1", "z"), &err), &err);
     sav_store_close(store);
     if (!CHECK_OK(sav_store_open(&store, folder, &err), &err)) return;
     CHECK_SIZE(sav_store_count(store), 75);
@@ -189,7 +220,7 @@ static void test_torn(void) {
         if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) break;
         CHECK_SIZE(sav_store_count(store), lines);
         for (size_t i = lines; i < 3; i++)
-            CHECK_OK(sav_store_append(store, name_of('b'), NULL, NULL, rows[i], &err), &err);
+            CHECK_OK(sav_store_append(store, name_of('b'), LINE(NULL, NULL), rows[i], &err), &err);
         sav_store_close(store);
         sav_free(contents("features.f32", &length));
         CHECK_SIZE(length, 3 * ROW);
@@ -272,10 +303,10 @@ static void test_full_disk(void) {
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
     tight = old;
-    for (rlim_t limit = 3 * ROW; limit < 700; limit += 40) { /* within the new row, then within its line */
+    for (rlim_t limit = 3 * ROW; limit < 1000; limit += 40) { /* within the new row, then within its line */
         tight.rlim_cur = limit;
         setrlimit(RLIMIT_FSIZE, &tight);
-        sav_status status = sav_store_append(store, name_of('c'), NULL, "label", rows[2], &err);
+        sav_status status = sav_store_append(store, name_of('c'), LINE(NULL, "label"), rows[2], &err);
         setrlimit(RLIMIT_FSIZE, &old);
         if (!status) break;
         CHECK(status == SAV_IO_ERROR && sav_store_count(store) == 3);
@@ -284,7 +315,7 @@ static void test_full_disk(void) {
     sav_store_close(store);
     if (!CHECK_OK(sav_store_open(&store, folder, &err), &err)) return;
     CHECK_SIZE(sav_store_count(store), 4);
-    CHECK_STR(sav_store_at(store, 3)->label, "label");
+    CHECK_STR(sav_store_at(store, 3)->line.label, "label");
     CHECK_OK(sav_store_check(store, &err), &err);
     sav_store_close(store);
 #endif
@@ -339,6 +370,7 @@ int main(void) {
     test_crc();
     test_files();
     test_read();
+    test_old();
     test_resume();
     test_lock();
     test_torn();

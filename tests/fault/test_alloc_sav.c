@@ -37,6 +37,9 @@ static sav_status open_heads(sav_error *err) {
     return status;
 }
 
+/* What a list says of a row. */
+#define LINE(id, word) (&(sav_store_line){.question_id = id, .label = word})
+
 static sav_status fill_store(sav_error *err) {
     static const sav_store_info info = {1, 2, 2, "f", "m", "s", "e", "f32"};
     char name[65];
@@ -51,8 +54,8 @@ static sav_status fill_store(sav_error *err) {
     name[64] = '\0';
     sav_status status = sav_store_append_to(&store, store_path, &info, err);
     if (status) return status;
-    status = sav_store_append(store, name, "1", "x", features, err);
-    if (!status) status = sav_store_repeat(store, 0, "2", NULL, err);
+    status = sav_store_append(store, name, LINE("1", "x"), features, err);
+    if (!status) status = sav_store_repeat(store, 0, LINE("2", NULL), err);
     sav_store_close(store);
     return status;
 }

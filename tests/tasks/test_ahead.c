@@ -62,7 +62,7 @@ static void put_row(const char *folder, const sav_store_info *from) {
     sav_store *store;
     for (size_t i = 0; row && i < values; i++) row[i] = (float)i + 0.5f;
     if (CHECK_OK(sav_store_append_to(&store, folder, from, &err), &err)) {
-        CHECK_OK(sav_store_append(store, key, NULL, "x", row, &err), &err);
+        CHECK_OK(sav_store_append(store, key, &(sav_store_line){.label = "x"}, row, &err), &err);
         sav_store_close(store);
     }
     sav_free(row);

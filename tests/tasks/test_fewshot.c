@@ -36,14 +36,16 @@ static bool fill_store(const char *folder, const sav_list *list, const float *fe
     if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return false;
     bool ok = CHECK(list->count == shape[0]);
     for (size_t i = 0; i < list->count && ok; i++) {
+        const sav_sample *sample = &list->samples[i];
+        const sav_store_line line = {sample->question_id, sample->label, sample->image, sample->question};
         sav_chat *chat;
         char key[65];
         ok = CHECK_OK(sav_sample_chat(&chat, &list->samples[i], &err), &err);
         if (!ok) break;
-        ok = CHECK_OK(sav_store_key(key, &chat->prompt, &info, NULL, &err), &err) &&
-             CHECK_OK(sav_store_append(store, key, list->samples[i].question_id, list->samples[i].label,
-                                       features + i * shape[1] * shape[2] * shape[3], &err),
-                      &err);
+        ok =
+            CHECK_OK(sav_store_key(key, &chat->prompt, &info, NULL, &err), &err) &&
+            CHECK_OK(sav_store_append(store, key, &line, features + i * shape[1] * shape[2] * shape[3], &err),
+                     &err);
         sav_chat_free(chat);
     }
     sav_store_close(store);
@@ -59,7 +61,7 @@ static sav_classifier *fit_store(const char *folder, size_t K) {
     const sav_store_info *info = sav_store_describe(store);
     const size_t shape[4] = {sav_store_count(store), info->L, info->H, info->d};
     const sav_fit_options options = {.K = K};
-    for (size_t i = 0; i < shape[0] && i < 64; i++) labels[i] = sav_store_at(store, i)->label;
+    for (size_t i = 0; i < shape[0] && i < 64; i++) labels[i] = sav_store_at(store, i)->line.label;
     CHECK_OK(sav_fit(&classifier, sav_store_features(store), labels, shape, &options, &err), &err);
     sav_store_close(store);
     return classifier;

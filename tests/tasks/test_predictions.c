@@ -18,7 +18,7 @@ static sav_classifier *fitted(size_t K) {
 }
 
 static bool predict(sav_predictions *p, size_t index, const char *label) {
-    const sav_answer who = {.index = index, .question_id = "7", .label = label};
+    const sav_answer who = {.index = index, .image = "\"p.png\"", .question_id = "7", .label = label};
     sav_error err;
     return CHECK_OK(sav_predictions_add(p, who, taps + 4 * index, &err), &err);
 }
@@ -33,16 +33,19 @@ static void test_lines(void) {
         predict(&p, 0, "a"), predict(&p, 1, "a"), predict(&p, 2, NULL);
         CHECK(p.count == 3 && p.tied_votes == 0 && p.answers[1].prediction && p.margin == 1);
         sav_predictions_put_array(&array, &p);
-        CHECK_STR(array.bytes,
-                  "[{\"index\":0,\"question_id\":7,\"group\":null,\"split\":null,\"label\":\"a\","
-                  "\"prediction\":\"a\","
-                  "\"correct\":true,\"margin\":1,\"votes\":{\"a\":1},\"head_votes\":[\"a\"]},"
-                  "{\"index\":1,\"question_id\":7,\"group\":null,\"split\":null,\"label\":\"a\","
-                  "\"prediction\":\"b\","
-                  "\"correct\":false,\"margin\":1,\"votes\":{\"b\":1},\"head_votes\":[\"b\"]},"
-                  "{\"index\":2,\"question_id\":7,\"group\":null,\"split\":null,\"label\":null,"
-                  "\"prediction\":\"a\","
-                  "\"correct\":null,\"margin\":1,\"votes\":{\"a\":1},\"head_votes\":[\"a\"]}]\n");
+        CHECK_STR(
+            array.bytes,
+            "[{\"index\":0,\"image\":\"p.png\",\"question_id\":7,\"group\":null,\"split\":null,\"label\":"
+            "\"a\","
+            "\"prediction\":\"a\","
+            "\"correct\":true,\"margin\":1,\"votes\":{\"a\":1},\"head_votes\":[\"a\"]},"
+            "{\"index\":1,\"image\":\"p.png\",\"question_id\":7,\"group\":null,\"split\":null,\"label\":"
+            "\"a\","
+            "\"prediction\":\"b\","
+            "\"correct\":false,\"margin\":1,\"votes\":{\"b\":1},\"head_votes\":[\"b\"]},"
+            "{\"index\":2,\"image\":\"p.png\",\"question_id\":7,\"group\":null,\"split\":null,\"label\":null,"
+            "\"prediction\":\"a\","
+            "\"correct\":null,\"margin\":1,\"votes\":{\"a\":1},\"head_votes\":[\"a\"]}]\n");
         CHECK_OK(sav_predictions_score(&json, &words, &p, NULL, &err), &err);
         CHECK_STR(words.bytes, "accuracy 0.5000 (95 % interval 0.0945 to 0.9055): 1 of 2\n"
                                "1 samples without a label: predicted, not scored\n");

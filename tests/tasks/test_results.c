@@ -28,23 +28,26 @@ static void check_line(sav_text *text, const char *want) {
 static void test_predictions(void) {
     static const int32_t votes[] = {2, 1, 2}, head_votes[] = {2, 0, 0, 1, 2};
     sav_text out = {0};
-    sav_result r = {{0, "0", NULL, NULL, "cat", "\xE7\x8C\xAB"}, 0, votes, head_votes};
+    sav_result r = {{0, "\"a.jpg\"", "0", NULL, NULL, "cat", "\xE7\x8C\xAB"}, 0, votes, head_votes};
     sav_result_put(&out, &r, &heads);
-    check_line(&out, "{\"index\":0,\"question_id\":0,\"group\":null,\"split\":null,\"label\":\"cat\","
-                     "\"prediction\":\"\xE7\x8C\xAB\","
-                     "\"correct\":false,\"margin\":0,\"votes\":{\"\xE7\x8C\xAB\":2,\"cat\":2,\"d\\\"og\":1},"
-                     "\"head_votes\":[\"\xE7\x8C\xAB\",\"cat\",\"cat\",\"d\\\"og\",\"\xE7\x8C\xAB\"]}\n");
+    check_line(
+        &out,
+        "{\"index\":0,\"image\":\"a.jpg\",\"question_id\":0,\"group\":null,\"split\":null,\"label\":\"cat\","
+        "\"prediction\":\"\xE7\x8C\xAB\","
+        "\"correct\":false,\"margin\":0,\"votes\":{\"\xE7\x8C\xAB\":2,\"cat\":2,\"d\\\"og\":1},"
+        "\"head_votes\":[\"\xE7\x8C\xAB\",\"cat\",\"cat\",\"d\\\"og\",\"\xE7\x8C\xAB\"]}\n");
     static const int32_t all[] = {0, 5, 0}, same[] = {1, 1, 1, 1, 1};
-    r = (sav_result){{12, "\"x\"", "3", "add_att", "d\"og", "d\"og"}, 5, all, same};
+    r = (sav_result){{12, "[\"a\",\"b\"]", "\"x\"", "3", "add_att", "d\"og", "d\"og"}, 5, all, same};
     sav_result_put(&out, &r, &heads);
-    check_line(&out,
-               "{\"index\":12,\"question_id\":\"x\",\"group\":3,\"split\":\"add_att\",\"label\":\"d\\\"og\","
-               "\"prediction\":\"d\\\"og\",\"correct\":true,\"margin\":5,\"votes\":{\"d\\\"og\":5},"
-               "\"head_votes\":[\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\"]}\n");
-    r = (sav_result){{1, NULL, NULL, NULL, NULL, NULL}, 5, all, same}; /* no label, no answer */
+    check_line(&out, "{\"index\":12,\"image\":[\"a\",\"b\"],\"question_id\":\"x\",\"group\":3,\"split\":"
+                     "\"add_att\",\"label\":\"d\\\"og\","
+                     "\"prediction\":\"d\\\"og\",\"correct\":true,\"margin\":5,\"votes\":{\"d\\\"og\":5},"
+                     "\"head_votes\":[\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\",\"d\\\"og\"]}\n");
+    r = (sav_result){{1, NULL, NULL, NULL, NULL, NULL, NULL}, 5, all, same}; /* no label, no answer */
     sav_result_put(&out, &r, &heads);
-    CHECK(strstr(out.bytes, "\"question_id\":null,\"group\":null,\"split\":null,\"label\":null,"
-                            "\"prediction\":null,\"correct\":null") != NULL);
+    CHECK(strstr(out.bytes,
+                 "\"image\":null,\"question_id\":null,\"group\":null,\"split\":null,\"label\":null,"
+                 "\"prediction\":null,\"correct\":null") != NULL);
     sav_text_free(&out);
     r.answer.label = "cat";
     sav_result_put(&out, &r, &heads);

@@ -69,7 +69,7 @@ def write_predictions(path, items, tensors, names):
             tally = dict(sorted(tally.items(), key=lambda p: -p[1]))  # stable: equal votes in order of first vote
             best = names[int(tensors["sav.predictions"][i])]
             line = dict(
-                index=i, question_id=r["question_id"], group=None, split=None, label=r["label"], prediction=best,
+                index=i, image=r["image"], question_id=r["question_id"], group=None, split=None, label=r["label"], prediction=best,
                 correct=best == r["label"], margin=int(tensors["sav.margins"][i]), votes=tally, head_votes=voted,
             )
             f.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")

@@ -55,7 +55,9 @@ static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feat
     sav_status status = check_shape(cli, p->view, shape, cli->store, err);
     if (!status) warn_other_model(cli, p->view, set->origin.model_sha256, cli->store);
     for (size_t i = 0; i < set->N && !status; i++) {
-        const sav_answer who = {.index = i, .question_id = set->question_ids[i], .label = set->labels[i]};
+        const sav_store_line *line = &sav_store_at(set->store, i)->line;
+        const sav_answer who = {
+            .index = i, .image = line->image, .question_id = line->question_id, .label = line->label};
         status = sav_predictions_add(p, who, set->features + i * row, err);
     }
     return status;
