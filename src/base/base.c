@@ -8,31 +8,47 @@
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
-/* Copies text into out[size], control characters as \xNN, cut where a whole character ends. */
+enum { LONGEST_RAW = 6144 }; /* a path of 4096 bytes and what is said about it */
+
+/* One character at *at, moved behind it, or the control character there as \xNN; its bytes in `out`. */
+static size_t escape_one(char out[9], const unsigned char **at) {
+    const unsigned char *p = *at;
+    const bool c1 = *p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
+    if (c1 || *p < 0x20 || *p == 0x7F) {
+        *at = p + (c1 ? 2 : 1);
+        return (size_t)(c1 ? snprintf(out, 9, "\\xc2\\x%02x", p[1]) : snprintf(out, 9, "\\x%02x", *p));
+    }
+    size_t length = 0;
+    do out[length++] = (char)*p++;
+    while (length < 4 && (*p & 0xC0) == 0x80);
+    *at = p;
+    return length;
+}
+
+/* Copies text into out[size], control characters as \xNN. What is too long loses its middle, between whole
+ * characters: a message begins with what it is about and ends with the reason. */
 static void copy_escaped(char *out, size_t size, const char *text) {
-    size_t n = 0;
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        /* C0, DEL, C1 */
-        bool control = *p < 0x20 || *p == 0x7F || (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0);
-        if (n + (control ? 4 : 1) + 1 > size) {
-            /* do not leave half a character */
-            while (n && ((unsigned char)out[n - 1] & 0xC0) == 0x80) n--;
-            if (n && (unsigned char)out[n - 1] >= 0xC0) n--;
-            break;
-        }
-        if (control) {
-            snprintf(out + n, size - n, "\\x%02x", *p);
-            n += 4;
-        } else {
-            out[n++] = (char)*p;
-        }
+    static const char gap[] = "…";
+    const size_t half = (size - sizeof gap) / 2;
+    const unsigned char *p = (const unsigned char *)text;
+    char one[9];
+    size_t total = 0, at = 0, n = 0;
+    while (*p) total += escape_one(one, &p);
+    bool cut = false;
+    for (p = (const unsigned char *)text; *p;) {
+        const size_t length = escape_one(one, &p);
+        const bool kept = total < size || at + length <= half || at >= total - half;
+        if (kept) memcpy(out + n, one, length), n += length;
+        if (!kept && !cut) memcpy(out + n, gap, sizeof gap - 1), n += sizeof gap - 1;
+        cut |= !kept;
+        at += length;
     }
     out[n] = '\0';
 }
 
 sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) {
     if (!err) return status;
-    char raw[sizeof err->message * 2];
+    char raw[LONGEST_RAW];
     va_list args;
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
@@ -45,7 +61,7 @@ sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) 
 
 void sav_hint(sav_error *err, const char *format, ...) {
     if (!err) return;
-    char raw[sizeof err->hint * 2];
+    char raw[LONGEST_RAW];
     va_list args;
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);

@@ -1,6 +1,8 @@
 /* utf8.c: code points in and out of UTF-8. See utf8.h. */
 #include "base/utf8.h"
 
+#include <string.h>
+
 /* Length of a sequence from its first byte, and the range that its second byte must be in (Table 3-7 of the
  * standard): the range is what keeps out overlong forms, surrogates and values above U+10FFFF. 0 for a byte
  * that starts nothing. */
@@ -90,4 +92,15 @@ sav_status sav_utf8_check(const char *text, size_t length, const char *what, sav
     return sav_fail(err, SAV_BAD_INPUT,
                     "%s: byte 0x%02X at offset %zu is not valid UTF-8; expected UTF-8 text", what,
                     (unsigned char)text[at], at);
+}
+
+const char *sav_quote(char out[SAV_QUOTED], const char *text, size_t length) {
+    size_t at = 0;
+    for (size_t n = 0; n < 60 && at < length; n++) {
+        uint32_t point;
+        if (!sav_utf8_decode(&point, text, length, &at)) at++; /* a byte that is none counts as one */
+    }
+    memcpy(out, text, at);
+    strcpy(out + at, at < length ? "…" : "");
+    return out;
 }

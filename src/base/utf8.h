@@ -23,6 +23,11 @@ size_t sav_utf8_encode(char out[4], uint32_t point);
 /* Appends text with U+FFFD for what is not UTF-8. */
 void sav_utf8_replace(sav_text *out, const char *text, size_t length);
 
+/* Text from a file as messages quote it: its first 60 characters, "…" behind where there are more. Gives
+ * out. */
+enum { SAV_QUOTED = 60 * 4 + 4 };
+const char *sav_quote(char out[SAV_QUOTED], const char *text, size_t length);
+
 /* Fails with the byte offset of the first ill-formed sequence; `what` names the text. */
 sav_status sav_utf8_check(const char *text, size_t length, const char *what, sav_error *err);
 

@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 #include "io/json.h"
+#include "lists/media_path.h"
 
 #define LARGEST_FILE ((size_t)1 << 28)
 
@@ -32,9 +33,14 @@ static sav_status add_image(reader *in, const sav_json *part) {
     const sav_json *path = NULL;
     sav_status status = string_of(&path, in, part, "image");
     if (status) return status;
-    if (!path->length) return fail_at(in, path, "found an empty path");
-    const bool whole = !*in->folder || sav_os_path_absolute(path->text);
-    char *full = whole ? sav_strdup(path->text) : sav_path_join(in->folder, path->text);
+    const char *name;
+    status = sav_media_path(&name, path->text, in->err);
+    if (status) {
+        sav_error_prefix(in->err, "%s:%u:%u", in->name, path->line, path->column);
+        return status;
+    }
+    const bool whole = !*in->folder || sav_os_path_absolute(name);
+    char *full = whole ? sav_strdup(name) : sav_path_join(in->folder, name);
     if (!full) return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->name);
     sav_chat_part(in->chat, SAV_IMAGE, full, strlen(full));
     sav_free(full);

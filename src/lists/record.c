@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/os.h"
+#include "lists/media_path.h"
 
 void sav_sample_free(sav_sample *sample) {
     for (size_t i = 0; i < sample->media_count; i++) sav_free(sample->media[i]);
@@ -144,6 +145,11 @@ static char *resolve(const char *path, const sav_record_source *source) {
 
 sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_source *source,
                                 size_t line, sav_error *err) {
+    sav_status status = sav_media_path(&path, path, err);
+    if (status) {
+        sav_error_prefix(err, "%s:%zu", source->list, line);
+        return status;
+    }
     if (is_video_name(path))
         return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", source->list,
                         line, path);

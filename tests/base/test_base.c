@@ -4,6 +4,7 @@
 
 #include "../check.h"
 #include "base/round.h"
+#include "base/utf8.h"
 
 static void test_names(void) {
     static const char *const names[] = {"F32", "BF16", "F16", "F64", "I64", "I32", "U8"};
@@ -56,6 +57,37 @@ static void test_values(void) {
     CHECK(!sav_same(0.0, -0.0) && !sav_same(1, NAN) && !sav_same(1, 2));
 }
 
+/* Quotes end after 60 characters, messages that are too long lose their middle, both between characters. */
+static void test_long_text(void) {
+    char quoted[SAV_QUOTED], text[3000], want[300] = "";
+    sav_error err;
+    CHECK_STR(sav_quote(quoted, "short", 5), "short");
+    memset(text, 'x', sizeof text);
+    CHECK_SIZE(strlen(sav_quote(quoted, text, 60)), 60);
+    memset(want, 'x', 60);
+    memcpy(want + 60, "…", 4);
+    CHECK_STR(sav_quote(quoted, text, 61), want);
+    for (size_t i = 0; i < 1000; i++) memcpy(text + 3 * i, "\xE7\x8C\xAB", 3);
+    memcpy(want, text, 180);
+    memcpy(want + 180, "…", 4);
+    CHECK_STR(sav_quote(quoted, text, 3000), want);
+    text[2999] = '\0'; /* half a character at its end */
+    sav_fail(&err, SAV_BAD_INPUT, "%.2997s: the reason", text);
+    CHECK(strlen(err.message) < sizeof err.message && strlen(err.message) > sizeof err.message - 12);
+    CHECK(strncmp(err.message, text, 300) == 0 && strstr(err.message, "…"));
+    const char *end = err.message + strlen(err.message) - strlen("猫: the reason");
+    CHECK_STR(end, "猫: the reason");
+    CHECK(sav_utf8_check(err.message, strlen(err.message), "m", NULL) == SAV_OK);
+    memset(text, '\x01', 2999);
+    sav_fail(&err, SAV_BAD_INPUT, "f: %s: the reason", text);
+    CHECK(strstr(err.message, "f: \\x01\\x01") == err.message && strstr(err.message, "…\\x01"));
+    CHECK_STR(err.message + strlen(err.message) - 12, ": the reason");
+    sav_hint(&err, "%s!", text);
+    CHECK(strlen(err.hint) < sizeof err.hint && err.hint[strlen(err.hint) - 1] == '!');
+    sav_fail(&err, SAV_BAD_INPUT, "a\nb\xC2\x85");
+    CHECK_STR(err.message, "a\\x0ab\\xc2\\x85");
+}
+
 static void test_grow(void) {
     int64_t *list = NULL;
     size_t room = 0;
@@ -99,6 +131,7 @@ int main(void) {
     test_rows(SAV_BF16);
     test_rows(SAV_F16);
     test_values();
+    test_long_text();
     test_grow();
     check_join("a", "b", "a/b");
     check_join("a/", "b", "a/b");

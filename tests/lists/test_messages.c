@@ -34,7 +34,57 @@ static void check_refused(const char *text, sav_status status, const char *part)
     CHECK_FAILS(parse(&chat, text, &err), &err, status, part);
 }
 
+/* Where a picture is: right values from fetch_image of qwen_vl_utils 0.0.11, which opens address[7:] behind
+ * "file://" (no host, no percent decoding). */
+static void test_addresses(void) {
+    static const char *const paths[][2] = {
+        {"file:///a b.png", "/a b.png"},     {"file://c/d.png", "dir/c/d.png"},
+        {"file:///a%20b.png", "/a%20b.png"}, {"file.png", "dir/file.png"},
+        {"x:/y.png", "dir/x:/y.png"},        {"file:/y.png", "dir/file:/y.png"}};
+    static const char *const refused[][2] = {
+        {"data:image/png;base64,iVBORw0KGgo=",
+         "m.json:1:52: found a data: URI (data:image/png;base64, 34 bytes)"},
+        {"DATA:,x", "found a data: URI (DATA:, 7 bytes)"},
+        {"https://host/a.png", "found the address https://host/a.png; expected a path"},
+        {"http://h", "found the address http://h"},
+        {"s3://bucket/a.png", "found the address s3://bucket/a.png"},
+        {"file://", "found file://; expected a path"},
+        {"", "expected a path"}};
+    char text[512], want[512];
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        snprintf(text, sizeof text,
+                 "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"%s\"}]}]", paths[i][0]);
+        snprintf(want, sizeof want, "user:I(%s);", paths[i][1]);
+        check_prompt(text, want);
+    }
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        snprintf(text, sizeof text,
+                 "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"%s\"}]}]", refused[i][0]);
+        check_refused(text, *refused[i][0] && i < 5 ? SAV_UNSUPPORTED : SAV_BAD_INPUT, refused[i][1]);
+    }
+}
+
+/* A picture inside a URI is never echoed: a short line, the reason at its end. */
+static void test_long_junk(void) {
+    static const char head[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"";
+    static const char *const starts[] = {"data:image/png;base64,", "data:", "https://", "x-y.z://"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        sav_text text = {0};
+        sav_chat *chat;
+        sav_error err;
+        sav_text_string(&text, head);
+        sav_text_string(&text, starts[i]);
+        for (int n = 0; n < 5000; n++) sav_text_string(&text, "\xC3\xA9");
+        sav_text_string(&text, "\"}]}]");
+        CHECK_FAILS(parse(&chat, text.bytes, &err), &err, SAV_UNSUPPORTED, "; expected a path");
+        CHECK(strlen(err.message) < 200);
+        sav_text_free(&text);
+    }
+}
+
 int main(void) {
+    test_addresses();
+    test_long_junk();
     sav_chat *chat;
     sav_error err;
     check_prompt("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a.png\"},{\"type\":"
@@ -60,7 +110,7 @@ int main(void) {
     check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"text\"}]}]", SAV_BAD_INPUT,
                   "expected a string in \"text\"");
     check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"\"}]}]", SAV_BAD_INPUT,
-                  "empty path");
+                  "m.json:1:52: found \"\"; expected a path");
     check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":[\"a\"]}]}]", SAV_BAD_INPUT,
                   "in \"image\"");
     check_refused("[{\"role\":\"user\",\"content\":[{\"type\":\"video\",\"video\":[\"a\"]}]}]",
