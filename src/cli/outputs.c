@@ -17,20 +17,21 @@ sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error 
 
 /* ---- after a failure ----------------------------------------------------------------------------------- */
 
-static sav_status print_finished(const sav_predictions *p, bool json) {
+static sav_status print_finished(const sav_predictions *p, const sav_text *words, bool json) {
     sav_text array = {0};
-    if (!json) return sav_console_print(&p->lines, NULL);
+    if (!json) return sav_console_print(words->length ? words : &p->lines, NULL);
     sav_predictions_put_array(&array, p);
     sav_status status = sav_console_print(&array, NULL);
     sav_text_free(&array);
     return status;
 }
 
-void sav_cli_save_finished(const sav_cli *cli, const sav_predictions *p, const char *path, size_t total,
+void sav_cli_save_finished(const sav_cli *cli, const sav_predictions *p, const sav_text *words, size_t total,
                            sav_error *err) {
+    const char *path = cli->out;
     if (!p->count || p->lines.failed) return;
     const sav_status status = err->status;
-    if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, cli->json)) return;
+    if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, words, cli->json)) return;
     /* a failure that may be the sample's own: the others can do without it */
     const bool own = status != SAV_STOPPED && status != SAV_NO_MEMORY && !cli->skip_bad;
     const sav_error before = *err;

@@ -35,9 +35,9 @@ sav_status sav_list_read(sav_list **out, const char *path, const sav_list_option
 /* The same from bytes: name stands in messages, folder is what relative paths start from. */
 sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, const char *name,
                           const char *folder, const sav_list_options *options, sav_error *err);
-/* One sample: paths [count] of pictures and what is asked of them. */
+/* A sample a picture, paths [count] and what is asked of each; together: one sample of all of them. */
 sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t count, const char *question,
-                                sav_error *err);
+                                bool together, sav_error *err);
 void sav_list_free(sav_list *list);                   /* NULL is fine */
 void sav_list_keep(sav_list *list, const bool *keep); /* only samples i with keep[i] stay, in their order */
 

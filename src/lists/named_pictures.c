@@ -1,5 +1,5 @@
-/* named_pictures.c: pictures that a command line names and one question -> a list of one sample, as if a file
- * had said it. */
+/* named_pictures.c: pictures that a command line names and one question -> a list, as if a file had said it:
+ * a sample a picture, or one sample of them all. */
 #include "lists/list.h"
 
 /* false: no memory; what there is so far is freed with the list. */
@@ -7,9 +7,9 @@ static bool fill(sav_sample *sample, const char *const *paths, size_t count, con
     sample->question = sav_strdup(question);
     sample->question_id = sav_strdup("null");
     sample->group = sav_strdup("null");
-    sample->media = sav_alloc(count, sizeof *sample->media);
     sample->image = sav_sample_image(paths, count);
-    bool filled = sample->question && sample->question_id && sample->group && sample->media && sample->image;
+    sample->media = sav_alloc(count, sizeof *sample->media);
+    bool filled = sample->question && sample->question_id && sample->group && sample->image && sample->media;
     for (size_t i = 0; i < count && filled; i++) {
         sample->media[i] = sav_strdup(paths[i]);
         filled = sample->media[i] != NULL;
@@ -18,20 +18,32 @@ static bool fill(sav_sample *sample, const char *const *paths, size_t count, con
     return filled;
 }
 
-sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t count, const char *question,
-                                sav_error *err) {
-    sav_list *list = sav_alloc(1, sizeof *list);
-    sav_sample *sample = sav_alloc(1, sizeof *sample);
-    if (!list || !sample) {
-        sav_free(list);
-        sav_free(sample);
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
-    }
-    *list = (sav_list){.name = sav_strdup("--image"), .samples = sample, .count = 1, .capacity = 1};
-    if (list->name && fill(sample, paths, count, question)) {
-        *out = list;
-        return SAV_OK;
-    }
+static sav_status fail_memory(sav_list *list, sav_error *err) {
     sav_list_free(list);
-    return sav_fail(err, SAV_NO_MEMORY, "no memory for a sample");
+    return sav_fail(err, SAV_NO_MEMORY, "no memory for the pictures of --image");
+}
+
+sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t count, const char *question,
+                                bool together, sav_error *err) {
+    const size_t samples = together ? 1 : count, pictures = together ? count : 1;
+    sav_list *list = sav_alloc(1, sizeof *list);
+    if (!list) return fail_memory(NULL, err);
+    *list = (sav_list){.name = sav_strdup("--image"),
+                       .samples = sav_alloc(samples, sizeof *list->samples),
+                       .capacity = samples};
+    if (!list->name || !list->samples) return fail_memory(list, err);
+    for (size_t i = 0; i < samples; i++) {
+        sav_sample *sample = &list->samples[i];
+        list->count++;
+        sample->index = i;
+        if (!fill(sample, paths + i, pictures, question)) return fail_memory(list, err);
+    }
+    const size_t places = sav_sample_placeholders(&list->samples[0], "<image>");
+    if (places > pictures) {
+        sav_list_free(list);
+        return sav_fail(err, SAV_BAD_INPUT, "--question: found %zu <image> placeholders for %zu picture%s",
+                        places, pictures, pictures == 1 ? "" : "s");
+    }
+    *out = list;
+    return SAV_OK;
 }

@@ -205,7 +205,9 @@ static sav_status report_failed(loop *l, size_t i, sav_error *err) {
     sav_error reason = *l->slots[i].reason;
     char place[512];
     sav_sample_location(place, sizeof place, l->list, sample);
-    sav_error_prefix(&reason, "%s", place);
+    if (strncmp(reason.message, place, strlen(place)) !=
+        0) /* a picture's own message has its path in front */
+        sav_error_prefix(&reason, "%s", place);
     if (!l->encoder->skip_bad) {
         *err = reason;
         return reason.status;

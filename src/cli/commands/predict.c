@@ -2,6 +2,7 @@
  * store. */
 #include <string.h>
 
+#include "base/os.h"
 #include "classify/feature_set.h"
 #include "cli/cli.h"
 #include "cli/fitting.h"
@@ -25,21 +26,64 @@ static void warn_other_model(sav_cli *cli, const sav_classifier_view *v, const c
         sav_console_warn(cli->console, "%s was fitted with another model than %s", cli->sav, what);
 }
 
+/* ---- words for people ---------------------------------------------------------------------------------- */
+
+/* Predictions of a list, and a line for people each when the samples are pictures that nobody wrote a list
+ * of. */
+typedef struct job {
+    sav_cli *cli;
+    sav_list *list;
+    sav_predictions votes;
+    bool speaks;
+    sav_text words;
+} job;
+
+/* "cat: 15 of 20 votes (dog 5)" */
+static void put_words(sav_text *out, const sav_predictions *p) {
+    const sav_classifier_view *v = p->view;
+    const char *comma = " (", *winner = v->class_names[p->winner];
+    if (p->answers[p->count - 1].prediction)
+        sav_text_printf(out, "%s: ", winner);
+    else
+        sav_text_printf(out, "no answer: %s has ", winner);
+    sav_text_printf(out, "%d of %zu votes", (int)p->votes[p->winner], v->K);
+    for (int32_t votes = (int32_t)v->K; votes > 0; votes--)
+        for (size_t c = 0; c < v->C; c++)
+            if (p->votes[c] == votes && c != p->winner) {
+                sav_text_printf(out, "%s%s %d", comma, v->class_names[c], (int)votes);
+                comma = ", ";
+            }
+    sav_text_string(out, *comma == ',' ? ")\n" : "\n");
+}
+
+/* A sample's votes: a line of JSON, and "a.png: cat: 15 of 20 votes (dog 5)". */
+static sav_status add_sample(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+    job *j = context;
+    sav_status status = sav_predictions_add_sample(&j->votes, sample, tap, err);
+    if (status || !j->speaks) return status;
+    if (sample->media_count == 1) sav_text_printf(&j->words, "%s: ", sample->media[0]);
+    put_words(&j->words, &j->votes);
+    return j->words.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the predictions") : SAV_OK;
+}
+
 /* ---- the votes ----------------------------------------------------------------------------------------- */
 
-static sav_status predict_list(sav_cli *cli, sav_predictions *p, sav_list *list, sav_error *err) {
+static sav_status predict_list(job *j, sav_error *err) {
+    sav_cli *cli = j->cli;
+    sav_list *list = j->list;
+    const sav_classifier_view *view = j->votes.view;
     sav_model *model;
     sav_session *session;
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
     const sav_model_info *info = sav_model_describe(model);
     const size_t shape[3] = {info->L, info->H, info->d}, bad = list->bad.count;
-    status = check_shape(cli, p->view, shape, cli->model, err);
+    status = check_shape(cli, view, shape, cli->model, err);
     if (!status) {
-        warn_other_model(cli, p->view, info->sha256, cli->model);
+        warn_other_model(cli, view, info->sha256, cli->model);
         sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
-        encoder.depth = sav_cli_depth(p->view);
-        status = sav_encode_each(list, &encoder, sav_predictions_add_sample, p, err);
+        encoder.depth = sav_cli_depth(view);
+        status = sav_encode_each(list, &encoder, add_sample, j, err);
     }
     if (!status) {
         sav_cli_warn_left_out(cli, list, bad);
@@ -65,42 +109,29 @@ static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feat
 
 /* ---- what comes out ------------------------------------------------------------------------------------ */
 
-/* "cat: 15 of 20 votes (dog 5)" */
-static void put_words(sav_text *out, const sav_predictions *p) {
-    const sav_classifier_view *v = p->view;
-    const char *comma = " (";
-    sav_text_printf(out, "%s: %d of %zu votes",
-                    p->answers[0].prediction ? p->answers[0].prediction : "no answer",
-                    (int)p->votes[p->winner], v->K);
-    for (int32_t votes = (int32_t)v->K; votes > 0; votes--)
-        for (size_t c = 0; c < v->C; c++)
-            if (p->votes[c] == votes && c != p->winner) {
-                sav_text_printf(out, "%s%s %d", comma, v->class_names[c], (int)votes);
-                comma = ", ";
-            }
-    sav_text_string(out, *comma == ',' ? ")\n" : "\n");
+static bool any_label(const sav_predictions *p) {
+    for (size_t i = 0; i < p->count; i++)
+        if (p->answers[i].label) return true;
+    return false;
 }
 
-static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err) {
-    sav_text out = {0}, metrics = {0}, words = {0};
-    sav_status status = sav_predictions_score(&metrics, &words, p, NULL, err);
+/* words: a line a prediction, for people; empty: those who want lines want JSON. */
+static sav_status finish(sav_cli *cli, const sav_predictions *p, const sav_text *words, sav_error *err) {
+    sav_text out = {0}, metrics = {0}, score = {0};
+    sav_status status = sav_predictions_score(&metrics, &score, p, NULL, err);
     if (status) return status;
+    if (!any_label(p)) sav_text_free(&score); /* nothing to score */
     if (cli->out) status = sav_cli_write_file(cli->out, &p->lines, err);
-    if (cli->out && cli->json)
-        sav_text_bytes(&out, metrics.bytes, metrics.length);
-    else if (cli->image_count && !cli->json)
-        put_words(&out, p);
-    else if (cli->json)
-        sav_predictions_put_array(&out, p);
-    else if (cli->out)
-        sav_text_bytes(&out, words.bytes ? words.bytes : "", words.length);
-    else
-        sav_text_bytes(&out, p->lines.bytes ? p->lines.bytes : "", p->lines.length);
-    if (!status) status = sav_console_print(&out, err);
-    if (!status && !cli->out && !cli->image_count && words.bytes)
-        sav_console_say(cli->console, "%.*s", (int)strcspn(words.bytes, "\n"), words.bytes);
+    const sav_text *shown = cli->out        ? (cli->json ? &metrics : &score)
+                            : cli->json     ? &out
+                            : words->length ? words
+                                            : &p->lines;
+    if (!cli->out && cli->json) sav_predictions_put_array(&out, p);
+    if (!status) status = sav_console_print(shown, err);
+    if (!status && !cli->out && score.bytes)
+        sav_console_say(cli->console, "%.*s", (int)strcspn(score.bytes, "\n"), score.bytes);
     sav_text_free(&metrics);
-    sav_text_free(&words);
+    sav_text_free(&score);
     sav_text_free(&out);
     return status;
 }
@@ -108,27 +139,29 @@ static sav_status finish(sav_cli *cli, const sav_predictions *p, sav_error *err)
 /* ---- what goes in -------------------------------------------------------------------------------------- */
 
 /* --input LIST, or --image F… --question T. */
-static sav_status read_samples(sav_list **out, sav_cli *cli, sav_error *err) {
-    if (!cli->image_count) return sav_cli_read_list(out, cli, cli->input, false, err);
+static sav_status read_samples(job *j, sav_error *err) {
+    sav_cli *cli = j->cli;
+    j->speaks = !cli->json && (cli->image_count || sav_os_is_folder(cli->input));
+    if (!cli->image_count) return sav_cli_read_list(&j->list, cli, cli->input, false, err);
     const char *question = cli->question ? cli->question : "";
-    return sav_list_of_pictures(out, cli->images, cli->image_count, question, err);
+    return sav_list_of_pictures(&j->list, cli->images, cli->image_count, question, cli->together, err);
 }
 
 static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
-    sav_list *list = NULL;
-    sav_predictions p = {0};
-    sav_status status = read_samples(&list, cli, err);
-    const size_t total = list ? list->count : 0;
-    const sav_prediction_options options = {total, cli->min_margin, list ? list->protocol : NULL};
-    if (!status) status = sav_predictions_begin(&p, classifier, &options, err);
+    job j = {.cli = cli};
+    sav_status status = read_samples(&j, err);
+    const size_t total = j.list ? j.list->count : 0;
+    const sav_prediction_options options = {total, cli->min_margin, j.list ? j.list->protocol : NULL};
+    if (!status) status = sav_predictions_begin(&j.votes, classifier, &options, err);
     if (!status) {
-        status = predict_list(cli, &p, list, err);
-        if (status) sav_cli_save_finished(cli, &p, cli->out, total, err);
+        status = predict_list(&j, err);
+        if (status) sav_cli_save_finished(cli, &j.votes, &j.words, total, err);
     }
-    if (!status) sav_cli_warn_unseen(cli, &p);
-    if (!status) status = finish(cli, &p, err);
-    sav_predictions_free(&p);
-    sav_list_free(list);
+    if (!status) sav_cli_warn_unseen(cli, &j.votes);
+    if (!status) status = finish(cli, &j.votes, &j.words, err);
+    sav_predictions_free(&j.votes);
+    sav_text_free(&j.words);
+    sav_list_free(j.list);
     return status;
 }
 
@@ -141,7 +174,7 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *classifier, sav
     status = sav_predictions_begin(&p, classifier, &options, err);
     if (!status) status = predict_store(cli, &p, &set, err);
     if (!status) sav_cli_warn_unseen(cli, &p);
-    if (!status) status = finish(cli, &p, err);
+    if (!status) status = finish(cli, &p, &(sav_text){0}, err);
     sav_predictions_free(&p);
     sav_feature_set_close(&set);
     return status;
@@ -156,6 +189,9 @@ static sav_status predict_command(sav_cli *cli, sav_error *err) {
         return sav_cli_misuse(cli, err, "--store has its own samples: expected no --input and no --image");
     if (cli->model && !cli->input == !cli->image_count)
         return sav_cli_misuse(cli, err, "expected either --input LIST or --image F… beside --model");
+    if (cli->together && !cli->image_count)
+        return sav_cli_misuse(cli, err,
+                              "--together is about --image: in a list, \"image\" may be a list of paths");
     sav_status status = cli->out ? sav_cli_try_file(cli->out, err) : SAV_OK;
     if (!status) status = sav_classifier_open(&classifier, cli->sav, err);
     if (status) return status;
@@ -169,11 +205,12 @@ static sav_status predict_command(sav_cli *cli, sav_error *err) {
 
 const sav_command sav_command_predict = {
     .name = "predict",
-    .usage = "--sav FILE (--model DIR (--input LIST | --image F… [--question T]) | --store DIR) [options]",
+    .usage = "--sav FILE (--model DIR (--input LIST | --image F… [--together] [--question T]) | --store DIR) "
+             "[options]",
     .summary = "vote; with a model it runs only as deep as the deepest selected head",
     .example =
         "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
     .options = {NEEDS(SAV), TAKES_FORWARD_OPTIONS, TAKES_LIST_OPTIONS, TAKES(MODEL), TAKES(INPUT),
-                TAKES(IMAGE), TAKES(STORE), TAKES(OUT), TAKES(MIN_MARGIN)},
+                TAKES(IMAGE), TAKES(TOGETHER), TAKES(STORE), TAKES(OUT), TAKES(MIN_MARGIN)},
     .run = predict_command,
 };

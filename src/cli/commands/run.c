@@ -96,7 +96,10 @@ static sav_status train(job *j, sav_error *err) {
 
 /* The heads are in their file; so are the predictions, if there are any. */
 static void save_finished(const job *j, size_t total, sav_error *err) {
-    sav_cli_save_finished(j->cli, &j->votes, j->predictions, total, err);
+    const char *folder = j->cli->out;
+    j->cli->out = j->predictions;
+    sav_cli_save_finished(j->cli, &j->votes, &(sav_text){0}, total, err);
+    j->cli->out = folder;
     const sav_error before = *err;
     sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "",
              j->sav);
