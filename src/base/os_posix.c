@@ -272,6 +272,10 @@ char **sav_os_arguments(int *count, char **words) {
     return words;
 }
 
+void sav_os_set_variable(const char *name, const char *value) {
+    (void)setenv(name, value, 1);
+}
+
 /* ---- the machine --------------------------------------------------------------------------------------- */
 
 static double seconds_by(clockid_t clock) {

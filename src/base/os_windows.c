@@ -322,6 +322,10 @@ char **sav_os_arguments(int *count, char **words) {
     return own;
 }
 
+void sav_os_set_variable(const char *name, const char *value) {
+    (void)_putenv_s(name, value);
+}
+
 /* Bytes as they are, and a console that shows UTF-8 and understands "erase the line". */
 void sav_os_guard_streams(void) {
     DWORD mode;

@@ -11,7 +11,7 @@
 enum { SHOWN_WARNINGS = 3 };
 static const double REWRITE_SECONDS = 0.2, LINE_SECONDS = 10;
 
-/* The one mutable global of the program: a signal handler can reach nothing else. */
+/* A mutable global, since a signal handler can reach nothing else. */
 static volatile sig_atomic_t stop_signal;
 
 static void on_stop(int number) {

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/options.h"
+#include "cli/waiting.h"
 
 #ifdef SAV_BLAS
 void openblas_set_num_threads(int threads); /* cblas.h has it in some distributions only */
@@ -123,6 +124,7 @@ static int run(sav_console *console, int count, char **words) {
 int main(int argc, char **argv) {
     sav_console console;
     argv = sav_os_arguments(&argc, argv);
+    sav_cli_wait_briefly();
     sav_console_open(&console);
     sav_console_catch();
 #ifdef SAV_BLAS
