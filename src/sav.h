@@ -76,6 +76,15 @@ typedef enum sav_dtype {
     SAV_I64,
     SAV_I32,
     SAV_U8,
+    /* known by name and size, so that files which hold them open; nothing computes in them */
+    SAV_BOOL,
+    SAV_I8,
+    SAV_I16,
+    SAV_U16,
+    SAV_U32,
+    SAV_U64,
+    SAV_F8_E4M3,
+    SAV_F8_E5M2,
     SAV_DTYPES
 } sav_dtype;
 

@@ -7,9 +7,11 @@ static const struct {
     const char *name, *option; /* option NULL: no run computes in it */
     size_t size;
 } TYPES[SAV_DTYPES] = {
-    [SAV_F32] = {"F32", "f32", 4}, [SAV_BF16] = {"BF16", "bf16", 2}, [SAV_F16] = {"F16", "f16", 2},
-    [SAV_F64] = {"F64", NULL, 8},  [SAV_I64] = {"I64", NULL, 8},     [SAV_I32] = {"I32", NULL, 4},
-    [SAV_U8] = {"U8", NULL, 1},
+    [SAV_F32] = {"F32", "f32", 4}, [SAV_BF16] = {"BF16", "bf16", 2},     [SAV_F16] = {"F16", "f16", 2},
+    [SAV_F64] = {"F64", NULL, 8},  [SAV_I64] = {"I64", NULL, 8},         [SAV_I32] = {"I32", NULL, 4},
+    [SAV_U8] = {"U8", NULL, 1},    [SAV_BOOL] = {"BOOL", NULL, 1},       [SAV_I8] = {"I8", NULL, 1},
+    [SAV_I16] = {"I16", NULL, 2},  [SAV_U16] = {"U16", NULL, 2},         [SAV_U32] = {"U32", NULL, 4},
+    [SAV_U64] = {"U64", NULL, 8},  [SAV_F8_E4M3] = {"F8_E4M3", NULL, 1}, [SAV_F8_E5M2] = {"F8_E5M2", NULL, 1},
 };
 
 size_t sav_dtype_size(sav_dtype dtype) {

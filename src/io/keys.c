@@ -7,7 +7,7 @@
 enum { MOST_NAMED = 8, MOST_SHOWN = 60 }; /* keys of a warning; bytes of a value quoted from a file */
 
 /* A key whose name holds one of these may change numbers: it is not passed over. */
-static const char *const SUSPECT[] = {"rope", "norm",  "eps",    "act",  "scale",   "image",
+static const char *const SUSPECT[] = {"rope",  "norm",  "eps",    "act",  "scale",   "image",
                                       "pixel", "patch", "resize", "crop", "token_id"};
 
 static bool suspect(const char *key) {
@@ -52,8 +52,9 @@ static sav_status refuse(const sav_json *member, const sav_key *row, const sav_k
                  value.length > MOST_SHOWN ? "…" : "", row->values, row->why ? ": " : "",
                  row->why ? row->why : "");
     else
-        sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"%s%s%.60s\": this key may change numbers and is not read%s%s",
-                 name, member->line, table->level, dot, member->key, row && row->why ? "; " : "",
+        sav_fail(err, SAV_UNSUPPORTED,
+                 "%s:%u: \"%s%s%.60s\": this key may change numbers and is not read%s%s", name, member->line,
+                 table->level, dot, member->key, row && row->why ? "; " : "",
                  row && row->why ? row->why : "");
     sav_text_free(&value);
     return SAV_UNSUPPORTED;
@@ -94,8 +95,7 @@ void sav_keys_warn(sav_text *out, sav_unknown_keys *unknown, const char *name) {
     if (unknown->count) {
         sav_text_printf(out, "%s: %s not read: %s", name, unknown->count == 1 ? "a key is" : "keys are",
                         unknown->names.bytes ? unknown->names.bytes : "");
-        if (unknown->count > MOST_NAMED)
-            sav_text_printf(out, " and %zu more", unknown->count - MOST_NAMED);
+        if (unknown->count > MOST_NAMED) sav_text_printf(out, " and %zu more", unknown->count - MOST_NAMED);
         sav_text_string(out, "\n");
     }
     sav_text_free(&unknown->names);

@@ -33,10 +33,14 @@ typedef struct sav_key {
     const char *values; /* SAV_KEY_ONLY: compact JSON, "true|null" */
 } sav_key;
 
-#define SAV_READ(name) {name, SAV_KEY_READ, NULL, NULL}
-#define SAV_HARMLESS(name, why) {name, SAV_KEY_HARMLESS, why, NULL}
-#define SAV_ONLY(name, values, why) {name, SAV_KEY_ONLY, why, values}
-#define SAV_REFUSED(name, why) {name, SAV_KEY_REFUSED, why, NULL}
+#define SAV_READ(name) \
+    { name, SAV_KEY_READ, NULL, NULL }
+#define SAV_HARMLESS(name, why) \
+    { name, SAV_KEY_HARMLESS, why, NULL }
+#define SAV_ONLY(name, values, why) \
+    { name, SAV_KEY_ONLY, why, values }
+#define SAV_REFUSED(name, why) \
+    { name, SAV_KEY_REFUSED, why, NULL }
 
 /* What becomes of a key without a row. */
 typedef enum sav_key_others {
@@ -48,7 +52,8 @@ typedef enum sav_key_others {
 typedef struct sav_keys {
     const char *file;  /* "config.json": for documents */
     const char *level; /* the object in it: "text_config.rope_scaling"; "" is the file's own */
-    const char *architecture; /* for folders of this one alone (config.json's "architectures"); NULL: of any */
+    const char
+        *architecture; /* for folders of this one alone (config.json's "architectures"); NULL: of any */
     sav_key_others others;
     const sav_key *rows;         /* the row behind the last has no name */
     const struct sav_keys *more; /* rows that are common to several objects; NULL: none */

@@ -58,7 +58,8 @@ static sav_status read_tensor(sav_tensor *t, const sav_safetensors *file, const 
     while (t->dtype < SAV_DTYPES && !sav_json_is(dtype, sav_dtype_name(t->dtype))) t->dtype++;
     if (t->dtype == SAV_DTYPES) {
         return sav_fail(err, SAV_UNSUPPORTED,
-                        "%s: tensor %.200s: found dtype %.20s; expected F32, BF16, F16, F64, I64, I32 or U8",
+                        "%s: tensor %.200s: found dtype %.20s; expected F32, BF16, F16, F64, BOOL, F8_E4M3, "
+                        "F8_E5M2, or I or U of 8 to 64 bits",
                         file->path, node->key,
                         dtype && dtype->kind == SAV_JSON_STRING ? dtype->text : "(none)");
     }
@@ -103,26 +104,89 @@ static sav_status check_layout(const sav_safetensors *file, sav_error *err) {
     return SAV_OK;
 }
 
-static sav_status read_header(sav_safetensors *file, sav_error *err) {
+/* What else lies under the name of a safetensors file, by its first bytes. */
+static const struct {
+    const char *begin, *what, *hint;
+} OTHERS[] = {
+    {"version https://git-lfs.github.com/", "a Git LFS pointer, not the file itself",
+     "fetch the weights: git lfs pull in the folder, or download the file again"},
+    {"<", "a web page or XML", "download the file again; the hub may have asked for a login"},
+    {"PK\003\004", "a zip archive (a file of torch.save or numpy.savez)",
+     "write it as safetensors: safetensors.torch.save_file"},
+    {"\200\002", "a Python pickle (a file of torch.save)",
+     "write it as safetensors: safetensors.torch.save_file"},
+    {"GGUF", "a GGUF file", "use the Hugging Face folder that it was made from"},
+};
+
+static sav_status name_other(const sav_safetensors *file, sav_error *err) {
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
+        const size_t length = strlen(OTHERS[i].begin);
+        if (file->size < length || memcmp(file->bytes, OTHERS[i].begin, length) != 0) continue;
+        sav_fail(err, SAV_BAD_INPUT, "%s: found %s; expected safetensors", file->path, OTHERS[i].what);
+        sav_hint(err, "%s", OTHERS[i].hint);
+        return SAV_BAD_INPUT;
+    }
+    return SAV_OK;
+}
+
+/* The header's JSON. Of two equal names in it the reference reader takes the last one. */
+static sav_status parse_header(sav_safetensors *file, sav_error *err) {
     uint64_t length = 0;
+    const char *doubled;
     if (file->size < 8)
         return sav_fail(err, SAV_BAD_INPUT, "%s: %zu bytes are no safetensors file", file->path, file->size);
     for (int i = 7; i >= 0; i--) length = length << 8 | file->bytes[i];
-    if (length > file->size - 8 || length > 100000000)
-        return sav_fail(
-            err, SAV_BAD_INPUT,
-            "%s: the header says it has %llu bytes; the file has %zu (truncated, or no safetensors file)",
-            file->path, (unsigned long long)length, file->size);
+    if (length > file->size - 8 || length > 100000000) {
+        sav_status status = name_other(file, err);
+        return status ? status
+                      : sav_fail(err, SAV_BAD_INPUT,
+                                 "%s: the header says it has %llu bytes; the file has %zu (truncated, or no "
+                                 "safetensors file)",
+                                 file->path, (unsigned long long)length, file->size);
+    }
     file->header = 8 + (size_t)length;
-    sav_status status =
-        sav_json_parse(&file->json, (const char *)file->bytes + 8, (size_t)length, file->path, 1, NULL, err);
+    if (length && file->bytes[8] == 0xEF) /* a byte order mark, which the reference reader refuses */
+        return sav_fail(err, SAV_BAD_INPUT, "%s: its header does not begin with {", file->path);
+    return sav_json_parse(&file->json, (const char *)file->bytes + 8, (size_t)length, file->path, 1, &doubled,
+                          err);
+}
+
+/* As strict as the reference reader (safetensors 0.8.0): an object of strings, or null, once. */
+static sav_status check_metadata(const sav_safetensors *file, const sav_json *root, sav_error *err) {
+    const sav_json *found = NULL;
+    for (const sav_json *node = root->child; node; node = node->next) {
+        if (strcmp(node->key, "__metadata__") != 0) continue;
+        if (found)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: __metadata__ stands twice in its header", file->path);
+        found = node;
+    }
+    if (!found || found->kind == SAV_JSON_NULL) return SAV_OK;
+    if (found->kind != SAV_JSON_OBJECT)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: its __metadata__ is no JSON object", file->path);
+    for (const sav_json *node = found->child; node; node = node->next)
+        if (node->kind != SAV_JSON_STRING)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: __metadata__: the value of \"%.60s\" is no string",
+                            file->path, node->key);
+    return SAV_OK;
+}
+
+static sav_status check_names(const sav_safetensors *file, sav_error *err) {
+    for (size_t i = 1; i < file->count; i++)
+        if (strcmp(file->by_name[i]->name, file->by_name[i - 1]->name) == 0)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: tensor %.200s stands twice in its header", file->path,
+                            file->by_name[i]->name);
+    return SAV_OK;
+}
+
+static sav_status read_header(sav_safetensors *file, sav_error *err) {
+    sav_status status = parse_header(file, err);
     if (status) return status;
     const sav_json *root = sav_json_root(file->json);
     if (root->kind != SAV_JSON_OBJECT)
         return sav_fail(err, SAV_BAD_INPUT, "%s: its header is no JSON object", file->path);
+    status = check_metadata(file, root, err);
+    if (status) return status;
     const sav_json *metadata = sav_json_get(root, "__metadata__");
-    if (metadata && metadata->kind != SAV_JSON_OBJECT)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: its __metadata__ is no JSON object", file->path);
     file->tensors = sav_alloc(root->count, sizeof *file->tensors);
     file->by_name = sav_alloc(root->count, sizeof *file->by_name);
     if (!file->tensors || !file->by_name) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", file->path);
@@ -134,7 +198,8 @@ static sav_status read_header(sav_safetensors *file, sav_error *err) {
     if (file->count) qsort(file->tensors, file->count, sizeof *file->tensors, by_offset);
     for (size_t i = 0; i < file->count; i++) file->by_name[i] = &file->tensors[i];
     if (file->count) qsort(file->by_name, file->count, sizeof *file->by_name, by_name);
-    return check_layout(file, err);
+    status = check_names(file, err);
+    return status ? status : check_layout(file, err);
 }
 
 static sav_status open_bytes(sav_safetensors **out, sav_map map, const unsigned char *bytes, size_t size,

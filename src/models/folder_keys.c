@@ -34,8 +34,7 @@ static sav_status check_file(sav_model *model, const sav_keys *const *tables, co
         if (strcmp(table->file, file) != 0) continue;
         if (table->architecture && !(architecture && sav_json_is(architecture->child, table->architecture)))
             continue;
-        status =
-            sav_keys_check(&unknown, object_at(sav_json_root(doc), table->level), table, path, err);
+        status = sav_keys_check(&unknown, object_at(sav_json_root(doc), table->level), table, path, err);
     }
     sav_keys_warn(&model->notes, &unknown, path);
     sav_json_free(doc);

@@ -147,6 +147,40 @@ static void put_shape(sav_text *out, int rank, const size_t *shape) {
     sav_text_string(out, "]");
 }
 
+/* What tools of training put into names. */
+static const struct {
+    const char *part, *what, *hint;
+} WRAPPERS[] = {
+    {".lora_", "an adapter that is not merged (PEFT)",
+     "merge it: merge_and_unload(), then save_pretrained(DIR)"},
+    {".base_layer.", "a model inside an adapter (PEFT)",
+     "merge the adapter: merge_and_unload(), then save_pretrained(DIR)"},
+    {"base_model.model.", "a model inside an adapter (PEFT)",
+     "save the model itself: merge_and_unload(), then save_pretrained(DIR)"},
+    {"_fsdp_wrapped_module.", "a model wrapped by FSDP",
+     "save the module inside, or take this part out of the names"},
+    {"_orig_mod.", "a model wrapped by torch.compile",
+     "save the module inside (_orig_mod), or take this part out of the names"},
+    {"module.", "a model wrapped by DistributedDataParallel or DeepSpeed",
+     "save the module inside (.module), or take this part out of the names"},
+};
+
+/* A tensor is missing or unasked: perhaps names stand inside another's. */
+static bool fail_wrapped(sav_binder *b) {
+    for (size_t k = 0; k < sizeof WRAPPERS / sizeof WRAPPERS[0]; k++)
+        for (size_t i = 0; i < sav_weights_count(b->weights); i++) {
+            const sav_tensor *t = sav_weights_at(b->weights, i);
+            const char *at = strstr(t->name, WRAPPERS[k].part);
+            if (!at || (at != t->name && at[-1] != '.' && *at != '.')) continue;
+            b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %.200s: found \"%s\" in its name: %s",
+                                 sav_weights_file_of(b->weights, t), t->name, WRAPPERS[k].part,
+                                 WRAPPERS[k].what);
+            sav_hint(b->err, "%s", WRAPPERS[k].hint);
+            return true;
+        }
+    return false;
+}
+
 /* t: what was found, NULL: nothing. */
 static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, const char *types,
                         const wanted *w) {
@@ -158,7 +192,7 @@ static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, co
         b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s %s; expected %s %s",
                              sav_weights_file_of(b->weights, t), name, sav_dtype_name(t->dtype), got, types,
                              expected);
-    else
+    else if (!fail_wrapped(b))
         b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s %s", b->folder,
                              name, types, expected);
     sav_text_free(&want);
@@ -212,8 +246,9 @@ sav_status sav_binder_end(sav_binder *b) {
         const sav_tensor *t = sav_weights_at(b->weights, i);
         /* buffers that older writers stored: recomputed here */
         if (b->used[i] || ends_with(t->name, ".inv_freq") || ends_with(t->name, ".position_ids")) continue;
-        b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is not part of this architecture (%s)",
-                             sav_weights_file_of(b->weights, t), t->name, b->family);
+        if (!fail_wrapped(b))
+            b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is not part of this architecture (%s)",
+                                 sav_weights_file_of(b->weights, t), t->name, b->family);
     }
     sav_free(b->used);
     b->used = NULL;

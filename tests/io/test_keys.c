@@ -63,8 +63,9 @@ static void test_refused(void) {
 }
 
 static void test_suspect_words(void) {
-    static const char *const keys[] = {"x_rope", "layernorm", "EPS", "hidden_act", "scale", "my_image",
-                                       "pixels", "patches", "do_resize", "crop_size", "eos_token_id"};
+    static const char *const keys[] = {"x_rope",    "layernorm", "EPS",         "hidden_act",
+                                       "scale",     "my_image",  "pixels",      "patches",
+                                       "do_resize", "crop_size", "eos_token_id"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         sav_text json = {0};
         const char *said = "";
