@@ -207,7 +207,7 @@ static void test_safetensors_refuses(void) {
            9, "hole");
     refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]},\"a\":{\"dtype\":\"U8\",\"shape\":"
            "[1],\"data_offsets\":[1,2]}}",
-           2, "second time");
+           2, "stands twice");
     refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[1,1,1,1,1,1,1,1,1],\"data_offsets\":[0,1]}}", 1,
            "8 dimensions");
     refuse("{\"a\":{\"dtype\":\"U8\",\"data_offsets\":[0,1]}}", 1, "no shape");
