@@ -1,6 +1,7 @@
 /* keys.c: the keys of a file against their table. See keys.h. */
 #include "io/keys.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -27,34 +28,45 @@ static bool fits(const char *pattern, const char *key) {
 
 const sav_key *sav_keys_find(const sav_keys *table, const char *key) {
     for (; table; table = table->more)
-        for (const sav_key *row = table->rows; row->name; row++)
+        for (const sav_key *row = table->rows; row && row->name; row++)
             if (fits(row->name, key)) return row;
     return NULL;
 }
 
-/* Whether the value, as compact JSON, is one of "a|b|c". */
-static bool among(const char *values, const char *value) {
-    const size_t length = strlen(value);
-    for (const char *at = values; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
-        if (strncmp(at, value, length) == 0 && (at[length] == '|' || !at[length])) return true;
+/* Whether the value is one of "a|b|c". shown: it as compact JSON. */
+static bool among(const char *values, const sav_json *value, const char *shown) {
+    const size_t length = strlen(shown);
+    for (const char *at = values; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL) {
+        const size_t n = strcspn(at, "|");
+        if (n == length && strncmp(at, shown, n) == 0) return true;
+        if (value->kind == SAV_JSON_NUMBER && (*at == '-' || (*at >= '0' && *at <= '9')) &&
+            sav_json_number(at, n) == sav_json_number(value->text, value->length))
+            return true;
+    }
     return false;
 }
 
-static sav_status refuse(const sav_json *member, const sav_key *row, const sav_keys *table, const char *name,
-                         sav_error *err) {
-    const char *dot = *table->level ? "." : "";
+/* A walk over one file. */
+typedef struct walk {
+    sav_unknown_keys *unknown;
+    const char *name;
+    sav_error *err;
+} walk;
+
+static sav_status refuse(const walk *w, const sav_json *member, const sav_key *row, const char *level) {
+    const char *dot = *level ? "." : "";
     sav_text value = {0};
     sav_json_put(&value, member);
     const char *shown = value.bytes ? value.bytes : "";
     if (row && row->use == SAV_KEY_ONLY)
-        sav_fail(err, SAV_UNSUPPORTED, "%s:%u: \"%s%s%.60s\": found %.*s%s; expected %s%s%s", name,
-                 member->line, table->level, dot, member->key, MOST_SHOWN, shown,
+        sav_fail(w->err, SAV_UNSUPPORTED, "%s:%u: \"%s%s%.60s\": found %.*s%s; expected %s%s%s", w->name,
+                 member->line, level, dot, member->key, MOST_SHOWN, shown,
                  value.length > MOST_SHOWN ? "…" : "", row->values, row->why ? ": " : "",
                  row->why ? row->why : "");
     else
-        sav_fail(err, SAV_UNSUPPORTED,
-                 "%s:%u: \"%s%s%.60s\": this key may change numbers and is not read%s%s", name, member->line,
-                 table->level, dot, member->key, row && row->why ? "; " : "",
+        sav_fail(w->err, SAV_UNSUPPORTED,
+                 "%s:%u: \"%s%s%.60s\": this key may change numbers and is not read%s%s", w->name,
+                 member->line, level, dot, member->key, row && row->why ? "; " : "",
                  row && row->why ? row->why : "");
     sav_text_free(&value);
     return SAV_UNSUPPORTED;
@@ -63,7 +75,7 @@ static sav_status refuse(const sav_json *member, const sav_key *row, const sav_k
 static bool has_allowed_value(const sav_json *member, const sav_key *row) {
     sav_text value = {0};
     sav_json_put(&value, member);
-    const bool allowed = value.bytes && among(row->values, value.bytes);
+    const bool allowed = value.bytes && among(row->values, member, value.bytes);
     sav_text_free(&value);
     return allowed;
 }
@@ -74,10 +86,27 @@ static void add_unknown(sav_unknown_keys *unknown, const char *level, const char
                         *level ? "." : "", key);
 }
 
-sav_status sav_keys_check(sav_unknown_keys *unknown, const sav_json *object, const sav_keys *table,
-                          const char *name, sav_error *err) {
+static sav_status check_object(const walk *w, const sav_json *object, const sav_keys *table,
+                               const char *level);
+
+/* What stands in a key's value: an object, or each object of a list. */
+static sav_status check_members(const walk *w, const sav_json *member, const sav_key *row,
+                                const char *level) {
+    char inner[160];
+    sav_status status = SAV_OK;
+    snprintf(inner, sizeof inner, "%s%s%.60s", level, *level ? "." : "", member->key);
+    if (member->kind == SAV_JSON_OBJECT) return check_object(w, member, row->members, inner);
+    if (member->kind != SAV_JSON_ARRAY) return SAV_OK;
+    for (const sav_json *item = member->child; item && !status; item = item->next)
+        status = check_object(w, item, row->members, inner);
+    return status;
+}
+
+static sav_status check_object(const walk *w, const sav_json *object, const sav_keys *table,
+                               const char *level) {
+    sav_status status = SAV_OK;
     if (!object || object->kind != SAV_JSON_OBJECT) return SAV_OK;
-    for (const sav_json *member = object->child; member; member = member->next) {
+    for (const sav_json *member = object->child; member && !status; member = member->next) {
         const sav_key *row = sav_keys_find(table, member->key);
         bool refused = row && row->use == SAV_KEY_REFUSED;
         if (row && row->use == SAV_KEY_ONLY) refused = !has_allowed_value(member, row);
@@ -85,10 +114,17 @@ sav_status sav_keys_check(sav_unknown_keys *unknown, const sav_json *object, con
         if (!row && member->kind != SAV_JSON_NULL)
             refused = table->others == SAV_OTHERS_REFUSED ||
                       (table->others == SAV_OTHERS_SUSPECT && suspect(member->key));
-        if (refused) return refuse(member, row, table, name, err);
-        if (!row) add_unknown(unknown, table->level, member->key);
+        if (refused) return refuse(w, member, row, level);
+        if (!row) add_unknown(w->unknown, level, member->key);
+        if (row && row->members) status = check_members(w, member, row, level);
     }
-    return SAV_OK;
+    return status;
+}
+
+sav_status sav_keys_check(sav_unknown_keys *unknown, const sav_json *object, const sav_keys *table,
+                          const char *name, sav_error *err) {
+    const walk w = {unknown, name, err};
+    return check_object(&w, object, table, table->level ? table->level : "");
 }
 
 void sav_keys_warn(sav_text *out, sav_unknown_keys *unknown, const char *name) {

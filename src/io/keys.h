@@ -26,21 +26,26 @@ typedef enum sav_key_use {
     SAV_KEY_REFUSED
 } sav_key_use;
 
+struct sav_keys;
+
 typedef struct sav_key {
     const char *name; /* a '*' at its end stands for any ending */
     sav_key_use use;
     const char *why;    /* harmless: the reason; refused: what to do, a whole sentence or NULL */
-    const char *values; /* SAV_KEY_ONLY: compact JSON, "true|null" */
+    const char *values; /* SAV_KEY_ONLY: compact JSON, "true|null"; numbers are compared by value */
+    const struct sav_keys *members; /* of its value: an object, or a list of objects; NULL: nobody looks */
 } sav_key;
 
 #define SAV_READ(name) \
-    { name, SAV_KEY_READ, NULL, NULL }
+    { name, SAV_KEY_READ, NULL, NULL, NULL }
+#define SAV_OBJECT(name, members) \
+    { name, SAV_KEY_READ, NULL, NULL, members }
 #define SAV_HARMLESS(name, why) \
-    { name, SAV_KEY_HARMLESS, why, NULL }
+    { name, SAV_KEY_HARMLESS, why, NULL, NULL }
 #define SAV_ONLY(name, values, why) \
-    { name, SAV_KEY_ONLY, why, values }
+    { name, SAV_KEY_ONLY, why, values, NULL }
 #define SAV_REFUSED(name, why) \
-    { name, SAV_KEY_REFUSED, why, NULL }
+    { name, SAV_KEY_REFUSED, why, NULL, NULL }
 
 /* What becomes of a key without a row. */
 typedef enum sav_key_others {
@@ -50,12 +55,12 @@ typedef enum sav_key_others {
 } sav_key_others;
 
 typedef struct sav_keys {
-    const char *file;  /* "config.json": for documents */
-    const char *level; /* the object in it: "text_config.rope_scaling"; "" is the file's own */
+    const char *file;  /* "config.json": for documents; NULL in a table that others point to */
+    const char *level; /* the object in it: "text_config"; "" or NULL is the file's own */
     const char
         *architecture; /* for folders of this one alone (config.json's "architectures"); NULL: of any */
     sav_key_others others;
-    const sav_key *rows;         /* the row behind the last has no name */
+    const sav_key *rows;         /* the row behind the last has no name; NULL: those of `more` alone */
     const struct sav_keys *more; /* rows that are common to several objects; NULL: none */
 } sav_keys;
 
@@ -68,7 +73,8 @@ typedef struct sav_unknown_keys {
     size_t count;
 } sav_unknown_keys;
 
-/* Each member of `object` (NULL, or no object: nothing) against the table. name: the file, for errors.
+/* Each member of `object` (NULL, or no object: nothing) against the table, and their members against theirs.
+ * name: the file, for errors.
  * SAV_UNSUPPORTED: "NAME:LINE: "KEY": …". */
 sav_status sav_keys_check(sav_unknown_keys *unknown, const sav_json *object, const sav_keys *table,
                           const char *name, sav_error *err);

@@ -8,7 +8,7 @@
 #include "models/family.h"
 
 static const sav_json *object_at(const sav_json *root, const char *level) {
-    while (*level && root) {
+    while (level && *level && root) {
         char key[64];
         const size_t length = strcspn(level, ".");
         if (length >= sizeof key) return NULL;

@@ -6,9 +6,12 @@
 
 static const sav_key COMMON[] = {SAV_HARMLESS("use_cache", "a prompt runs once"), {0}};
 static const sav_keys MORE = {.file = "c.json", .level = "", .rows = COMMON};
+static const sav_key ROPE_ROWS[] = {SAV_READ("type"), SAV_ONLY("factor", "1", "no scaling"), {0}};
+static const sav_keys ROPE = {.others = SAV_OTHERS_REFUSED, .rows = ROPE_ROWS};
 static const sav_key ROWS[] = {SAV_READ("rope_theta"),
                                SAV_ONLY("do_rescale", "true|null", NULL),
                                SAV_ONLY("image_mean", "0.5|[0.5,0.5]", NULL),
+                               SAV_OBJECT("rope_scaling", &ROPE),
                                SAV_REFUSED("rope_parameters", "write rope_theta"),
                                SAV_HARMLESS("mm_*", "training"),
                                {0}};
@@ -98,7 +101,25 @@ static void test_long_values(void) {
     refuses(json, "", SAV_OTHERS_NAMED, want);
 }
 
+/* Objects inside, and numbers by their value. */
+static void test_members(void) {
+    passes("{\"rope_scaling\":{\"type\":\"default\",\"factor\":1.0}}", SAV_OTHERS_NAMED, "");
+    passes("{\"rope_scaling\":null,\"image_mean\":5e-1}", SAV_OTHERS_NAMED, "");
+    passes("{\"rope_scaling\":[{\"type\":1},{}]}", SAV_OTHERS_NAMED, "");
+    passes("{\"rope_scaling\":{\"new\":null}}", SAV_OTHERS_NAMED,
+           "c.json: a key is not read: \"rope_scaling.new\"\n");
+    refuses("{\"rope_scaling\":{\"factor\":4}}", "", SAV_OTHERS_NAMED,
+            "c.json:1: \"rope_scaling.factor\": found 4; expected 1: no scaling");
+    refuses("{\n\"rope_scaling\":[{},\n{\"new\":0}]}", "text_config", SAV_OTHERS_NAMED,
+            "c.json:3: \"text_config.rope_scaling.new\": this key may change numbers and is not read");
+    refuses("{\"image_mean\":0.50001}", "", SAV_OTHERS_NAMED,
+            "c.json:1: \"image_mean\": found 0.50001; expected 0.5|[0.5,0.5]");
+    refuses("{\"image_mean\":\"0.5\"}", "", SAV_OTHERS_NAMED,
+            "c.json:1: \"image_mean\": found \"0.5\"; expected 0.5|[0.5,0.5]");
+}
+
 int main(void) {
+    test_members();
     test_known();
     test_refused();
     test_suspect_words();
