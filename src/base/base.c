@@ -5,43 +5,28 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
 enum { LONGEST_RAW = 6144 }; /* a path of 4096 bytes and what is said about it */
 
-/* One character at *at, moved behind it, or the control character there as \xNN; its bytes in `out`. */
-static size_t escape_one(char out[9], const unsigned char **at) {
-    const unsigned char *p = *at;
-    const bool c1 = *p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0;
-    if (c1 || *p < 0x20 || *p == 0x7F) {
-        *at = p + (c1 ? 2 : 1);
-        return (size_t)(c1 ? snprintf(out, 9, "\\xc2\\x%02x", p[1]) : snprintf(out, 9, "\\x%02x", *p));
-    }
-    size_t length = 0;
-    do out[length++] = (char)*p++;
-    while (length < 4 && (*p & 0xC0) == 0x80);
-    *at = p;
-    return length;
-}
-
-/* Copies text into out[size], control characters as \xNN. What is too long loses its middle, between whole
- * characters: a message begins with what it is about and ends with the reason. */
+/* Copies text into out[size], what a terminal must not get escaped. What is too long loses its middle, between
+ * whole characters: a message begins with what it is about and ends with the reason. */
 static void copy_escaped(char *out, size_t size, const char *text) {
     static const char gap[] = "…";
-    const size_t half = (size - sizeof gap) / 2;
-    const unsigned char *p = (const unsigned char *)text;
-    char one[9];
+    const size_t half = (size - sizeof gap) / 2, length = strlen(text);
+    char one[SAV_UTF8_SHOWN];
     size_t total = 0, at = 0, n = 0;
-    while (*p) total += escape_one(one, &p);
+    for (size_t from = 0; from < length;) total += sav_utf8_show(one, text, length, &from);
     bool cut = false;
-    for (p = (const unsigned char *)text; *p;) {
-        const size_t length = escape_one(one, &p);
-        const bool kept = total < size || at + length <= half || at >= total - half;
-        if (kept) memcpy(out + n, one, length), n += length;
+    for (size_t from = 0; from < length;) {
+        const size_t bytes = sav_utf8_show(one, text, length, &from);
+        const bool kept = total < size || at + bytes <= half || at >= total - half;
+        if (kept) memcpy(out + n, one, bytes), n += bytes;
         if (!kept && !cut) memcpy(out + n, gap, sizeof gap - 1), n += sizeof gap - 1;
         cut |= !kept;
-        at += length;
+        at += bytes;
     }
     out[n] = '\0';
 }

@@ -26,8 +26,8 @@
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
 /* Fills err (may be NULL) and returns status, so that a failure reads `return sav_fail(err, SAV_BAD_INPUT,
- * "%s: …", …)`. Control characters that come from files are escaped as \xNN; a message too long loses its
- * middle. */
+ * "%s: …", …)`. Control characters that come from files and bytes that are no UTF-8 are escaped (base/utf8.h); a
+ * message too long loses its middle. */
 sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) SAV_PRINTF(3, 4);
 
 /* Adds advice, "what to do", to an error that is already filled. */

@@ -1,6 +1,7 @@
 /* utf8.c: code points in and out of UTF-8. See utf8.h. */
 #include "base/utf8.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Length of a sequence from its first byte, and the range that its second byte must be in (Table 3-7 of the
@@ -82,6 +83,30 @@ void sav_utf8_replace(sav_text *out, const char *text, size_t length) {
         kept = at;
     }
     sav_text_bytes(out, text + kept, at - kept);
+}
+
+bool sav_utf8_hidden(uint32_t point) {
+    return point < 0x20 || (point >= 0x7F && point < 0xA0) || point == 0x61C || point == 0x200E ||
+           point == 0x200F || (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+}
+
+size_t sav_utf8_show(char out[SAV_UTF8_SHOWN], const char *text, size_t length, size_t *at) {
+    const size_t from = *at;
+    uint32_t point;
+    if (!sav_utf8_decode(&point, text, length, at)) {
+        *at += 1;
+        return (size_t)snprintf(out, SAV_UTF8_SHOWN, "\\x%02x", (unsigned)(unsigned char)text[from]);
+    }
+    if (sav_utf8_hidden(point))
+        return (size_t)snprintf(out, SAV_UTF8_SHOWN, point < 0x80 ? "\\x%02x" : "\\u%04x", (unsigned)point);
+    memcpy(out, text + from, *at - from);
+    return *at - from;
+}
+
+void sav_text_shown(sav_text *out, const char *text) {
+    char shown[SAV_UTF8_SHOWN];
+    const size_t length = strlen(text);
+    for (size_t at = 0; at < length;) sav_text_bytes(out, shown, sav_utf8_show(shown, text, length, &at));
 }
 
 sav_status sav_utf8_check(const char *text, size_t length, const char *what, sav_error *err) {

@@ -27,6 +27,17 @@ void sav_utf8_replace(sav_text *out, const char *text, size_t length);
  * out. */
 enum { SAV_QUOTED = 60 * 4 + 4 };
 const char *sav_quote(char out[SAV_QUOTED], const char *text, size_t length);
+/* Characters that a terminal obeys or that turn the order of what follows: controls (C0, DEL, C1), line and
+ * paragraph separators, marks of writing direction. */
+bool sav_utf8_hidden(uint32_t point);
+
+/* The character at text[*at] as it may be shown to people, and *at moved behind it: hidden ones as \x1b or
+ * \u202e, a byte that is no UTF-8 as \xff, all others as they are. Gives the number of bytes written. */
+enum { SAV_UTF8_SHOWN = 8 };
+size_t sav_utf8_show(char out[SAV_UTF8_SHOWN], const char *text, size_t length, size_t *at);
+
+/* Appends text in that form: names and labels among the results on standard output. */
+void sav_text_shown(sav_text *out, const char *text);
 
 /* Fails with the byte offset of the first ill-formed sequence; `what` names the text. */
 sav_status sav_utf8_check(const char *text, size_t length, const char *what, sav_error *err);

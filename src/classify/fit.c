@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/round.h"
+#include "base/utf8.h"
 #include "classify/classifier.h"
 #include "classify/random.h"
 
@@ -79,7 +80,8 @@ static sav_status number_labels(int32_t *ids, sav_labels *known, const char *con
     for (size_t n = 0, id = 0; n < N; n++) {
         ids[n] = -1;
         if (!labels[n]) continue;
-        sav_status status = sav_labels_add(&id, known, labels[n], err);
+        sav_status status = sav_utf8_check(labels[n], strlen(labels[n]), "label", err);
+        if (!status) status = sav_labels_add(&id, known, labels[n], err);
         if (status) return status;
         ids[n] = (int32_t)id;
     }

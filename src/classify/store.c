@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "classify/store_header.h"
 #include "io/json.h"
 
@@ -391,6 +392,7 @@ sav_status sav_store_append(sav_store *store, const char *sample, const sav_stor
     if (strlen(sample) != sizeof row.sample - 1)
         return sav_fail(err, SAV_BAD_INPUT, "%s: found the sample name %s; expected 64 hex digits",
                         store->folder, sample);
+    if (line->label && sav_utf8_check(line->label, strlen(line->label), "label", err)) return SAV_BAD_INPUT;
     memcpy(row.sample, sample, sizeof row.sample);
     row.crc32 = sav_crc32(features, store->header.row_bytes);
     const size_t lines = store->waiting.length;

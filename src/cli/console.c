@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 
 enum { SHOWN_WARNINGS = 3 };
 static const double REWRITE_SECONDS = 0.2, LINE_SECONDS = 10;
@@ -54,7 +55,7 @@ static void clear_line(sav_console *console) {
 
 static void put_line(sav_console *console, const char *kind, const char *format, va_list args) {
     sav_error line; /* whose filling escapes what must not reach a terminal */
-    char raw[sizeof line.message];
+    char raw[2 * sizeof line.message];
     vsnprintf(raw, sizeof raw, format, args);
     sav_fail(&line, SAV_OK, "%s", raw);
     clear_line(console);
@@ -78,7 +79,7 @@ void sav_console_warn(sav_console *console, const char *format, ...) {
         put_line(console, "warning: ", format, args);
     } else {
         sav_error line;
-        char raw[sizeof line.message];
+        char raw[2 * sizeof line.message];
         vsnprintf(raw, sizeof raw, format, args);
         sav_fail(&line, SAV_OK, "%s", raw);
         sav_text_printf(&console->later, "savs: warning: %s\n", line.message);
@@ -139,14 +140,29 @@ void sav_console_progress(sav_console *console, const char *what, double done, s
 
 /* ---- stdout -------------------------------------------------------------------------------------------- */
 
-sav_status sav_console_print(const sav_text *text, sav_error *err) {
-    if (text->failed) return sav_fail(err, SAV_NO_MEMORY, "no memory for the result");
-    errno = 0;
-    if ((text->length && fwrite(text->bytes, 1, text->length, stdout) != text->length) ||
-        fflush(stdout) != 0) {
-        sav_fail(err, SAV_IO_ERROR, "standard output: cannot write: %s", strerror(errno));
-        clearerr(stdout);
-        return SAV_IO_ERROR;
+/* Whatever a command left unescaped. JSON has nothing left here (io/json_write.c). */
+static void escape_result(sav_text *out, const sav_text *text) {
+    char shown[SAV_UTF8_SHOWN];
+    for (size_t at = 0; at < text->length;) {
+        const bool line_end = text->bytes[at] == '\n';
+        if (line_end) at++;
+        const size_t bytes = line_end ? 0 : sav_utf8_show(shown, text->bytes, text->length, &at);
+        sav_text_bytes(out, line_end ? "\n" : shown, line_end ? 1 : bytes);
     }
-    return SAV_OK;
+}
+
+sav_status sav_console_print(const sav_text *text, sav_error *err) {
+    sav_text safe = {0};
+    escape_result(&safe, text);
+    const bool failed = text->failed || safe.failed;
+    errno = 0;
+    const bool written = !failed &&
+                         (!safe.length || fwrite(safe.bytes, 1, safe.length, stdout) == safe.length) &&
+                         fflush(stdout) == 0;
+    const int code = errno;
+    sav_text_free(&safe);
+    if (failed) return sav_fail(err, SAV_NO_MEMORY, "no memory for the result");
+    if (written) return SAV_OK;
+    clearerr(stdout);
+    return sav_fail(err, SAV_IO_ERROR, "standard output: cannot write: %s", strerror(code));
 }

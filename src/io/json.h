@@ -69,7 +69,8 @@ bool sav_json_integer(int64_t *out, const sav_json *node);
 /* ---- writing ------------------------------------------------------------------------------------------- */
 
 /* A string with its quotes; escapes what Python's json.dumps(ensure_ascii=False) escapes: \" \\ \n \r \t \b
- * \f \u00xx. */
+ * \f \u00xx, and as \uxxxx what else sav_utf8_hidden has. Bytes that are no UTF-8 (a path may have them)
+ * become U+FFFD. */
 void sav_json_put_string(sav_text *out, const char *bytes, size_t length);
 /* The shortest decimal that reads back as the same double; null for NaN and infinities. */
 void sav_json_put_double(sav_text *out, double value);

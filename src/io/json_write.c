@@ -1,5 +1,8 @@
 /* json_write.c: strings, numbers and whole trees out as compact JSON, in the bytes that Python's json.dumps
  * writes with ensure_ascii=False and separators=(",", ":").
+ *
+ * All of it may reach a terminal: characters that one obeys are escaped, which Python reads as the same string.
+ * A path may be any bytes: what is no UTF-8 becomes U+FFFD, since a reader refuses the whole file otherwise.
  */
 #include <locale.h>
 #include <math.h>
@@ -7,22 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "io/json.h"
 
-void sav_json_put_string(sav_text *out, const char *bytes, size_t length) {
+/* How the character at bytes[*at] is written where it does not stand for itself, and *at moved behind it. */
+static bool escape(char out[8], const char *bytes, size_t length, size_t *at) {
     static const char names[] = "\"\\\n\r\t\b\f", letters[] = "\"\\nrtbf";
+    uint32_t point;
+    if (!sav_utf8_decode(&point, bytes, length, at)) {
+        *at += sav_utf8_bad_length(bytes, length, *at);
+        strcpy(out, "\xEF\xBF\xBD");
+        return true;
+    }
+    const char *name = point && point < 0x80 ? strchr(names, (int)point) : NULL;
+    if (!name && !sav_utf8_hidden(point)) return false;
+    if (name)
+        snprintf(out, 8, "\\%c", letters[name - names]);
+    else
+        snprintf(out, 8, "\\u%04x", (unsigned)point);
+    return true;
+}
+
+void sav_json_put_string(sav_text *out, const char *bytes, size_t length) {
+    char escaped[8];
     sav_text_bytes(out, "\"", 1);
-    size_t kept = 0; /* bytes[kept, i) wait to be copied */
-    for (size_t i = 0; i < length; i++) {
-        unsigned char c = (unsigned char)bytes[i];
-        const char *name = c ? strchr(names, c) : NULL;
-        if (!name && c >= 0x20) continue;
-        sav_text_bytes(out, bytes + kept, i - kept);
-        if (name)
-            sav_text_printf(out, "\\%c", letters[name - names]);
-        else
-            sav_text_printf(out, "\\u%04x", c);
-        kept = i + 1;
+    size_t kept = 0; /* bytes[kept, from) wait to be copied */
+    for (size_t at = 0, from = 0; at < length; from = at) {
+        if (!escape(escaped, bytes, length, &at)) continue;
+        sav_text_bytes(out, bytes + kept, from - kept);
+        sav_text_string(out, escaped);
+        kept = at;
     }
     sav_text_bytes(out, bytes + kept, length - kept);
     sav_text_bytes(out, "\"", 1);

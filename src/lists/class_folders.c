@@ -1,7 +1,9 @@
 /* class_folders.c: a folder with a sub-folder of pictures for each class -> samples. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "lists/list_reader.h"
 
 /* The picture as a list in the folder would have it, "cats/1.jpg"; NULL: no memory. */
@@ -20,6 +22,11 @@ static sav_status fill_sample(sav_sample *out, sav_list_reader *in, const char *
     out->image = image_of(label, sav_os_path_name(path));
     if (!out->question || !out->label || !out->image)
         return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+    if (sav_utf8_check(label, strlen(label), "", NULL)) { /* files could not hold it */
+        sav_fail(in->err, SAV_BAD_INPUT, "%s: found a class whose name is no UTF-8", path);
+        sav_hint(in->err, "rename its folder");
+        return SAV_BAD_INPUT;
+    }
     if (sav_os_is_folder(path))
         return sav_fail(in->err, SAV_BAD_INPUT, "%s: found a folder; expected a picture", path);
     sav_status status = sav_sample_add_media(out, path, &here, 0, in->err);

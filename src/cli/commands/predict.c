@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "classify/feature_set.h"
 #include "cli/cli.h"
 #include "cli/fitting.h"
@@ -42,15 +43,15 @@ typedef struct job {
 static void put_words(sav_text *out, const sav_predictions *p) {
     const sav_classifier_view *v = p->view;
     const char *comma = " (", *winner = v->class_names[p->winner];
-    if (p->answers[p->count - 1].prediction)
-        sav_text_printf(out, "%s: ", winner);
-    else
-        sav_text_printf(out, "no answer: %s has ", winner);
-    sav_text_printf(out, "%d of %zu votes", (int)p->votes[p->winner], v->K);
+    const bool answered = p->answers[p->count - 1].prediction != NULL;
+    sav_text_string(out, answered ? "" : "no answer: ");
+    sav_text_shown(out, winner);
+    sav_text_printf(out, "%s%d of %zu votes", answered ? ": " : " has ", (int)p->votes[p->winner], v->K);
     for (int32_t votes = (int32_t)v->K; votes > 0; votes--)
         for (size_t c = 0; c < v->C; c++)
             if (p->votes[c] == votes && c != p->winner) {
-                sav_text_printf(out, "%s%s %d", comma, v->class_names[c], (int)votes);
+                sav_text_string(out, comma), sav_text_shown(out, v->class_names[c]);
+                sav_text_printf(out, " %d", (int)votes);
                 comma = ", ";
             }
     sav_text_string(out, *comma == ',' ? ")\n" : "\n");
@@ -61,7 +62,10 @@ static sav_status add_sample(void *context, const sav_sample *sample, const floa
     job *j = context;
     sav_status status = sav_predictions_add_sample(&j->votes, sample, tap, err);
     if (status || !j->speaks) return status;
-    if (sample->media_count == 1) sav_text_printf(&j->words, "%s: ", sample->media[0]);
+    if (sample->media_count == 1) {
+        sav_text_shown(&j->words, sample->media[0]);
+        sav_text_string(&j->words, ": ");
+    }
     put_words(&j->words, &j->votes);
     return j->words.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the predictions") : SAV_OK;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 #include "cli/inputs.h"
 #include "cli/open_session.h"
@@ -23,7 +24,8 @@ static void put_picture_json(sav_text *out, const char *path, const sav_picture_
 }
 
 static void put_picture(sav_text *out, const char *path, const sav_picture_report *r) {
-    sav_text_printf(out, "%s: %zu x %zu (width x height)%s\n  fitted to %zu x %zu", path, r->width, r->height,
+    sav_text_shown(out, path);
+    sav_text_printf(out, ": %zu x %zu (width x height)%s\n  fitted to %zu x %zu", r->width, r->height,
                     r->turned ? ", with an EXIF orientation" : "", r->fit_width, r->fit_height);
     if (!r->tile) sav_text_printf(out, ": %zu x %zu patches", r->columns, r->rows);
     if (r->tile)
