@@ -77,6 +77,7 @@ struct sav_cli {
 #include "cli/options.inc"
 #undef OPTION
     size_t image_count; /* of images */
+    char *model_found;  /* owned: the folder that --model means, when it is not that word itself */
 
     const char **operands; /* [operand_count] into argv */
     size_t operand_count;

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/hub.h"
 #include "cli/options.h"
 #include "cli/waiting.h"
 
@@ -87,13 +88,15 @@ static int run_command(sav_console *console, const sav_command *command, int cou
     console->quiet = cli.quiet;
     if (!status && cli.help)
         cli.code = print_command(console, command);
-    else if (!status)
-        status = command->run(&cli, &err);
+    else if (!status && cli.model)
+        status = sav_cli_find_model(&cli, &err);
+    if (!status && !cli.help) status = command->run(&cli, &err);
     if (status) sav_console_error(console, &err);
     if (cli.misuse)
         fprintf(stderr, "usage: savs %s %s\nsavs %s --help: its options and an example\n", command->name,
                 command->usage, command->name);
     sav_console_close(console, status != SAV_OK);
+    sav_free(cli.model_found);
     sav_options_free(&cli);
     return exit_code(&cli, status);
 }

@@ -165,8 +165,7 @@ static sav_status name_instead(const char *folder, sav_error *err) {
                      INSTEAD[i].what, names[n]);
             sav_hint(err, "%s", INSTEAD[i].hint);
         }
-    for (size_t n = 0; n < count; n++) sav_free(names[n]);
-    sav_free(names);
+    sav_os_names_free(names, count);
     return status;
 }
 

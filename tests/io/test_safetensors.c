@@ -33,7 +33,8 @@ static const struct {
     {"{\"__metadata__\":{\"x\":\"y\"}}", 0, true, NULL},
     {"{}", 0, true, NULL},
     {"{" A "," A "}", 8, true, "tensor a stands twice"}, /* stricter: another reader takes the first */
-    {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":1}}", 8, false, "overlaps"},
+    {"{" A ",\"b\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":1}}", 8, false,
+     "overlaps"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8],\"more\":1}}", 8, true, NULL},
     {"  \n{" A "}", 8, true, NULL},
     {"{" A "}  \n", 8, true, NULL},
