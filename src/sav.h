@@ -194,7 +194,8 @@ const sav_session_info *sav_session_describe(const sav_session *session);
 /* tap[L, H, d] = the input of each layer's self_attn.o_proj at the last prompt token. No logits; the last
  * layer computes keys and values of all tokens, but queries and attention of the last one only. depth: run
  * layers 0 … depth - 1 and leave the rest of tap alone; 0: all. Errors: SAV_BAD_INPUT for pictures and
- * prompts that cannot be (unreadable file, placeholder count, prompt longer than max_positions). */
+ * prompts that cannot be (unreadable file, placeholder count, prompt longer than max_positions). Weights that are
+ * no numbers, or overflow, give NaN or infinite features and SAV_OK: who may have such weights looks at the tap. */
 sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth,
                        sav_error *err);
 
@@ -260,7 +261,8 @@ typedef struct sav_classifier_view {
     int32_t cut_count, cut_next; /* hits at rank K; most hits outside, -1 if nothing is outside */
     /* heads with cut_count hits; selected ones among them. tied > taken: ambiguous */
     size_t cut_tied, cut_taken;
-    /* (example, head) pairs: best two cosines as good as equal; a cosine NaN */
+    /* (example, head) pairs: best two cosines as good as equal; a cosine NaN, which counts as the largest, as in
+     * PyTorch. All of them NaN or tied: the features say nothing of the classes */
     size_t near_ties, nan_cosines;
 } sav_classifier_view;
 
@@ -277,9 +279,10 @@ sav_status sav_classifier_save(const sav_classifier *classifier, const char *pat
 sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err);
 
 typedef struct sav_prediction {
-    size_t winner;                 /* class id */
-    size_t margin;                 /* votes of the winner less the runner-up's; 0 = the tie rule decided */
-    size_t near_ties, nan_cosines; /* among the K selected heads */
+    size_t winner; /* class id */
+    size_t margin; /* votes of the winner less the runner-up's; 0 = the tie rule decided */
+    /* among the K selected heads; nan_cosines == K: the winner means nothing, however large its margin */
+    size_t near_ties, nan_cosines;
 } sav_prediction;
 
 /* tap [L, H, d], of which only the selected heads are read; votes [C] and head_votes [K] class ids in rank

@@ -68,9 +68,10 @@ typedef struct sav_command {
 struct sav_cli {
     const sav_command *command;
     sav_console *console;
-    const char *work; /* what the progress line says */
-    int code;         /* exit code of success: diff puts 1 there */
-    bool misuse;      /* the failure is about the command line: exit 2 and a pointer to --help */
+    const char *work;   /* what the progress line says */
+    int code;           /* exit code of success: diff puts 1 there */
+    bool warned_of_nan; /* features that are no numbers: said once */
+    bool misuse;        /* the failure is about the command line: exit 2 and a pointer to --help */
 
     /* the options' values, a field each: model, engine, … */
 #define OPTION(id, name, kind, field, value, help) SAV_VALUE_##kind field;

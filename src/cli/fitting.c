@@ -20,6 +20,7 @@ sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error
 
 /* A mean of one example is that example: its own head score says nothing. */
 static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier) {
+    const size_t compared = classifier->scored * classifier->L * classifier->H;
     size_t single = 0, first = 0;
     for (size_t c = classifier->C; c-- > 0;)
         if (classifier->class_counts[c] == 1) {
@@ -36,8 +37,13 @@ static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier) {
                          "heads are vacuous",
                          single, classifier->class_names[first]);
     if (classifier->nan_cosines)
-        sav_console_warn(cli->console, "%zu cosines of the training examples are NaN",
-                         classifier->nan_cosines);
+        sav_console_warn(cli->console,
+                         "%zu of %zu comparisons of a training example with the class means are NaN",
+                         classifier->nan_cosines, compared);
+    if (compared && classifier->C > 1 && classifier->near_ties == compared)
+        sav_console_warn(cli->console,
+                         "every head puts every training example as near to two classes: the features do not "
+                         "tell the classes apart (are weights or pictures empty?)");
 }
 
 sav_status sav_cli_fit(sav_classifier **out, sav_cli *cli, const sav_feature_set *examples, sav_error *err) {
@@ -80,7 +86,7 @@ void sav_cli_put_heads(sav_text *out, const sav_classifier_view *classifier) {
             classifier->cut_tied, classifier->cut_taken);
 }
 
-void sav_cli_warn_unseen(sav_cli *cli, const sav_predictions *p) {
+static void warn_unseen(sav_cli *cli, const sav_predictions *p) {
     size_t unseen = 0;
     const char *first = NULL;
     for (size_t i = 0; i < p->count; i++) {
@@ -96,4 +102,18 @@ void sav_cli_warn_unseen(sav_cli *cli, const sav_predictions *p) {
                          "%zu of %zu test samples have a label that no training example has, \"%s\" the "
                          "first: they count as wrong",
                          unseen, p->count, first);
+}
+
+void sav_cli_warn_votes(sav_cli *cli, const sav_predictions *p) {
+    const size_t votes = p->count * p->view->K;
+    warn_unseen(cli, p);
+    if (p->nan_cosines)
+        sav_console_warn(cli->console,
+                         "%zu of %zu votes compare with NaN: %zu of %zu predictions say nothing and are null",
+                         p->nan_cosines, votes, p->no_numbers, p->count);
+    if (p->count && p->view->C > 1 && p->near_ties == votes)
+        sav_console_warn(
+            cli->console,
+            "every vote is as good as tied: the features do not tell the classes apart (are weights or "
+            "pictures empty?)");
 }

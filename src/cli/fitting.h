@@ -17,7 +17,7 @@ void sav_cli_put_heads(sav_text *out, const sav_classifier_view *classifier); /*
 
 /* Layers up to the deepest head that votes: as deep as a forward has to run. */
 size_t sav_cli_depth(const sav_classifier_view *classifier);
-/* Counts labels of test samples that no training example has. */
-void sav_cli_warn_unseen(sav_cli *cli, const sav_predictions *p);
+/* Labels of test samples that no training example has, votes that are no numbers or all tied. */
+void sav_cli_warn_votes(sav_cli *cli, const sav_predictions *p);
 
 #endif

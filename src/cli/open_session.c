@@ -83,6 +83,17 @@ static void progress(void *context, double done, size_t total, uint64_t rows) {
     sav_console_progress(cli->console, cli->work, done, total, rows);
 }
 
+static void not_finite(void *context, const char *place, size_t layer, size_t count, size_t computed) {
+    sav_cli *cli = context;
+    if (!cli->warned_of_nan)
+        sav_console_warn(
+            cli->console,
+            "%s: %zu of %zu features are infinite or NaN, from layer %zu on: \"savs info --model %s "
+            "--verify\" looks for such weights",
+            place, count, computed, layer, cli->model);
+    cli->warned_of_nan = true;
+}
+
 sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what) {
     cli->work = what;
     sav_console_begin(cli->console);
@@ -91,5 +102,6 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
                          .skip_bad = cli->skip_bad,
                          .context = cli,
                          .check = sav_console_check,
-                         .progress = progress};
+                         .progress = progress,
+                         .not_finite = not_finite};
 }

@@ -7,6 +7,7 @@
  */
 #include "tasks/encode_loop.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,6 +45,7 @@ typedef struct loop {
     size_t ahead;      /* most samples from there on that may be computed */
     size_t finished;
     uint64_t rows;
+    bool told; /* of a tap that is not finite */
 } loop;
 
 static sav_status fail_memory(const loop *l, sav_error *err) {
@@ -152,6 +154,23 @@ static sav_status watch(void *context, double share, sav_error *err) {
     return status;
 }
 
+/* Weights that are no numbers, or overflow on the way, show here: such features still vote, and look certain. */
+static void check_finite(loop *l, size_t i, const float *tap) {
+    const sav_model_info *m = sav_model_describe(l->encoder->model);
+    const size_t width = m->H * m->d, depth = l->encoder->depth ? l->encoder->depth : m->L;
+    size_t count = 0, first = 0;
+    for (size_t k = 0; k < depth * width; k++) {
+        if (isfinite(tap[k])) continue;
+        if (!count) first = k / width;
+        count++;
+    }
+    if (!count || l->told || !l->encoder->not_finite) return;
+    char place[512];
+    sav_sample_location(place, sizeof place, l->list, &l->list->samples[i]);
+    l->encoder->not_finite(l->encoder->context, place, first, count, depth * width);
+    l->told = true;
+}
+
 static void taps_free(taps *batch) {
     if (batch) sav_free(batch->values);
     sav_free(batch);
@@ -181,6 +200,7 @@ static sav_status run_batch(loop *l, sav_error *err) {
         s->state = READY;
         s->batch = batch;
         s->tap = batch->values + i * features;
+        check_finite(l, l->batch[i], s->tap);
     }
     l->finished += count;
     l->rows += l->batch_rows;

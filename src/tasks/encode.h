@@ -22,6 +22,9 @@ typedef struct sav_encoder {
     sav_status (*check)(void *context, sav_error *err);
     /* The same often: samples done, the running batch's share among them; rows computed. */
     void (*progress)(void *context, double done, size_t total, uint64_t rows);
+    /* The first sample whose tap has NaN or infinite features: where it stands, the first such layer, how many of
+     * the features computed. NULL: nobody is told. */
+    void (*not_finite)(void *context, const char *place, size_t layer, size_t count, size_t computed);
 } sav_encoder;
 
 /* Gets each sample's tap, in list order; what it returns other than SAV_OK ends the loop. */

@@ -30,13 +30,15 @@ sav_status sav_predictions_add(sav_predictions *p, sav_answer who, const float *
     sav_status status = sav_predict(&vote, p->votes, p->head_votes, p->classifier, tap, err);
     if (status) return status;
     p->winner = vote.winner;
-    p->margin = vote.margin;
+    p->no_number = vote.nan_cosines == p->view->K;
+    p->no_numbers += p->no_number;
+    p->margin = p->no_number ? 0 : vote.margin;
     p->near_ties += vote.near_ties;
     p->nan_cosines += vote.nan_cosines;
-    p->tied_votes += vote.margin == 0;
-    who.prediction = vote.margin >= p->min_margin ? p->view->class_names[vote.winner] : NULL;
+    p->tied_votes += !p->no_number && vote.margin == 0;
+    who.prediction = !p->no_number && vote.margin >= p->min_margin ? p->view->class_names[vote.winner] : NULL;
     p->answers[p->count++] = who;
-    const sav_result result = {who, vote.margin, p->votes, p->head_votes};
+    const sav_result result = {who, p->margin, p->votes, p->no_number ? NULL : p->head_votes};
     sav_result_put(&p->lines, &result, p->view);
     return p->lines.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the predictions") : SAV_OK;
 }

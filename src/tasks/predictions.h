@@ -26,7 +26,9 @@ typedef struct sav_predictions {
     sav_text lines;              /* predictions.jsonl */
     sav_answer *answers;         /* [count], their strings are the caller's and the classifier's */
     size_t count;
+    bool no_number; /* the latest one: a cosine of each head was NaN, so it says nothing */
     size_t near_ties, nan_cosines, tied_votes;
+    size_t no_numbers; /* predictions that say nothing: null, whatever --min-margin */
 } sav_predictions;
 
 sav_status sav_predictions_begin(sav_predictions *p, const sav_classifier *classifier,

@@ -32,7 +32,7 @@ static bool is_first_vote(const int32_t *head_votes, size_t r) {
 static void put_votes(sav_text *out, const sav_result *result, const sav_classifier_view *view) {
     const char *comma = "";
     int32_t most = 0;
-    for (size_t c = 0; c < view->C; c++)
+    for (size_t c = 0; c < view->C && result->head_votes; c++)
         if (result->votes[c] > most) most = result->votes[c];
     sav_text_string(out, "{");
     for (int32_t votes = most; votes; votes--) {
@@ -61,9 +61,9 @@ void sav_result_put(sav_text *out, const sav_result *result, const sav_classifie
     put_key(out, "correct"), sav_text_string(out, !a->label ? "null" : correct ? "true" : "false");
     sav_text_printf(out, ",\"margin\":%zu", result->margin);
     put_key(out, "votes"), put_votes(out, result, view);
-    put_key(out, "head_votes");
-    for (size_t r = 0; r < view->K; r++) {
-        sav_text_string(out, r ? "," : "[");
+    put_key(out, "head_votes"), sav_text_string(out, "[");
+    for (size_t r = 0; r < view->K && result->head_votes; r++) {
+        sav_text_string(out, r ? "," : "");
         put_string(out, view->class_names[result->head_votes[r]]);
     }
     sav_text_string(out, "]}\n");

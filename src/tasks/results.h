@@ -15,7 +15,7 @@ typedef struct sav_result {
     sav_answer answer;
     size_t margin;
     const int32_t *votes;      /* [C] */
-    const int32_t *head_votes; /* [K] in rank order */
+    const int32_t *head_votes; /* [K] in rank order; NULL: no head could vote */
 } sav_result;
 
 /* {"index":0,"image":"a.jpg","question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat",

@@ -1,4 +1,5 @@
 /* test_predictions.c: predictions as a library has them: lines, margins, ties, the array, scores. */
+#include <math.h>
 #include <string.h>
 
 #include "../check.h"
@@ -74,6 +75,33 @@ static void test_margins(void) {
     sav_classifier_free(classifier);
 }
 
+/* A head whose cosine is NaN votes as in PyTorch, whose argmax takes NaN for the largest. When that is all of
+ * them, the sample has no prediction, however the votes stand; one head that compares numbers makes one. */
+static void test_no_numbers(void) {
+    static const float bad[3][4] = {{NAN, 0, NAN, 1}, {INFINITY, 1, 1, INFINITY}, {NAN, 0, 1, 1}};
+    sav_classifier *classifier = fitted(2);
+    const sav_prediction_options options = {.most = 4};
+    sav_predictions p;
+    sav_error err;
+    if (!classifier || !CHECK_OK(sav_predictions_begin(&p, classifier, &options, &err), &err)) return;
+    for (size_t i = 0; i < 3; i++) {
+        const sav_answer who = {.index = i, .label = "a"};
+        CHECK_OK(sav_predictions_add(&p, who, bad[i], &err), &err);
+        CHECK(p.no_number == (i < 2));
+    }
+    CHECK(!p.answers[0].prediction && !p.answers[1].prediction && p.answers[2].prediction);
+    CHECK(p.no_numbers == 2 && p.nan_cosines == 5 && p.tied_votes == 0);
+    CHECK(
+        p.lines.bytes &&
+        strncmp(
+            p.lines.bytes,
+            "{\"index\":0,\"image\":null,\"question_id\":null,\"group\":null,\"split\":null,\"label\":\"a\","
+            "\"prediction\":null,\"correct\":false,\"margin\":0,\"votes\":{},\"head_votes\":[]}\n",
+            strcspn(p.lines.bytes, "\n") + 1) == 0);
+    sav_predictions_free(&p);
+    sav_classifier_free(classifier);
+}
+
 static void test_nothing(void) {
     sav_classifier *classifier = fitted(1);
     const sav_prediction_options unknown = {.most = 1, .protocol = "by feeling"}, none = {.most = 1};
@@ -95,6 +123,7 @@ static void test_nothing(void) {
 int main(void) {
     test_lines();
     test_margins();
+    test_no_numbers();
     test_nothing();
     return check_report("predictions");
 }

@@ -43,6 +43,10 @@ typedef struct job {
 static void put_words(sav_text *out, const sav_predictions *p) {
     const sav_classifier_view *v = p->view;
     const char *comma = " (", *winner = v->class_names[p->winner];
+    if (p->no_number) {
+        sav_text_string(out, "no answer: all cosines are NaN\n");
+        return;
+    }
     const bool answered = p->answers[p->count - 1].prediction != NULL;
     sav_text_string(out, answered ? "" : "no answer: ");
     sav_text_shown(out, winner);
@@ -151,6 +155,16 @@ static sav_status read_samples(job *j, sav_error *err) {
     return sav_list_of_pictures(&j->list, cli->images, cli->image_count, question, cli->together, err);
 }
 
+/* Who asks about a picture must not take null for an answer. */
+static sav_status fail_no_number(const sav_cli *cli, const sav_predictions *p, sav_error *err) {
+    sav_fail(err, SAV_BAD_INPUT,
+             "%s: all cosines of %zu of %zu pictures are NaN: the model's features or the class "
+             "means are no numbers",
+             cli->sav, p->no_numbers, p->count);
+    sav_hint(err, "savs info --model %.200s --verify looks for such weights", cli->model);
+    return SAV_BAD_INPUT;
+}
+
 static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
     job j = {.cli = cli};
     sav_status status = read_samples(&j, err);
@@ -161,8 +175,9 @@ static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_
         status = predict_list(&j, err);
         if (status) sav_cli_save_finished(cli, &j.votes, &j.words, total, err);
     }
-    if (!status) sav_cli_warn_unseen(cli, &j.votes);
+    if (!status && !(cli->image_count && j.votes.no_numbers)) sav_cli_warn_votes(cli, &j.votes);
     if (!status) status = finish(cli, &j.votes, &j.words, err);
+    if (!status && cli->image_count && j.votes.no_numbers) status = fail_no_number(cli, &j.votes, err);
     sav_predictions_free(&j.votes);
     sav_text_free(&j.words);
     sav_list_free(j.list);
@@ -177,7 +192,7 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *classifier, sav
     const sav_prediction_options options = {.most = set.N, .min_margin = cli->min_margin};
     status = sav_predictions_begin(&p, classifier, &options, err);
     if (!status) status = predict_store(cli, &p, &set, err);
-    if (!status) sav_cli_warn_unseen(cli, &p);
+    if (!status) sav_cli_warn_votes(cli, &p);
     if (!status) status = finish(cli, &p, &(sav_text){0}, err);
     sav_predictions_free(&p);
     sav_feature_set_close(&set);

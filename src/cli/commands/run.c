@@ -120,7 +120,7 @@ static sav_status test(job *j, sav_error *err) {
         return status;
     }
     sav_cli_warn_left_out(cli, j->test, bad);
-    sav_cli_warn_unseen(cli, &j->votes);
+    sav_cli_warn_votes(cli, &j->votes);
     j->test_seconds = sav_os_seconds() - started;
     return sav_cli_write_file(j->predictions, &j->votes.lines, err);
 }
