@@ -1,7 +1,6 @@
 /* batch.c: prompts -> inputs -> packed rows. See batch.h. */
 #include "forward/batch.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- a batch grows ------------------------------------------------------------------------------------- */
@@ -15,25 +14,52 @@ static size_t common(const sav_batch *b, const sav_input *one, const sav_input *
     return t;
 }
 
+/* Lexicographic, so that what samples share stands side by side and a prefix comes before what goes on. */
+static int compare_content(const sav_input *one, const sav_input *other) {
+    const size_t most = sav_min(one->T, other->T);
+    for (size_t t = 0; t < most; t++)
+        if (one->content[t] != other->content[t]) return one->content[t] < other->content[t] ? -1 : 1;
+    return one->T < other->T ? -1 : one->T > other->T;
+}
+
+/* Where an input belongs among those in order: behind the equal ones. */
+static size_t place_of(const sav_batch *b, const sav_input *in) {
+    size_t low = 0, high = b->count;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (compare_content(&b->inputs[b->order[middle]], in) <= 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 void sav_batch_begin(sav_batch *b) {
     for (size_t i = 0; i < b->count; i++) sav_input_free(&b->inputs[i]);
     sav_free(b->spans);
     sav_free(b->positions);
     sav_free(b->same_as);
     sav_free(b->places);
-    *b = (sav_batch){.apart = b->apart, .inputs = b->inputs, .capacity = b->capacity};
+    *b = (sav_batch){.apart = b->apart,
+                     .inputs = b->inputs,
+                     .order = b->order,
+                     .capacity = b->capacity,
+                     .order_capacity = b->order_capacity};
 }
 
 void sav_batch_free(sav_batch *b) {
     sav_batch_begin(b);
     sav_free(b->inputs);
+    sav_free(b->order);
     *b = (sav_batch){0};
 }
 
 sav_status sav_batch_add(sav_batch *b, sav_pictures *pictures, const sav_model *model,
                          const sav_prompt *prompt, sav_error *err) {
     const size_t before = pictures->count;
-    if (!sav_grow(&b->inputs, &b->capacity, b->count + 1, sizeof *b->inputs))
+    if (!sav_grow(&b->inputs, &b->capacity, b->count + 1, sizeof *b->inputs) ||
+        !sav_grow(&b->order, &b->order_capacity, b->count + 1, sizeof *b->order))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu prompts", b->count + 1);
     sav_input *in = &b->inputs[b->count];
     sav_status status = sav_input_read(in, pictures, model, prompt, err);
@@ -41,32 +67,27 @@ sav_status sav_batch_add(sav_batch *b, sav_pictures *pictures, const sav_model *
         pictures->count = before; /* the others are spare now */
         return status;
     }
-    size_t shared = 0;
-    for (size_t i = 0; i < b->count; i++) shared = sav_max(shared, common(b, in, &b->inputs[i]));
-    b->count++;
+    /* Of all inputs a neighbour in order shares most. */
+    const size_t at = place_of(b, in);
+    size_t shared = at ? common(b, in, &b->inputs[b->order[at - 1]]) : 0;
+    if (at < b->count) shared = sav_max(shared, common(b, in, &b->inputs[b->order[at]]));
+    memmove(b->order + at + 1, b->order + at, (b->count - at) * sizeof *b->order);
+    b->order[at] = b->count++;
     b->N += in->T - shared;
     b->most_keys = sav_max(b->most_keys, in->T);
     return SAV_OK;
 }
 
 void sav_batch_drop(sav_batch *b, const size_t before[2]) {
+    size_t at = 0;
     sav_input_free(&b->inputs[--b->count]);
+    while (b->order[at] != b->count) at++;
+    memmove(b->order + at, b->order + at + 1, (b->count - at) * sizeof *b->order);
     b->N = before[0];
     b->most_keys = before[1];
 }
 
 /* ---- rows ---------------------------------------------------------------------------------------------- */
-
-/* Lexicographic, so that what samples share stands side by side and a prefix comes before what goes on; equal
- * ones in their order. */
-static int by_content(const void *a, const void *b) {
-    const sav_input *one = *(const sav_input *const *)a, *other = *(const sav_input *const *)b;
-    const size_t most = sav_min(one->T, other->T);
-    for (size_t t = 0; t < most; t++)
-        if (one->content[t] != other->content[t]) return one->content[t] < other->content[t] ? -1 : 1;
-    if (one->T != other->T) return one->T < other->T ? -1 : 1;
-    return one < other ? -1 : one > other;
-}
 
 /* The next sample in order: `past` tokens are those of the sample before it. Its other tokens become a
  * span. */
@@ -97,25 +118,20 @@ static void add_span(sav_batch *b, const sav_input *in, size_t past, size_t axes
 
 sav_status sav_batch_pack(sav_batch *b, const sav_decoder *decoder, size_t pictures, sav_error *err) {
     const size_t axes = decoder->axes;
-    const sav_input **order = sav_alloc(b->count, sizeof *order);
     b->spans = sav_alloc(b->count, sizeof *b->spans);
     b->positions = sav_alloc(b->N, axes * sizeof *b->positions);
     b->same_as = sav_alloc(b->count, sizeof *b->same_as);
     b->places = sav_alloc(pictures, sizeof *b->places);
-    if (!order || !b->spans || !b->positions || !b->same_as || !b->places) {
-        sav_free(order);
+    if (!b->spans || !b->positions || !b->same_as || !b->places)
         return sav_fail(err, SAV_NO_MEMORY, "no memory for a batch of %zu rows", b->N);
-    }
     for (size_t i = 0; i < pictures; i++) b->places[i] = SIZE_MAX;
-    for (size_t i = 0; i < b->count; i++) order[i] = &b->inputs[i];
-    qsort(order, b->count, sizeof *order, by_content);
     b->rows = (sav_rows){.positions = b->positions, .spans = b->spans, .most_keys = b->most_keys};
     for (size_t i = 0; i < b->count; i++) {
-        const size_t past = i ? common(b, order[i], order[i - 1]) : 0;
-        if (past < order[i]->T) add_span(b, order[i], past, axes);
-        b->same_as[order[i] - b->inputs] = b->spans[b->rows.span_count - 1].sample;
+        const sav_input *in = &b->inputs[b->order[i]];
+        const size_t past = i ? common(b, in, &b->inputs[b->order[i - 1]]) : 0;
+        if (past < in->T) add_span(b, in, past, axes);
+        b->same_as[b->order[i]] = b->spans[b->rows.span_count - 1].sample;
     }
-    sav_free(order);
     return SAV_OK;
 }
 

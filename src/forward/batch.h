@@ -10,11 +10,15 @@
 
 #include "forward/input.h"
 
+/* More prompts are never in one batch, however few rows they need: equal ones share all. */
+enum { SAV_BATCH_MOST = 4096 };
+
 typedef struct sav_batch {
     bool apart; /* nothing is shared, for comparison */
 
     sav_input *inputs; /* [count] */
-    size_t count, capacity;
+    size_t *order;     /* [count] the inputs by content, equal ones as they came */
+    size_t count, capacity, order_capacity;
     size_t N, most_keys; /* rows, tokens of the longest prompt, so far */
 
     /* By sav_batch_pack: */

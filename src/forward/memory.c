@@ -151,7 +151,8 @@ sav_status sav_memory_fits(bool *fits, sav_session *s, sav_error *err) {
     const sav_batch *b = &s->batch;
     const sav_rows rows = {.N = b->N, .most_keys = b->most_keys, .split = b->count > 1};
     const sav_picture_set pictures = sav_pictures_set(&s->pictures);
-    *fits = b->count == 1 || b->N <= sav_max(s->most_rows, s->first + s->most_rows / 4);
+    *fits = b->count == 1 ||
+            (b->count <= SAV_BATCH_MOST && b->N <= sav_max(s->most_rows, s->first + s->most_rows / 4));
     if (!s->info.memory || !*fits) return SAV_OK;
     const size_t bytes = sav_scratch_bytes(s, &rows, &pictures);
     *fits = bytes <= sav_memory_left(s);

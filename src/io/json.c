@@ -36,18 +36,20 @@ typedef struct parser {
     const unsigned char *p, *end, *line_start;
     uint32_t line;
     char *strings; /* where the next decoded byte goes */
+    const char *name;
     sav_json_doc *doc;
+    size_t values; /* that may still come */
     const char **duplicate;
     sav_error *err;
 } parser;
 
 static sav_status fail_here(parser *in, const char *what) {
-    return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u:%u: %s", in->doc->name, in->line,
+    return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u:%u: %s", in->name, in->line,
                     (unsigned)(in->p - in->line_start) + 1, what);
 }
 
 static sav_status fail_memory(parser *in) {
-    return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->doc->name);
+    return sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory to read it", in->name);
 }
 
 static sav_json *new_node(parser *in) {
@@ -205,33 +207,70 @@ static bool same_key(const sav_json *a, const sav_json *b) {
 static sav_status found_twice(parser *in, const sav_json *node) {
     if (!in->duplicate) {
         return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u:%u: found the key \"%s\" a second time in one object",
-                        in->doc->name, node->line, node->column, node->key);
+                        in->name, node->line, node->column, node->key);
     }
     if (!*in->duplicate) *in->duplicate = node->key;
     return SAV_OK;
 }
 
-/* Keys of one object, checked for duplicates: by pairs when few, by a hash table otherwise. */
-static sav_status check_keys(parser *in, const sav_json *object) {
+static sav_status twice_by_pairs(parser *in, const sav_json *object) {
     sav_status status = SAV_OK;
-    if (object->count <= 8) {
-        for (const sav_json *a = object->child; a; a = a->next)
-            for (const sav_json *b = object->child; b != a; b = b->next)
-                if (!status && same_key(a, b)) status = found_twice(in, a);
-        return status;
-    }
-    size_t slots = 16;
+    for (const sav_json *a = object->child; a && !status; a = a->next)
+        for (const sav_json *b = object->child; b != a && !status; b = b->next)
+            if (same_key(a, b)) status = found_twice(in, a);
+    return status;
+}
+
+/* A hash table at most half full. Keys that were chosen to collide would make it a square: after MOST_STEPS a
+ * key *settled is false, and whatever was found in time is found again by the order. */
+static sav_status twice_by_hash(bool *settled, parser *in, const sav_json *object) {
+    enum { MOST_STEPS = 8 };
+    size_t slots = 16, steps = (size_t)object->count * MOST_STEPS;
     while (slots < (size_t)object->count * 2) slots *= 2;
     const sav_json **table = sav_alloc(slots, sizeof *table);
     if (!table) return fail_memory(in);
-    for (const sav_json *node = object->child; node && !status; node = node->next) {
+    sav_status status = SAV_OK;
+    for (const sav_json *node = object->child; node && steps && !status; node = node->next) {
         size_t at = sav_hash(node->key, node->key_length) & (slots - 1);
-        while (table[at] && !same_key(table[at], node)) at = (at + 1) & (slots - 1);
-        if (table[at]) status = found_twice(in, node);
+        for (; table[at] && !same_key(table[at], node) && steps; steps--) at = (at + 1) & (slots - 1);
+        if (table[at] && steps) status = found_twice(in, node);
         table[at] = node;
     }
+    *settled = steps > 0;
     sav_free(table);
     return status;
+}
+
+static bool stands_before(const sav_json *a, const sav_json *b) {
+    return a->line < b->line || (a->line == b->line && a->column < b->column);
+}
+
+/* By key; equal ones as they stand in the text. */
+static int by_key(const void *one, const void *other) {
+    const sav_json *a = *(const sav_json *const *)one, *b = *(const sav_json *const *)other;
+    if (a->key_length != b->key_length) return a->key_length < b->key_length ? -1 : 1;
+    const int order = memcmp(a->key, b->key, a->key_length);
+    return order ? order : stands_before(a, b) ? -1 : stands_before(b, a);
+}
+
+static sav_status twice_by_order(parser *in, const sav_json *object) {
+    const sav_json **order = sav_alloc(object->count, sizeof *order), *first = NULL;
+    size_t count = 0;
+    if (!order) return fail_memory(in);
+    for (const sav_json *node = object->child; node; node = node->next) order[count++] = node;
+    qsort(order, count, sizeof *order, by_key);
+    for (size_t i = 1; i < count; i++)
+        if (same_key(order[i - 1], order[i]) && (!first || stands_before(order[i], first))) first = order[i];
+    sav_free(order);
+    return first ? found_twice(in, first) : SAV_OK;
+}
+
+/* Keys of one object, checked for duplicates, in time that grows as their bytes do. */
+static sav_status check_keys(parser *in, const sav_json *object) {
+    bool settled = false;
+    if (object->count <= 8) return twice_by_pairs(in, object);
+    sav_status status = twice_by_hash(&settled, in, object);
+    return status || settled ? status : twice_by_order(in, object);
 }
 
 static sav_status read_value(parser *in, sav_json **out, int depth);
@@ -275,6 +314,7 @@ static sav_status read_children(parser *in, sav_json *node, unsigned char close,
 }
 
 static sav_status read_value(parser *in, sav_json **out, int depth) {
+    if (in->values-- == 0) return fail_here(in, "found more values than a record may hold");
     sav_json *node = new_node(in);
     *out = node;
     if (!node) return fail_memory(in);
@@ -299,36 +339,138 @@ static sav_status read_value(parser *in, sav_json **out, int depth) {
     }
 }
 
-sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name,
-                          uint32_t first_line, const char **duplicate, sav_error *err) {
-    *out = NULL;
-    if (duplicate) *duplicate = NULL;
-    if (length >= UINT32_MAX - 2)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: JSON of 4 GiB and more is not read", name);
-    sav_json_doc *doc = sav_alloc(1, sizeof *doc);
-    if (doc) *doc = (sav_json_doc){.strings = sav_alloc(length + 2, 1), .name = sav_strdup(name)};
+/* The one value that the parser's text is, into a document of its own. */
+static sav_status read_document(sav_json_doc **out, parser *in) {
+    const size_t length = (size_t)(in->end - in->p);
+    sav_json *root = NULL;
+    sav_json_doc *doc = in->doc = sav_alloc(1, sizeof *doc);
+    if (doc) *doc = (sav_json_doc){.strings = sav_alloc(length + 2, 1), .name = sav_strdup(in->name)};
     if (!doc || !doc->strings || !doc->name) {
         sav_json_free(doc);
-        return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", name);
+        return fail_memory(in);
     }
-    const unsigned char *p = (const unsigned char *)text;
-    parser in = {p, p + length, p, first_line, doc->strings, doc, duplicate, err};
-    if (length >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) in.p += 3;
-    skip_space(&in);
-    sav_json *root;
-    sav_status status = read_value(&in, &root, 0);
+    in->strings = doc->strings;
+    skip_space(in);
+    sav_status status = read_value(in, &root, 0);
     if (!status) {
-        skip_space(&in);
-        if (in.p < in.end) status = fail_here(&in, "found more behind the end of the value");
+        skip_space(in);
+        if (in->p < in->end) status = fail_here(in, "found more behind the end of the value");
     }
     if (status) {
-        if (duplicate) *duplicate = NULL;
+        if (in->duplicate) *in->duplicate = NULL;
         sav_json_free(doc);
         return status;
     }
     doc->root = root;
     *out = doc;
     return SAV_OK;
+}
+
+sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name,
+                          uint32_t first_line, const char **duplicate, sav_error *err) {
+    *out = NULL;
+    if (duplicate) *duplicate = NULL;
+    if (length >= UINT32_MAX - 2)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: JSON of 4 GiB and more is not read", name);
+    const unsigned char *p = (const unsigned char *)text;
+    parser in = {.p = p,
+                 .end = p + length,
+                 .line_start = p,
+                 .line = first_line,
+                 .name = name,
+                 .values = SIZE_MAX,
+                 .duplicate = duplicate,
+                 .err = err};
+    if (length >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) in.p += 3;
+    return read_document(out, &in);
+}
+
+/* ---- records ------------------------------------------------------------------------------------------- */
+
+/* Where the value at p ends, going by quotes and brackets alone: what stands between is for read_value to
+ * judge. */
+static const unsigned char *value_end(const unsigned char *p, const unsigned char *end) {
+    bool quoted = false;
+    for (size_t depth = 0; p < end; p++) {
+        if (quoted && *p == '\\' && p + 1 < end) {
+            p++;
+        } else if (*p == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (*p == '[' || *p == '{')) {
+            depth++;
+        } else if (!quoted && (*p == ']' || *p == '}')) {
+            if (!depth) return p;
+            if (!--depth) return p + 1;
+        } else if (!quoted && *p == ',' && !depth) {
+            return p;
+        }
+    }
+    return end;
+}
+
+static parser record_parser(const char *text, const char *end, const char *name, uint32_t line) {
+    const unsigned char *p = (const unsigned char *)text;
+    return (parser){.p = p,
+                    .end = (const unsigned char *)end,
+                    .line_start = p,
+                    .line = line,
+                    .name = name,
+                    .values = SAV_JSON_RECORD_VALUES};
+}
+
+void sav_json_records_begin(sav_json_records *records, const char *text, size_t length, const char *name,
+                            uint32_t first_line) {
+    *records = (sav_json_records){text, text + length, text, name, first_line, 0};
+}
+
+/* The next element's place, p behind the one before it, or in front of the array. */
+static sav_status find_record(bool *found, parser *in, size_t before) {
+    *found = false;
+    skip_space(in);
+    if (in->p < in->end && *in->p == (before ? ',' : '[')) {
+        in->p++;
+        skip_space(in);
+        *found = before || (in->p < in->end && *in->p != ']');
+    }
+    if (*found) return SAV_OK;
+    if (in->p >= in->end || *in->p != ']') return fail_here(in, "expected ',' or ']'");
+    in->p++;
+    skip_space(in);
+    return in->p < in->end ? fail_here(in, "found more behind the end of the value") : SAV_OK;
+}
+
+sav_status sav_json_records_next(sav_json_doc **out, sav_json_records *records, const char **duplicate,
+                                 sav_error *err) {
+    parser in = record_parser(records->at, records->end, records->name, records->line);
+    in.line_start = (const unsigned char *)records->line_start;
+    in.duplicate = duplicate;
+    in.err = err;
+    *out = NULL;
+    *duplicate = NULL;
+    bool found;
+    sav_status status = find_record(&found, &in, records->count);
+    if (status || !found) return status;
+    in.end = value_end(in.p, in.end);
+    if ((size_t)(in.end - in.p) > SAV_JSON_RECORD_BYTES)
+        return fail_here(&in, "found a record of over 64 MiB");
+    if (in.p == in.end) return fail_here(&in, "found no value; expected a record");
+    status = read_document(out, &in);
+    records->at = (const char *)in.p;
+    records->line_start = (const char *)in.line_start;
+    records->line = in.line;
+    records->count++;
+    return status;
+}
+
+sav_status sav_json_record(sav_json_doc **out, const char *text, size_t length, const char *name,
+                           uint32_t line, const char **duplicate, sav_error *err) {
+    parser in = record_parser(text, text + length, name, line);
+    in.duplicate = duplicate;
+    in.err = err;
+    *out = NULL;
+    *duplicate = NULL;
+    if (length > SAV_JSON_RECORD_BYTES) return fail_here(&in, "found a record of over 64 MiB");
+    return read_document(out, &in);
 }
 
 sav_status sav_json_read(sav_json_doc **out, const char *path, sav_error *err) {

@@ -40,7 +40,28 @@ typedef struct sav_json_doc sav_json_doc; /* owns the tree */
 sav_status sav_json_parse(sav_json_doc **out, const char *text, size_t length, const char *name,
                           uint32_t first_line, const char **duplicate, sav_error *err);
 sav_status sav_json_read(sav_json_doc **out, const char *path, sav_error *err); /* a whole file */
-void sav_json_free(sav_json_doc *doc);                                          /* NULL is fine */
+
+/* A record of a list is read by itself, so that a long list never stands in memory as one tree. It may have
+ * this many bytes and this many values: strings, numbers, objects … */
+enum { SAV_JSON_RECORD_BYTES = 64 << 20, SAV_JSON_RECORD_VALUES = 500000 };
+
+/* The text of one record: a line of JSON Lines. */
+sav_status sav_json_record(sav_json_doc **out, const char *text, size_t length, const char *name,
+                           uint32_t line, const char **duplicate, sav_error *err);
+
+/* Or the elements of an array, one document each. *out NULL: there is none left. */
+typedef struct sav_json_records {
+    const char *at, *end, *line_start, *name;
+    uint32_t line;
+    size_t count; /* so far */
+} sav_json_records;
+
+void sav_json_records_begin(sav_json_records *records, const char *text, size_t length, const char *name,
+                            uint32_t first_line);
+sav_status sav_json_records_next(sav_json_doc **out, sav_json_records *records, const char **duplicate,
+                                 sav_error *err);
+
+void sav_json_free(sav_json_doc *doc); /* NULL is fine */
 const sav_json *sav_json_root(const sav_json_doc *doc);
 const char *sav_json_name(const sav_json_doc *doc);
 

@@ -9,12 +9,17 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "classify/labels.h"
 #include "io/json.h"
 #include "lists/list_reader.h"
 
 /* The largest list that is read: a mistyped name of a weight file should not fill the memory. */
 #define LARGEST_LIST ((size_t)1 << 30)
+enum {
+    MOST_BAD = 100000, /* records that --skip-bad leaves out: beyond, the file is no list */
+    PIECE = 16 << 20   /* bytes of a mapped list that stay in memory behind the record that is read */
+};
 
 /* ---- the table of formats ----------------------------------------------------------------------------- */
 
@@ -84,7 +89,12 @@ sav_status sav_list_warn(sav_list_reader *in, size_t line, const char *message) 
 }
 
 static sav_status skip_or_fail(sav_list_reader *in, sav_status status, size_t line) {
+    const sav_notes *bad = &in->list->bad;
     if (!in->options->skip_bad || (status != SAV_BAD_INPUT && status != SAV_UNSUPPORTED)) return status;
+    if (bad->count == MOST_BAD)
+        return sav_fail(in->err, SAV_BAD_INPUT,
+                        "%s: more than %d of its records cannot be used; expected a list; the first: %s",
+                        in->list->name, MOST_BAD, bad->items[0].message);
     return sav_notes_add(&in->list->bad, line, in->err->message) ? SAV_OK : sav_list_no_memory(in);
 }
 
@@ -98,7 +108,7 @@ sav_status sav_list_add(sav_list_reader *in, sav_sample *sample, sav_status stat
     if (!sample->image) sample->image = sav_strdup("null");
     if (!sample->group) sample->group = sav_strdup("null");
     if (!sample->question_id) sample->question_id = sav_strdup("null");
-    if (!sample->image || !sample->group || !sample->question_id ||
+    if (!sample->image || !sample->group || !sample->question_id || !sav_sample_pack(sample) ||
         !sav_grow(&list->samples, &list->capacity, list->count + 1, sizeof *list->samples)) {
         sav_sample_free(sample);
         return sav_list_no_memory(in);
@@ -122,41 +132,65 @@ static sav_status read_record(sav_sample *out, sav_list_reader *in, const sav_js
     return record.status;
 }
 
+/* The first one is named, the others are counted at the end. */
 static sav_status warn_duplicate(sav_list_reader *in, size_t line, const char *key) {
-    char message[sizeof in->err->message], where[32] = "";
-    if (!key) return SAV_OK;
-    if (line) snprintf(where, sizeof where, ":%zu", line);
-    snprintf(message, sizeof message, "%s%s: the key \"%s\" occurs twice in one object; the last one counts",
-             in->list->name, where, key);
+    char message[sizeof in->err->message], quoted[SAV_QUOTED];
+    if (!key || in->duplicates++) return SAV_OK;
+    snprintf(message, sizeof message,
+             "%s:%zu: the key \"%s\" occurs twice in one object; the last one counts", in->list->name, line,
+             sav_quote(quoted, key, strlen(key)));
     return sav_list_warn(in, line, message);
 }
 
+static sav_status count_duplicates(sav_list_reader *in) {
+    char message[sizeof in->err->message];
+    if (in->duplicates < 2) return SAV_OK;
+    snprintf(message, sizeof message, "%s: %zu records have a key twice; the last one counts", in->list->name,
+             in->duplicates);
+    return sav_list_warn(in, 0, message);
+}
+
+/* The part of a mapped list that has been read need not stay in memory. */
+static void pass(sav_list_reader *in, const char *at) {
+    if (!in->mapped || (size_t)(at - in->mapped) < in->passed + PIECE) return;
+    sav_os_drop(in->mapped + in->passed, PIECE, in->list->name, in->passed);
+    in->passed += PIECE;
+}
+
+static sav_status add_record(sav_list_reader *in, const sav_json *object, const char *duplicate) {
+    sav_sample sample = {.index = in->records++, .line = object->line};
+    sav_status status = warn_duplicate(in, object->line, duplicate);
+    if (!status) status = read_record(&sample, in, object);
+    return sav_list_add(in, &sample, status);
+}
+
 static sav_status read_array(sav_list_reader *in, const char *bytes, size_t length, uint32_t first_line) {
-    sav_json_doc *doc;
-    const char *duplicate = NULL;
-    sav_status status = sav_json_parse(&doc, bytes, length, in->list->name, first_line, &duplicate, in->err);
-    if (status) return status;
-    status = warn_duplicate(in, 0, duplicate);
-    for (const sav_json *object = sav_json_root(doc)->child; object && !status; object = object->next) {
-        sav_sample sample = {.index = in->records++, .line = object->line};
-        status = read_record(&sample, in, object);
-        status = sav_list_add(in, &sample, status);
+    sav_json_records records;
+    sav_status status = SAV_OK;
+    sav_json_records_begin(&records, bytes, length, in->list->name, first_line);
+    while (!status) {
+        sav_json_doc *doc;
+        const char *duplicate;
+        status = sav_json_records_next(&doc, &records, &duplicate, in->err);
+        if (!doc) break;
+        status = add_record(in, sav_json_root(doc), duplicate);
+        sav_json_free(doc);
+        pass(in, records.at);
     }
-    sav_json_free(doc);
     return status;
 }
 
 static sav_status read_line(sav_list_reader *in, const char *bytes, size_t length, uint32_t line) {
     sav_json_doc *doc;
-    const char *duplicate = NULL;
-    sav_sample sample = {.index = in->records++, .line = line};
-    sav_status status = sav_json_parse(&doc, bytes, length, in->list->name, line, &duplicate, in->err);
-    if (status) return sav_list_add(in, &sample, status);
-    const sav_json *object = sav_json_root(doc);
-    status = warn_duplicate(in, line, duplicate);
-    if (!status) status = read_record(&sample, in, object);
+    const char *duplicate;
+    sav_status status = sav_json_record(&doc, bytes, length, in->list->name, line, &duplicate, in->err);
+    if (status) {
+        sav_sample sample = {.index = in->records++, .line = line};
+        return sav_list_add(in, &sample, status);
+    }
+    status = add_record(in, sav_json_root(doc), duplicate);
     sav_json_free(doc);
-    return sav_list_add(in, &sample, status);
+    return status;
 }
 
 static bool is_blank(const char *p, const char *end) {
@@ -181,6 +215,7 @@ static sav_status read_bytes(sav_list_reader *in, const char *bytes, size_t leng
             status = read_line(in, bytes, (size_t)(line_end - bytes), line);
         }
         bytes = stop ? stop + 1 : end;
+        pass(in, bytes);
         line++;
     }
     return status;
@@ -207,7 +242,7 @@ static char *plain_label(const char *label) {
 }
 
 static sav_status check_label(sav_list_reader *in, spellings *seen, const char *label) {
-    char message[sizeof in->err->message];
+    char message[sizeof in->err->message], quoted[2][SAV_QUOTED];
     const size_t labels = seen->all.count, plains = seen->plain.count;
     size_t id = 0;
     char *plain = plain_label(label);
@@ -222,8 +257,9 @@ static sav_status check_label(sav_list_reader *in, spellings *seen, const char *
         return SAV_OK;
     }
     snprintf(message, sizeof message,
-             "%s: the labels \"%.200s\" and \"%.200s\" differ only in case or white space; two classes",
-             in->list->name, seen->first[id], label);
+             "%s: the labels \"%s\" and \"%s\" differ only in case or white space; two classes",
+             in->list->name, sav_quote(quoted[0], seen->first[id], strlen(seen->first[id])),
+             sav_quote(quoted[1], label, strlen(label)));
     return sav_list_warn(in, 0, message);
 }
 
@@ -274,7 +310,8 @@ static sav_status check_list(sav_list_reader *in) {
                         list->name, list->bad.count, list->bad.items[0].message);
     if (!list->count)
         return sav_fail(in->err, SAV_BAD_INPUT, "%s: found no samples; expected at least one", list->name);
-    return check_labels(in);
+    sav_status status = count_duplicates(in);
+    return status ? status : check_labels(in);
 }
 
 static sav_status finish(sav_list **out, sav_list_reader *in, sav_status status) {
@@ -295,6 +332,34 @@ sav_status sav_list_parse(sav_list **out, const char *bytes, size_t length, cons
     return status ? status : finish(out, &in, read_bytes(&in, bytes, length));
 }
 
+static sav_status read_piped(sav_list **out, const sav_list_options *options, sav_error *err) {
+    char *bytes = NULL;
+    size_t length = 0;
+    sav_status status = sav_os_read_stdin(&bytes, &length, LARGEST_LIST, err);
+    if (!status) status = sav_list_parse(out, bytes, length, "standard input", "", options, err);
+    sav_free(bytes);
+    return status;
+}
+
+static sav_status read_file(sav_list **out, const char *path, const sav_list_options *options,
+                            sav_error *err) {
+    sav_list_reader in;
+    sav_map map = {NULL, 0};
+    char *folder = sav_strndup(path, (size_t)(sav_os_path_name(path) - path));
+    sav_status status = folder ? sav_os_map(&map, path, err) : fail_memory(err, path);
+    if (!status && map.size >= LARGEST_LIST)
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: found %zu bytes; a list has less than %zu", path, map.size,
+                          LARGEST_LIST);
+    if (!status) status = start(&in, path, folder, options, err);
+    if (!status) {
+        in.mapped = (const char *)map.bytes;
+        status = finish(out, &in, read_bytes(&in, in.mapped, map.size));
+    }
+    if (map.size) sav_os_unmap(&map);
+    sav_free(folder);
+    return status;
+}
+
 sav_status sav_list_read(sav_list **out, const char *path, const sav_list_options *options, sav_error *err) {
     sav_error own;
     sav_list_reader in;
@@ -304,15 +369,5 @@ sav_status sav_list_read(sav_list **out, const char *path, const sav_list_option
         sav_status status = start(&in, path, "", options, err);
         return status ? status : finish(out, &in, sav_list_read_folders(&in, path));
     }
-    const bool piped = strcmp(path, "-") == 0;
-    char *bytes = NULL, *folder = sav_strndup(path, piped ? 0 : (size_t)(sav_os_path_name(path) - path));
-    size_t length = 0;
-    if (!folder) return fail_memory(err, path);
-    sav_status status = piped ? sav_os_read_stdin(&bytes, &length, LARGEST_LIST, err)
-                              : sav_os_read_file(&bytes, &length, path, LARGEST_LIST, err);
-    if (!status)
-        status = sav_list_parse(out, bytes, length, piped ? "standard input" : path, folder, options, err);
-    sav_free(bytes);
-    sav_free(folder);
-    return status;
+    return strcmp(path, "-") == 0 ? read_piped(out, options, err) : read_file(out, path, options, err);
 }

@@ -10,7 +10,10 @@ typedef struct sav_list_reader {
     const sav_list_options *options;
     const sav_format *format;
     sav_record_source source;
-    size_t records; /* seen so far, bad ones too */
+    size_t records;     /* seen so far, bad ones too */
+    size_t duplicates;  /* of them with a key twice */
+    const char *mapped; /* the file, where it is mapped: bytes before `passed` have left the memory */
+    size_t passed;
     sav_error *err;
 } sav_list_reader;
 

@@ -7,16 +7,55 @@
 #include "base/os.h"
 #include "lists/media_path.h"
 
-void sav_sample_free(sav_sample *sample) {
+enum { STRINGS = 6 };
+
+static void strings_of(char **fields[STRINGS], sav_sample *sample) {
+    char **const all[STRINGS] = {&sample->image,       &sample->question, &sample->label,
+                                 &sample->question_id, &sample->group,    &sample->split};
+    memcpy(fields, all, sizeof all);
+}
+
+static void free_strings(sav_sample *sample) {
+    char **fields[STRINGS];
+    strings_of(fields, sample);
     for (size_t i = 0; i < sample->media_count; i++) sav_free(sample->media[i]);
     sav_free(sample->media);
-    sav_free(sample->image);
-    sav_free(sample->question);
-    sav_free(sample->label);
-    sav_free(sample->question_id);
-    sav_free(sample->group);
-    sav_free(sample->split);
+    for (size_t i = 0; i < STRINGS; i++) sav_free(*fields[i]);
+}
+
+void sav_sample_free(sav_sample *sample) {
+    if (!sample->block) free_strings(sample);
+    sav_free(sample->block);
     *sample = (sav_sample){0};
+}
+
+static size_t size_of(const char *string) {
+    return string ? strlen(string) + 1 : 0;
+}
+
+static void move_string(char **to, char **end, const char *string) {
+    const size_t size = size_of(string);
+    *to = string ? memcpy(*end, string, size) : NULL;
+    *end += size;
+}
+
+bool sav_sample_pack(sav_sample *sample) {
+    char **fields[STRINGS];
+    sav_sample packed = *sample;
+    size_t size = sample->media_count * sizeof *sample->media;
+    strings_of(fields, sample);
+    for (size_t i = 0; i < sample->media_count; i++) size += size_of(sample->media[i]);
+    for (size_t i = 0; i < STRINGS; i++) size += size_of(*fields[i]);
+    packed.block = sav_alloc(size, 1);
+    if (!packed.block) return false;
+    packed.media = packed.block;
+    char **moved[STRINGS], *end = (char *)packed.block + sample->media_count * sizeof *sample->media;
+    strings_of(moved, &packed);
+    for (size_t i = 0; i < sample->media_count; i++) move_string(&packed.media[i], &end, sample->media[i]);
+    for (size_t i = 0; i < STRINGS; i++) move_string(moved[i], &end, *fields[i]);
+    free_strings(sample);
+    *sample = packed;
+    return true;
 }
 
 char *sav_sample_image(const char *const *paths, size_t count) {

@@ -24,9 +24,14 @@ typedef struct sav_sample {
     char *question_id; /* JSON text as written, "null" when absent */
     char *group;       /* JSON text; "null" where the format has none */
     char *split;       /* NULL where the format has none */
+    void *block;       /* all of the above, once it is packed; NULL: each by itself */
 } sav_sample;
 
 void sav_sample_free(sav_sample *sample); /* what it owns */
+
+/* Moves its strings into one block, half the memory: a list may have a million samples. false: no memory, and
+ * the sample as it was. */
+bool sav_sample_pack(sav_sample *sample);
 
 /* `image` of pictures that no JSON list names: a path, several as a list. By sav_free; NULL: no memory. */
 char *sav_sample_image(const char *const *paths, size_t count);

@@ -135,6 +135,7 @@ static sav_status fill_batch(loop *l, sav_error *err) {
     sav_status status = SAV_OK;
     for (size_t i = l->first; i < end && fits && !status; i++) {
         if (l->slots[i].state == FAILED && !l->encoder->skip_bad) break; /* nothing behind it is wanted */
+        if (l->slots[i].state != WAITING) continue;                      /* and its chain has been walked */
         for (size_t k = i; k < end && fits && !status; k = l->slots[k].next)
             if (l->slots[k].state == WAITING) status = add_sample(l, k, &fits, err);
     }

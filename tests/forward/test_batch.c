@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "base/os.h"
 #include "forward/session.h"
 #include "kernels/kernels.h"
 
@@ -243,7 +244,56 @@ static void test_failures(void) {
     close_all(&f);
 }
 
+/* ---- very many prompts --------------------------------------------------------------------------------- */
+
+/* Seconds to put `count` prompts into a batch, the three in turns. */
+static double seconds_to_add(sav_session *session, const sav_prompt *three, size_t count) {
+    bool fits;
+    sav_session_begin(session, false);
+    const double start = sav_os_cpu_seconds();
+    for (size_t i = 0; i < count; i++)
+        if (sav_session_add(session, &fits, &three[i % 3], &err) || !fits) break;
+    return sav_os_cpu_seconds() - start;
+}
+
+/* Equal prompts need no rows, and yet a batch ends: SAV_BATCH_MOST of them are in it, the next one is not.
+ * Time grows as their number does. */
+static void test_equal_prompts(void) {
+    static char text[3][2000];
+    sav_part parts[3];
+    sav_message turns[3];
+    sav_prompt list[3];
+    sav_model *model;
+    sav_session *session;
+    bool fits = false;
+    for (size_t i = 0; i < 3; i++) { /* equal but for the last letter */
+        memset(text[i], 'q', sizeof text[i] - 1);
+        text[i][600] = (char)('a' + i);
+        text[i][601] = '\0';
+        parts[i] = (sav_part){SAV_TEXT, text[i]};
+        turns[i] = (sav_message){"user", &parts[i], 1};
+        list[i] = (sav_prompt){.messages = &turns[i], .count = 1};
+    }
+    if (!CHECK_OK(sav_model_open(&model, "golden/models/qwen2-window", &err), &err) ||
+        !CHECK_OK(sav_session_open(&session, model, &(sav_options){.engine = "exact", .threads = 1}, &err),
+                  &err))
+        return;
+    sav_session_limit(session, 0);
+    seconds_to_add(session, list, 64);
+    const double few = seconds_to_add(session, list, SAV_BATCH_MOST / 4);
+    const double many = seconds_to_add(session, list, SAV_BATCH_MOST);
+    if (!CHECK(many < 4 * 2.3 * few + 0.2)) printf("%.3f s, four times as many %.3f s\n", few, many);
+    const size_t rows = sav_session_rows(session);
+    CHECK_OK(sav_session_add(session, &fits, &list[0], &err), &err);
+    CHECK(!fits);
+    CHECK_SIZE(sav_session_rows(session), rows);
+    CHECK_OK(sav_session_pack(session, &err), &err);
+    sav_session_close(session);
+    sav_model_close(model);
+}
+
 int main(void) {
+    test_equal_prompts();
     test_exact("golden/models/qwen2-window", TEXTS, SAV_F32, 80);
     test_exact("golden/models/t70", PICTURES, SAV_F32, 70);
     test_exact("golden/models/qwen2-vl", PICTURES, SAV_F32, 80);
