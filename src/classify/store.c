@@ -21,7 +21,8 @@
 
 typedef struct entry {
     sav_store_row row;
-    size_t next; /* row + 1 of another sample in the same bucket, 0 = none */
+    size_t next;   /* row + 1 of another sample in the same bucket, 0 = none */
+    uint64_t line; /* of a row that was there before: where its line begins */
     bool claimed;
 } entry;
 
@@ -30,6 +31,7 @@ struct sav_store {
     sav_store_header header;
     entry *entries;                      /* [count] */
     size_t count, capacity, opened_with; /* opened_with: rows that were there before */
+    size_t damaged;                      /* at the end of the file before, and cut off */
     size_t *buckets;                     /* [capacity] row + 1, by the first digits of `sample` */
     uint64_t index_bytes;                /* whole lines of index.jsonl */
     sav_map map;                         /* of features.f32, when open for reading */
@@ -206,6 +208,7 @@ static sav_status read_index(sav_store *store, sav_error *err) {
         if (status) break;
         status = read_row(store, sav_json_root(doc), err);
         sav_json_free(doc);
+        if (!status) store->entries[store->count - 1].line = at;
         at += size + 1;
     }
     store->index_bytes = at;
@@ -223,6 +226,7 @@ sav_status sav_store_sync(sav_store *store, sav_error *err) {
     if (!store->waiting.length) return SAV_OK;
     sav_status status = sav_os_log_sync(store->features, err);
     if (!status) status = sav_os_log_append(store->index, store->waiting.bytes, store->waiting.length, err);
+    if (!status) status = sav_os_log_sync(store->index, err);
     if (status) return status;
     store->index_bytes += store->waiting.length;
     store->waiting.length = 0;
@@ -246,9 +250,7 @@ static sav_store *new_store(const char *folder) {
 
 void sav_store_close(sav_store *store) {
     if (!store) return;
-    if (store->index && !store->broken) sav_store_sync(store, NULL); /* best effort, as the next line */
-    /* best effort: unsynced lines are whole or cut at the next open */
-    if (store->index) sav_os_log_sync(store->index, NULL);
+    if (store->index && !store->broken) sav_store_sync(store, NULL); /* best effort */
     sav_os_log_close(store->index);
     sav_os_log_close(store->features); /* and with it the lock */
     if (store->map.bytes) sav_os_unmap(&store->map);
@@ -276,6 +278,28 @@ void sav_store_remove(const char *folder) {
     sav_os_remove(folder);
 }
 
+/* A disk that lies about what it has written leaves rows that are not those of their lines, at the end: they
+ * and what follows them are cut off, to be computed again. */
+static sav_status check_end(sav_store *store, sav_error *err) {
+    enum { CHECKED = 256 };
+    const size_t bytes = store->header.row_bytes, count = store->count;
+    size_t i = count > CHECKED ? count - CHECKED : 0;
+    sav_map map;
+    if (!count) return SAV_OK;
+    sav_status status = sav_os_map(&map, store->features_path, err);
+    if (status) return status;
+    if (map.size / bytes < count) status = fail_short(store, map.size, err);
+    while (!status && i < count && sav_crc32(map.bytes + i * bytes, bytes) == store->entries[i].row.crc32)
+        i++;
+    sav_os_unmap(&map);
+    if (status || i == count) return status;
+    store->damaged = count - i;
+    store->index_bytes = store->entries[i].line;
+    store->opened_with = i;
+    while (store->count > i) drop_last_row(store);
+    return SAV_OK;
+}
+
 /* With the lock held: store.json read or made, index read, both files cut to their whole rows. */
 static sav_status prepare_append(sav_store *store, const sav_store_info *info, sav_error *err) {
     uint64_t size = 0;
@@ -285,6 +309,7 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
         status = sav_store_header_read(&store->header, store->json_path, err);
         if (!status) status = sav_store_header_check(&store->header.info, info, store->json_path, err);
         if (!status) status = read_index(store, err);
+        if (!status) status = check_end(store, err);
     } else if (size || sav_os_exists(store->index_path)) {
         status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?",
                           store->json_path);
@@ -294,12 +319,13 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
     }
     if (status) return status;
     const uint64_t rows = (uint64_t)store->count * store->header.row_bytes;
-    if (size < rows) return fail_short(store, size, err);
-    if (size > rows) status = sav_os_log_truncate(store->features, rows, err);
+    uint64_t lines = 0; /* the index first: it never lists more rows than there are */
     if (!status) status = sav_os_log_open(&store->index, store->index_path, false, err);
-    if (!status) status = sav_os_log_size(store->index, &size, err);
-    if (!status && size > store->index_bytes)
+    if (!status) status = sav_os_log_size(store->index, &lines, err);
+    if (!status && lines > store->index_bytes)
         status = sav_os_log_truncate(store->index, store->index_bytes, err);
+    if (!status && store->damaged) status = sav_os_log_sync(store->index, err);
+    if (!status && size > rows) status = sav_os_log_truncate(store->features, rows, err);
     return status;
 }
 
@@ -347,6 +373,10 @@ size_t sav_store_count(const sav_store *store) {
     return store->count;
 }
 
+size_t sav_store_damaged(const sav_store *store) {
+    return store->damaged;
+}
+
 const sav_store_row *sav_store_at(const sav_store *store, size_t row) {
     return &store->entries[row].row;
 }
@@ -377,8 +407,8 @@ static void put_line(sav_text *out, size_t number, const sav_store_row *row) {
 /* Both files and the memory back to `rows` rows. */
 static void roll_back(sav_store *store, size_t rows) {
     while (store->count > rows) drop_last_row(store);
-    if (sav_os_log_truncate(store->features, (uint64_t)rows * store->header.row_bytes, NULL) ||
-        sav_os_log_truncate(store->index, store->index_bytes, NULL))
+    if (sav_os_log_truncate(store->index, store->index_bytes, NULL) ||
+        sav_os_log_truncate(store->features, (uint64_t)rows * store->header.row_bytes, NULL))
         store->broken = true;
 }
 

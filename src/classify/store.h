@@ -7,9 +7,9 @@
  *   index.jsonl   a line a row: {"row":0,"sample":"sha256…","question_id":…,"label":…,"image":…,"question":…,
  *                                "crc32":"8 hex digits"}; image and question are absent in older stores
  *
- * A row's bytes are on the disk before its index line is written, and a row counts once its line is whole:
- * whatever a crash or a full disk leaves behind the last whole line is cut off when the store is opened for
- * writing, and ignored by readers.
+ * A row's bytes are on the disk before its index line is written, which follows at once, and a row counts once its
+ * line is whole: whatever a crash or a full disk leaves behind the last whole line is cut off when the store is
+ * opened for writing, and ignored by readers.
  */
 #ifndef SAV_STORE_H
 #define SAV_STORE_H
@@ -51,6 +51,9 @@ void sav_store_remove(const char *folder);
 const sav_store_info *sav_store_describe(const sav_store *store);
 const char *sav_store_folder(const sav_store *store);
 size_t sav_store_count(const sav_store *store);
+/* Rows that were cut off when the store was opened for appending, since one of the last 256 did not have the CRC of
+ * its line: that one and those behind it. */
+size_t sav_store_damaged(const sav_store *store);
 const sav_store_row *sav_store_at(const sav_store *store, size_t row);
 /* Features of the rows that were there when the store was opened for reading, one mapping: [count, L, H, d].
  * NULL in a store open for appending, and in an empty one. */

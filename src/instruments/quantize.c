@@ -372,18 +372,53 @@ static sav_status write_config(const work *w, sav_error *err) {
 
 /* ---- the whole ----------------------------------------------------------------------------------------- */
 
-/* A new or empty folder, so that nothing of another model stays beside. */
-static sav_status open_target(const char *to, sav_error *err) {
-    char **names;
-    size_t count;
-    sav_status status = sav_os_make_folder(to, err);
-    if (!status) status = sav_os_list(&names, &count, to, err);
-    if (status) return status;
-    if (count)
-        status = sav_fail(err, SAV_BAD_INPUT, "%s: found %.100s in it; expected a new or an empty folder", to,
-                          names[0]);
+/* Stands in the folder from the first byte to the last: a folder with it is not complete, and may be written
+ * again. */
+static const char UNFINISHED[] = "savs-quantize.unfinished";
+
+/* A file of a run that did not get to its end. */
+static bool is_own(const char *name) {
+    static const char shard[] = ".safetensors";
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof FILES / sizeof FILES[0]; i++)
+        if (strcmp(name, FILES[i]) == 0) return true;
+    return strcmp(name, UNFINISHED) == 0 || strcmp(name, "config.json") == 0 ||
+           strcmp(name, "model.safetensors.index.json") == 0 ||
+           (length >= sizeof shard && strcmp(name + length - (sizeof shard - 1), shard) == 0);
+}
+
+/* A new or empty folder, so that nothing of another model stays beside, or one that a killed run left. */
+static sav_status open_target(const work *w, sav_error *err) {
+    char **names = NULL, *path = sav_path_join(w->to, UNFINISHED);
+    size_t count = 0;
+    if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
+    sav_status status = sav_os_make_folder(w->to, err);
+    if (!status) sav_os_remove_remains(w->to);
+    if (!status) status = sav_os_list(&names, &count, w->to, err);
+    const bool unfinished = !status && sav_os_exists(path);
+    sav_free(path);
+    for (size_t i = 0; i < count && !status; i++) {
+        if (unfinished && is_own(names[i])) continue;
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: found %.100s in it; expected a new or an empty folder",
+                          w->to, names[i]);
+        sav_hint(err, "choose another --out");
+    }
+    for (size_t i = 0; i < count && !status; i++) {
+        if (strcmp(names[i], UNFINISHED) == 0) continue;
+        path = sav_path_join(w->to, names[i]);
+        if (path) sav_os_remove(path);
+        sav_free(path);
+    }
     sav_os_names_free(names, count);
-    return status;
+    return status ? status : write_file(w, UNFINISHED, "", 0, err);
+}
+
+static sav_status close_target(const work *w, sav_error *err) {
+    char *path = sav_path_join(w->to, UNFINISHED);
+    if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", w->to);
+    sav_os_remove(path);
+    sav_free(path);
+    return SAV_OK;
 }
 
 static sav_status run(work *w, sav_error *err) {
@@ -392,13 +427,14 @@ static sav_status run(work *w, sav_error *err) {
     if (w->model->group)
         return sav_fail(err, SAV_BAD_INPUT,
                         "%s: found int8 weights already; expected weights as they were trained", w->folder);
-    status = open_target(w->to, err);
+    status = open_target(w, err);
     if (!status) status = allocate(w, err);
     if (!status) status = choose(w, err);
     if (!status) status = write_shards(w, &map, err);
     if (!status) status = copy_files(w, err);
     if (!status && sav_weights_shards(w->model->weights) > 1) status = write_index(w, &map, err);
     if (!status) status = write_config(w, err);
+    if (!status) status = close_target(w, err);
     sav_text_free(&map);
     return status;
 }

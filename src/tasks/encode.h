@@ -43,6 +43,7 @@ typedef struct sav_encode_report {
     /* computed before their turn when a failure came: kept in STORE/ahead for the next time */
     size_t ahead;
     size_t left_out; /* by skip_bad */
+    size_t damaged;  /* rows of before whose bytes were not those of their lines: computed again */
     size_t unlisted; /* rows in the store that this list does not have */
 } sav_encode_report;
 

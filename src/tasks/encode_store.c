@@ -103,6 +103,7 @@ static sav_status fill(filling *f, const char *folder, sav_list *list, const sav
         .known = find_stored, .emit = append_row, .save = save_ahead, .context = f};
     sav_status status = sav_store_append_to(&f->store, folder, &f->info, err);
     if (status) return status;
+    f->report->damaged = sav_store_damaged(f->store);
     open_ahead(f);
     status = sav_encode_visit(list, encoder, &visitor, err);
     sav_error full;

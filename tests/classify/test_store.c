@@ -228,6 +228,49 @@ static void test_torn(void) {
     sav_free(index);
 }
 
+/* Bytes that the disk never wrote, though it said so: 0, 20 and 300 rows, one of them not that of its line. */
+static void check_damaged_end(size_t count, size_t at, size_t kept) {
+    sav_store *store;
+    sav_error err;
+    size_t index_length, length;
+    new_folder();
+    if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return;
+    for (size_t i = 0; i < count; i++)
+        CHECK_OK(sav_store_append(store, name_of('a'), LINE("1", "z"), rows[i % 3], &err), &err);
+    sav_store_close(store);
+    char *index = contents("index.jsonl", &index_length), *features = contents("features.f32", &length);
+    features[at * ROW + 7] ^= 4;
+    write_bytes("features.f32", "wb", features, length);
+    if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return;
+    CHECK_SIZE(sav_store_damaged(store), count - kept);
+    CHECK_SIZE(sav_store_count(store), kept);
+    CHECK_SIZE(sav_store_unclaimed(store), kept);
+    for (size_t i = kept; i < count; i++)
+        CHECK_OK(sav_store_append(store, name_of('a'), LINE("1", "z"), rows[i % 3], &err), &err);
+    sav_store_close(store);
+    char *again = contents("index.jsonl", &length);
+    CHECK(length == index_length && memcmp(index, again, length) == 0);
+    if (CHECK_OK(sav_store_open(&store, folder, &err), &err)) {
+        if (kept < count)
+            CHECK_OK(sav_store_check(store, &err), &err);
+        else /* further from the end: fit says so */
+            CHECK_FAILS(sav_store_check(store, &err), &err, SAV_BAD_INPUT, "row 43 is damaged");
+        sav_store_close(store);
+    }
+    sav_free(index);
+    sav_free(features);
+    sav_free(again);
+}
+
+static void test_damaged_end(void) {
+    check_damaged_end(1, 0, 0);
+    check_damaged_end(20, 19, 19);
+    check_damaged_end(20, 0, 0);
+    check_damaged_end(300, 299, 299);
+    check_damaged_end(300, 44, 44); /* the 256th from the end */
+    check_damaged_end(300, 43, 300);
+}
+
 static void check_index(const char *text, const char *part) {
     sav_error err;
     sav_store *store = (sav_store *)(void *)&err; /* a failure leaves NULL, whatever was there */
@@ -374,6 +417,7 @@ int main(void) {
     test_resume();
     test_lock();
     test_torn();
+    test_damaged_end();
     test_bad_files();
     test_mixed();
     test_full_disk();

@@ -48,6 +48,9 @@ static sav_status encode_command(sav_cli *cli, sav_error *err) {
                  report.present + report.copied + report.forwarded + report.ahead, cli->store);
     if (!status) {
         sav_cli_warn_left_out(cli, list, bad);
+        if (report.damaged)
+            sav_console_warn(cli->console, "%s: %zu rows at its end were damaged: they are computed again",
+                             cli->store, report.damaged);
         if (report.unlisted)
             sav_console_warn(cli->console, "%s: %zu rows are of samples that this list does not have",
                              cli->store, report.unlisted);

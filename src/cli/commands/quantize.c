@@ -60,7 +60,7 @@ static sav_status quantize_command(sav_cli *cli, sav_error *err) {
     sav_text out = {0};
     sav_console_begin(cli->console);
     sav_status status = sav_quantize(&report, cli->model, cli->out, &options, &hooks, err);
-    if (status == SAV_STOPPED) sav_hint(err, "%.100s is not complete: remove it and start again", cli->out);
+    if (status == SAV_STOPPED) sav_hint(err, "%.100s is not complete: the same command starts again", cli->out);
     if (!status) {
         put(&out, &report, &t);
         if (t.kept.failed) out.failed = true;
