@@ -17,11 +17,13 @@ static void warn_notes(sav_cli *cli, const sav_notes *notes, size_t from, const 
     if (count > NOTES_SHOWN) sav_console_warn(cli->console, "%sand %zu more", what, count - NOTES_SHOWN);
 }
 
-sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, bool training, sav_error *err) {
+sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, sav_cli_labels labels,
+                             sav_error *err) {
     const sav_list_options options = {.format = cli->data,
                                       .image_root = cli->image_root,
                                       .question = cli->question,
-                                      .training = training,
+                                      .training = labels == LABELS_REQUIRED,
+                                      .classes = labels != LABELS_OPTIONAL,
                                       .skip_bad = cli->skip_bad};
     sav_status status = sav_list_read(out, path, &options, err);
     if (status) return status;

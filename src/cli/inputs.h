@@ -6,8 +6,12 @@
 #include "lists/list.h"
 #include "lists/messages.h"
 
+/* Who must have a label: nobody, every picture of a folder, every record too. */
+typedef enum sav_cli_labels { LABELS_OPTIONAL, LABELS_IN_FOLDERS, LABELS_REQUIRED } sav_cli_labels;
+
 /* Reads a list with the options given; passes its warnings on and names what --skip-bad left out. */
-sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, bool training, sav_error *err);
+sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, sav_cli_labels labels,
+                             sav_error *err);
 /* What --skip-bad left out since the list had `from` bad records. */
 void sav_cli_warn_left_out(sav_cli *cli, const sav_list *list, size_t from);
 

@@ -43,8 +43,9 @@ static bool starts(const sav_image_source *in, size_t at, const char *magic, siz
     return in->length >= at + length && memcmp(in->bytes + at, magic, length) == 0;
 }
 
-/* Names a picture type that we know and do not read; NULL for anything else. */
-static const char *foreign_type(const sav_image_source *in) {
+/* Names a picture type that we know and do not read, by a mark of at least `shortest` bytes; NULL for anything
+ * else. */
+static const char *foreign_type(const sav_image_source *in, size_t shortest) {
     static const struct {
         const char *magic, *name;
         size_t at, length;
@@ -75,12 +76,13 @@ static const char *foreign_type(const sav_image_source *in) {
         {"PF", "a PFM", 0, 2},
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (starts(in, types[i].at, types[i].magic, types[i].length)) return types[i].name;
+        if (types[i].length >= shortest && starts(in, types[i].at, types[i].magic, types[i].length))
+            return types[i].name;
     return NULL;
 }
 
 static sav_status refuse(const sav_image_source *in, sav_error *err) {
-    const char *type = foreign_type(in);
+    const char *type = foreign_type(in, 2);
     if (!in->length)
         return sav_fail(err, SAV_BAD_INPUT, "%s: found an empty file; expected a PNG, JPEG or PPM picture",
                         in->name);
@@ -91,6 +93,16 @@ static sav_status refuse(const sav_image_source *in, sav_error *err) {
     sav_hint(err, "convert it first, e.g. `magick IN OUT.png`, or with Pillow: "
                   "Image.open(IN).convert('RGB').save('OUT.png')");
     return SAV_UNSUPPORTED;
+}
+
+/* Two bytes are no sign: a text may begin with them. */
+bool sav_image_recognised(const unsigned char *bytes, size_t length) {
+    const sav_image_source in = {bytes, length, "", 0};
+    const char *type = foreign_type(&in, 4);
+    if (starts(&in, 0, "\x89PNG\r\n\x1A\n", 8) || starts(&in, 0, "\xFF\xD8\xFF", 3)) return true;
+    if (length > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
+        return bytes[2] == ' ' || bytes[2] == '\n' || bytes[2] == '\t' || bytes[2] == '\r';
+    return type && strcmp(type, "a PDF") != 0;
 }
 
 sav_status sav_image_decode_source(sav_image *out, const sav_image_source *in, sav_error *err) {

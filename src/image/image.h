@@ -28,6 +28,9 @@ sav_status sav_image_read(sav_image *out, const char *path, sav_error *err);
 sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t length, const char *name,
                             sav_error *err);
 
+/* Whether a file begins as pictures do, of types that are read here or are told to be converted. */
+bool sav_image_recognised(const unsigned char *bytes, size_t length);
+
 /* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */
 sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err);
 

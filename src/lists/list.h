@@ -1,6 +1,6 @@
 /* list.h: lists of samples: a LIST argument -> [N] samples -> prompts.
  *
- *   JSON Lines | JSON array | "-" (standard input) | folder of class folders  ->  records  ->  format
+ *   JSON Lines | JSON array | "-" (standard input) | folder of class folders or pictures  ->  records  ->  format
  *       ->  samples
  *
  * Which of the first two a file is, its content says: first non-blank byte `[` = one array, else one object a
@@ -17,6 +17,7 @@ typedef struct sav_list_options {
     const char *image_root; /* NULL = paths as written, relative ones beside the list */
     const char *question;   /* asked of every picture of a folder list; NULL = pictures alone */
     bool training;          /* every record needs a label */
+    bool classes;           /* a folder needs class folders; in a file records without a label are fine */
     bool skip_bad;          /* a bad record becomes a note in `bad` instead of an error */
 } sav_list_options;
 

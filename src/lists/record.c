@@ -161,7 +161,7 @@ char *sav_record_id(sav_record *in, const char *key) {
 
 /* ---- pictures ------------------------------------------------------------------------------------------ */
 
-static bool is_video_name(const char *path) {
+bool sav_is_video_name(const char *path) {
     static const char *const endings[] = {".mp4", ".avi", ".mov", ".mkv", ".y4m"};
     const char *dot = strrchr(path, '.');
     for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
@@ -189,7 +189,7 @@ sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_
         sav_error_prefix(err, "%s:%zu", source->list, line);
         return status;
     }
-    if (is_video_name(path))
+    if (sav_is_video_name(path))
         return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", source->list,
                         line, path);
     char *full = resolve(path, source);

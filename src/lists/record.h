@@ -65,6 +65,7 @@ void sav_record_media(sav_sample *out, sav_record *in, const char *key);
 /* Behind question and pictures: as many `<image>` in the question as there are pictures, or fewer. */
 void sav_record_check_placeholders(const sav_sample *out, sav_record *in);
 
+bool sav_is_video_name(const char *path); /* by its ending */
 /* Appends a picture's path, given as the list has it. */
 sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_record_source *source,
                                 size_t line, sav_error *err);

@@ -72,6 +72,16 @@ expect 0 '' show samples --input "$test"
 printf '{"question":"from stdin"}\n' | $limit "$savs" show samples --input - >"$scratch/out" 2>"$scratch/err"
 judge 0 '' 'show samples --input -'
 
+# ---- folders ----
+mkdir "$scratch/holiday"
+cp "$some" "$scratch/holiday/b.png"; cp "$some" "$scratch/holiday/a.png"
+echo hello >"$scratch/holiday/notes.txt"
+expect 0 'skipped 1 file that is no picture (notes.txt)' show samples --input "$scratch/holiday" --question Which?
+check 'a sample a picture' [ "$(wc -l <"$scratch/out")" -eq 2 ]
+expect 1 'no class folders' encode --quiet --model $llava --input "$scratch/holiday" --store "$scratch/store"
+expect 1 'into a sub-folder' run --quiet --model $llava --train "$scratch/holiday" --test "$test" \
+    --out "$scratch/out-folder"
+
 # ---- pictures ----
 picture() { # picture CODE PART PATH: a test record with this picture
     printf '{"question":"what","label":"a"}\n{"image":"%s","question":"what","label":"b"}\n' "$3" \

@@ -199,44 +199,6 @@ static void test_files(void) {
     CHECK_FAILS(sav_list_read(&list, "", NULL, &err), &err, SAV_BAD_INPUT, "cannot open");
 }
 
-static void test_folder(void) {
-    char top[500], path[600];
-    sav_list *list;
-    sav_error err;
-    const char *const classes[] = {"dog", "cat", ".hidden"};
-    snprintf(top, sizeof top, "%s/classes", check_folder());
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(path, sizeof path, "%s/%s", top, classes[i]);
-        CHECK_OK(sav_os_make_folder(path, &err), &err);
-        put_file(path, "2.png", "x");
-        put_file(path, "10.png", "x");
-        put_file(path, ".thumbs", "x");
-    }
-    put_file(top, "README", "not a class");
-    sav_list_options options = {.question = "Which?", .training = true, .image_root = "elsewhere"};
-    if (CHECK_OK(sav_list_read(&list, top, &options, &err), &err)) {
-        CHECK_SIZE(list->count, 4);
-        CHECK_SIZE(list->warnings.count, 0);
-        CHECK_STR(list->samples[0].label, "cat");
-        CHECK_STR(list->samples[3].label, "dog");
-        snprintf(path, sizeof path, "%s/cat/10.png", top);
-        CHECK_STR(list->samples[0].media[0], path);
-        CHECK_STR(list->samples[0].question, "Which?");
-        sav_sample_location(path, sizeof path, list, &list->samples[3]);
-        CHECK(strstr(path, "classes/dog/2.png") != NULL);
-        sav_list_free(list);
-    }
-    if (CHECK_OK(sav_list_read(&list, top, NULL, &err), &err)) {
-        CHECK(list->warnings.count == 1 && strstr(list->warnings.items[0].message, "no question"));
-        sav_list_free(list);
-    }
-    snprintf(path, sizeof path, "%s/cat", top);
-    CHECK_FAILS(sav_list_read(&list, path, NULL, &err), &err, SAV_BAD_INPUT, "found no pictures");
-    snprintf(path, sizeof path, "%s/dog/inner", top);
-    CHECK_OK(sav_os_make_folder(path, &err), &err);
-    CHECK_FAILS(sav_list_read(&list, top, NULL, &err), &err, SAV_BAD_INPUT, "dog/inner: found a folder");
-}
-
 int main(void) {
     test_forms();
     test_paths();
@@ -246,6 +208,5 @@ int main(void) {
     test_warnings();
     test_prompts();
     test_files();
-    test_folder();
     return check_report("list");
 }

@@ -150,7 +150,7 @@ static sav_status finish(sav_cli *cli, const sav_predictions *p, const sav_text 
 static sav_status read_samples(job *j, sav_error *err) {
     sav_cli *cli = j->cli;
     j->speaks = !cli->json && (cli->image_count || sav_os_is_folder(cli->input));
-    if (!cli->image_count) return sav_cli_read_list(&j->list, cli, cli->input, false, err);
+    if (!cli->image_count) return sav_cli_read_list(&j->list, cli, cli->input, LABELS_OPTIONAL, err);
     const char *question = cli->question ? cli->question : "";
     return sav_list_of_pictures(&j->list, cli->images, cli->image_count, question, cli->together, err);
 }

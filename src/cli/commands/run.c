@@ -47,8 +47,8 @@ static sav_status prepare_results(job *j, sav_error *err) {
 static sav_status read_lists(job *j, sav_error *err) {
     sav_cli *cli = j->cli;
     size_t few = 0;
-    sav_status status = sav_cli_read_list(&j->train, cli, cli->train, true, err);
-    if (!status) status = sav_cli_read_list(&j->test, cli, cli->test, false, err);
+    sav_status status = sav_cli_read_list(&j->train, cli, cli->train, LABELS_REQUIRED, err);
+    if (!status) status = sav_cli_read_list(&j->test, cli, cli->test, LABELS_OPTIONAL, err);
     if (!status && cli->shots)
         status = sav_list_draw_shots(j->train, &few, (sav_shots){cli->shots, cli->seed}, err);
     sav_cli_warn_few(cli, few);

@@ -6,7 +6,7 @@
 static sav_status show_samples_command(sav_cli *cli, sav_error *err) {
     sav_list *list;
     sav_text out = {0};
-    sav_status status = sav_cli_read_list(&list, cli, cli->input, false, err);
+    sav_status status = sav_cli_read_list(&list, cli, cli->input, LABELS_OPTIONAL, err);
     if (status) return status;
     if (cli->json) sav_text_string(&out, "[");
     for (size_t i = 0; i < list->count; i++) {
