@@ -66,8 +66,8 @@ static char *main_commit(const char *folder) {
 
 static sav_status several(const char *folder, const char *snapshots, char **names, size_t count,
                           sav_error *err) {
-    sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s: found %zu snapshots; expected the folder of one",
-                                 folder, count);
+    sav_status status =
+        sav_fail(err, SAV_BAD_INPUT, "%s: found %zu snapshots; expected the folder of one", folder, count);
     if (count)
         sav_hint(err, "give --model %s/%s", snapshots, names[count - 1]);
     else

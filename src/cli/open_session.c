@@ -35,8 +35,8 @@ sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *er
     return SAV_OK;
 }
 
-void sav_cli_warn_notes(const sav_cli *cli, const sav_model *model) {
-    const char *end, *line = sav_model_describe(model)->notes;
+void sav_cli_warn_notes(const sav_cli *cli, const char *notes) {
+    const char *end, *line = notes;
     for (; line && (end = strchr(line, '\n')) != NULL; line = end + 1)
         sav_console_warn(cli->console, "%.*s", (int)(end - line), line);
 }
@@ -58,7 +58,7 @@ sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cl
         *model = NULL;
         return status;
     }
-    sav_cli_warn_notes(cli, *model);
+    sav_cli_warn_notes(cli, sav_model_describe(*model)->notes);
     return SAV_OK;
 }
 

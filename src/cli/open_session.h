@@ -10,7 +10,8 @@
 sav_status sav_cli_open_session(sav_model **model, sav_session **session, sav_cli *cli, sav_error *err);
 void sav_cli_close_session(sav_model *model, sav_session *session);
 
-void sav_cli_warn_notes(const sav_cli *cli, const sav_model *model);
+/* A folder's notes (sav_model_info; NULL: none) as warnings. */
+void sav_cli_warn_notes(const sav_cli *cli, const char *notes);
 
 /* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
 sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);

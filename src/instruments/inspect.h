@@ -23,6 +23,7 @@ typedef struct sav_token_list {
     sav_token *tokens; /* [count] */
     size_t count;
     struct sav_tokenizer *own; /* opened for this list; NULL: the pieces are the model's */
+    sav_text notes;            /* of the folder that was opened for it: as sav_model_info's */
 } sav_token_list;
 
 /* The bytes alone, by the folder's tokenizer; the folder needs no weights. name: what the text is called in

@@ -19,7 +19,7 @@ sav_status sav_inspect_text(sav_token_list *out, const char *folder, const char 
                             size_t length, sav_error *err) {
     sav_ids ids = {0};
     *out = (sav_token_list){0};
-    sav_status status = sav_tokenizer_open(&out->own, folder, err);
+    sav_status status = sav_tokenizer_open(&out->own, &out->notes, folder, err);
     const bool opened = !status;
     if (!status) status = sav_tokenizer_encode(&ids, out->own, text, length, err);
     if (status && opened) sav_error_prefix(err, "%s", name);
@@ -43,5 +43,6 @@ sav_status sav_inspect_prompt(sav_token_list *out, const sav_model *model, const
 void sav_token_list_free(sav_token_list *list) {
     sav_free(list->tokens);
     sav_tokenizer_free(list->own);
+    sav_text_free(&list->notes);
     *list = (sav_token_list){0};
 }

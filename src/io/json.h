@@ -84,6 +84,9 @@ sav_status sav_json_string(const char **out, const sav_json *object, const char 
 double sav_json_number(const char *text, size_t length);
 
 bool sav_json_is(const sav_json *node, const char *string); /* a string equal to it */
+static inline bool sav_json_is_null(const sav_json *node) { /* absent, too */
+    return !node || node->kind == SAV_JSON_NULL;
+}
 /* A whole number that fits; false otherwise (also for 1.0 and 1e3, which are no integers as written). */
 bool sav_json_integer(int64_t *out, const sav_json *node);
 

@@ -14,11 +14,32 @@ static sav_status no_memory(sav_error *err) {
     return sav_fail(err, SAV_NO_MEMORY, "added tokens: out of memory");
 }
 
+static int compare(const sav_added_token *token, const char *content, size_t length) {
+    const int order = memcmp(token->content, content, sav_min(token->length, length));
+    return order ? order : (token->length > length) - (token->length < length);
+}
+
+/* Where in by_content the content is, or would be. */
+static uint32_t place_of(bool *there, const sav_added *added, const char *content, size_t length) {
+    uint32_t low = 0, high = added->count;
+    *there = false;
+    while (low < high && !*there) {
+        const uint32_t middle = low + (high - low) / 2;
+        const int order = compare(&added->tokens[added->by_content[middle]], content, length);
+        *there = order == 0;
+        if (*there) return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 static sav_added_token *find(const sav_added *added, const char *content, size_t length) {
-    for (uint32_t i = 0; i < added->count; i++)
-        if (added->tokens[i].length == length && memcmp(added->tokens[i].content, content, length) == 0)
-            return &added->tokens[i];
-    return NULL;
+    bool there;
+    const uint32_t place = place_of(&there, added, content, length);
+    return there ? &added->tokens[added->by_content[place]] : NULL;
 }
 
 const sav_added_token *sav_added_by_content(const sav_added *added, const char *content, size_t length) {
@@ -52,11 +73,17 @@ static sav_status make_needle(char **out, uint32_t *length, const sav_added_toke
 
 /* A new place with the content in memory of its own; NULL: no memory. */
 static sav_added_token *append(sav_added *added, const sav_added_token *token) {
-    if (!sav_grow(&added->tokens, &added->capacity, added->count + 1, sizeof *added->tokens)) return NULL;
+    if (!sav_grow(&added->tokens, &added->capacity, added->count + 1, sizeof *added->tokens) ||
+        !sav_grow(&added->by_content, &added->sorted, added->count + 1, sizeof *added->by_content))
+        return NULL;
     char *content = sav_strndup(token->content, token->length);
+    bool there;
     if (!content) return NULL;
+    uint32_t *at = added->by_content + place_of(&there, added, content, token->length);
+    memmove(at + 1, at, (size_t)(added->by_content + added->count - at) * sizeof *at);
+    *at = added->count;
     sav_added_token *place = &added->tokens[added->count++];
-    *place = (sav_added_token){.content = content};
+    *place = (sav_added_token){.content = content, .length = token->length};
     return place;
 }
 
@@ -75,32 +102,46 @@ sav_status sav_added_put(sav_added *added, const sav_added_token *token, bool nf
     new.content = place->content;
     sav_free(place->needle);
     *place = new;
+    if (new.id >= added->next_id) added->next_id = new.id + 1;
     return SAV_OK;
 }
 
 /* ---- indices ------------------------------------------------------------------------------------------- */
 
-static bool goes_before(const sav_added_token *a, const sav_added_token *b) {
-    unsigned char first_a = (unsigned char)a->needle[0], first_b = (unsigned char)b->needle[0];
-    return first_a != first_b ? first_a < first_b : a->needle_length > b->needle_length;
+typedef struct needle {
+    const sav_added_token *token;
+    uint32_t place; /* of the token */
+} needle;
+
+/* By first byte, the longest first; equal needles keep their order. */
+static int by_needle(const void *a, const void *b) {
+    const needle *x = a, *y = b;
+    const unsigned char first_x = (unsigned char)x->token->needle[0];
+    const unsigned char first_y = (unsigned char)y->token->needle[0];
+    if (first_x != first_y) return first_x < first_y ? -1 : 1;
+    if (x->token->needle_length != y->token->needle_length)
+        return x->token->needle_length > y->token->needle_length ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* Sorted by insertion: a handful in real folders, and SAV_ADDED_MOST bounds the rest. Equal needles keep
- * their order. */
 static sav_status build_index(sav_added_index *index, const sav_added *added, bool normalized,
                               sav_error *err) {
+    needle *needles = sav_alloc(added->count, sizeof *needles);
     index->order = sav_alloc(added->count, sizeof *index->order);
-    if (!index->order) return no_memory(err);
+    if (!index->order || !needles) {
+        sav_free(needles);
+        return no_memory(err);
+    }
     for (uint32_t i = 0; i < added->count; i++) {
         const sav_added_token *token = &added->tokens[i];
         if (token->normalized != normalized || token->needle_length == 0) continue;
-        uint32_t j = index->count++;
-        for (; j > 0 && goes_before(token, &added->tokens[index->order[j - 1]]); j--)
-            index->order[j] = index->order[j - 1];
-        index->order[j] = i;
+        needles[index->count++] = (needle){token, i};
         index->first[(unsigned char)token->needle[0] + 1]++;
     }
+    if (index->count) qsort(needles, index->count, sizeof *needles, by_needle);
+    for (uint32_t i = 0; i < index->count; i++) index->order[i] = needles[i].place;
     for (unsigned b = 0; b < 256; b++) index->first[b + 1] += index->first[b];
+    sav_free(needles);
     return SAV_OK;
 }
 
@@ -115,6 +156,7 @@ void sav_added_free(sav_added *added) {
         sav_free(added->tokens[i].needle);
     }
     sav_free(added->tokens);
+    sav_free(added->by_content);
     sav_free(added->raw.order);
     sav_free(added->normal.order);
     memset(added, 0, sizeof *added);

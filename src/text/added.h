@@ -36,6 +36,9 @@ typedef struct sav_added {
     sav_added_token *tokens; /* [count] in the order of their ids' giving */
     uint32_t count;
     size_t capacity;
+    uint32_t next_id;            /* behind the largest */
+    uint32_t *by_content;        /* [count] places in tokens, sorted */
+    size_t sorted;               /* room of by_content */
     sav_added_index raw, normal; /* the two stages: before NFC, behind it */
 } sav_added;
 

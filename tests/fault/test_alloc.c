@@ -116,7 +116,7 @@ static sav_status tokenize(const char *folder, sav_error *err) {
     sav_tokenizer *tokenizer;
     sav_ids ids = {0}, places = {0};
     sav_text back = {0};
-    sav_status status = sav_tokenizer_open(&tokenizer, folder, err);
+    sav_status status = sav_tokenizer_open(&tokenizer, NULL, folder, err);
     if (status) return status;
     status = sav_tokenizer_encode(&ids, tokenizer, text, strlen(text), err);
     if (!status)

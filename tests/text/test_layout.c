@@ -119,6 +119,33 @@ static void chooses(const char *file, const char *bytes, sav_layout fallback, sa
     sav_text_free(&warning);
 }
 
+/* The same template with other line ends: transformers 4.51.3 renders the same bytes, up to two at the end. */
+static void test_line_ends(const char *text, sav_layout fallback, sav_layout layout) {
+    static const char *const ends[] = {"\n", "\r\n", "\n\n", "\r\n\r\n", "\n\n\n"};
+    sav_text crlf = {0}, mac = {0};
+    for (const char *c = text; *c; c++) {
+        sav_text_string(&crlf, *c == '\n' ? "\r" : "");
+        sav_text_bytes(&crlf, c, 1);
+        sav_text_bytes(&mac, *c == '\n' ? "\r" : c, 1);
+    }
+    chooses("chat_template.jinja", crlf.bytes, fallback, layout, "");
+    chooses("chat_template.jinja", mac.bytes, fallback, layout, "");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        sav_text longer = {0};
+        const bool printed = strcmp(ends[i], "\n\n\n") == 0;
+        sav_text_printf(&longer, "%s%s", text, ends[i]);
+        chooses("chat_template.jinja", longer.bytes, fallback, printed ? fallback : layout,
+                printed ? "not one of those known" : "");
+        sav_text_free(&longer);
+    }
+    sav_text before = {0};
+    sav_text_printf(&before, "\n%s", text);
+    chooses("chat_template.jinja", before.bytes, fallback, fallback, "not one of those known");
+    sav_text_free(&before);
+    sav_text_free(&crlf);
+    sav_text_free(&mac);
+}
+
 static void test_choose(const sav_json *templates) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const sav_json *text = sav_json_get(templates, names[i].golden);
@@ -139,6 +166,7 @@ static void test_choose(const sav_json *templates) {
         chooses("processor_config.json", json.bytes, fallback, layout, "");
         chooses("tokenizer_config.json", json.bytes, fallback, layout, "");
         chooses("tokenizer_config.json", list.bytes, fallback, layout, "");
+        test_line_ends(text->text, fallback, layout);
         sav_text_free(&json);
         sav_text_free(&list);
     }

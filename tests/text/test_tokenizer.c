@@ -163,7 +163,7 @@ static void check_decodes(const sav_tokenizer *tokenizer, const sav_json *cases)
 
 static void test_full(const char *folder, const sav_json *golden, size_t least, const char *what) {
     sav_tokenizer *tokenizer;
-    if (!CHECK_OK(sav_tokenizer_open(&tokenizer, folder, &err), &err)) return;
+    if (!CHECK_OK(sav_tokenizer_open(&tokenizer, NULL, folder, &err), &err)) return;
     CHECK(sav_json_get(golden, "cases")->count >= least);
     check_cases(tokenizer, sav_json_get(golden, "cases"), what);
     if (sav_json_get(golden, "decodes")) {
@@ -184,7 +184,7 @@ static void test_small(const sav_json *list) {
         sav_json_put(&text, sav_json_get(node, "tokenizer"));
         snprintf(folder, sizeof folder, "%s/small%zu", check_folder(), number++);
         CHECK_OK(qwen2_folder_file(folder, "tokenizer.json", text.bytes, text.length, &err), &err);
-        if (CHECK_OK(sav_tokenizer_open(&tokenizer, folder, &err), &err)) {
+        if (CHECK_OK(sav_tokenizer_open(&tokenizer, NULL, folder, &err), &err)) {
             check_cases(tokenizer, sav_json_get(node, "cases"), name->text);
             sav_tokenizer_free(tokenizer);
         }
@@ -207,8 +207,8 @@ static void test_media(const char *with, const char *without) {
                                           "x <image>"};
     sav_tokenizer *hf = NULL, *lmms = NULL;
     sav_ids a = {0}, b = {0}, places_a = {0}, places_b = {0};
-    if (CHECK_OK(sav_tokenizer_open(&hf, with, &err), &err) &&
-        CHECK_OK(sav_tokenizer_open(&lmms, without, &err), &err)) {
+    if (CHECK_OK(sav_tokenizer_open(&hf, NULL, with, &err), &err) &&
+        CHECK_OK(sav_tokenizer_open(&lmms, NULL, without, &err), &err)) {
         uint32_t id = sav_tokenizer_id(hf, "<image>");
         CHECK_SIZE(id, 151646);
         CHECK_SIZE(sav_tokenizer_id(lmms, "<image>"), SAV_TOKEN_NONE);
@@ -239,7 +239,7 @@ static void test_media(const char *with, const char *without) {
 static void test_pieces(const char *folder) {
     sav_tokenizer *tokenizer;
     size_t length = 0;
-    if (!CHECK_OK(sav_tokenizer_open(&tokenizer, folder, &err), &err)) return;
+    if (!CHECK_OK(sav_tokenizer_open(&tokenizer, NULL, folder, &err), &err)) return;
     const char *piece = sav_tokenizer_piece(tokenizer, 220, &length);
     CHECK(piece && length == 2 && memcmp(piece, "\xC4\xA0", 2) == 0);
     piece = sav_tokenizer_piece(tokenizer, 151645, &length);

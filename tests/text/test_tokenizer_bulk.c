@@ -139,7 +139,7 @@ int main(void) {
         CHECK_OK(qwen2_folder_config(folder.bytes, "qwen2.5-vl", &err), &err)) {
         CHECK_STR(sha, "8831e4f1a044471340f7c0a83d7bd71306a5b867e95fd870f74d0c5308a904d5");
         double before = sav_os_seconds();
-        if (CHECK_OK(sav_tokenizer_open(&t.tokenizer, folder.bytes, &err), &err)) {
+        if (CHECK_OK(sav_tokenizer_open(&t.tokenizer, NULL, folder.bytes, &err), &err)) {
             printf("# open: %.3f s\n", sav_os_seconds() - before);
             set_a(&t);
             set_c(&t);

@@ -41,7 +41,7 @@ static void put(const char *folder, const char *name, const char *text) {
 static void gives(const char *folder, const char *text, size_t count, const uint32_t *want) {
     sav_tokenizer *tokenizer;
     sav_ids ids = {0};
-    if (!CHECK_OK(sav_tokenizer_open(&tokenizer, folder_of(folder), &err), &err)) return;
+    if (!CHECK_OK(sav_tokenizer_open(&tokenizer, NULL, folder_of(folder), &err), &err)) return;
     CHECK_OK(sav_tokenizer_encode(&ids, tokenizer, text, strlen(text), &err), &err);
     bool same = ids.count == count && memcmp(ids.ids, want, count * sizeof *want) == 0;
     if (!CHECK(same)) {
@@ -65,7 +65,7 @@ static void refused(sav_status status, const char *part, const char *json) {
     sav_tokenizer *tokenizer = NULL;
     snprintf(name, sizeof name, "bad%d", number++);
     put(name, "tokenizer.json", json);
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of(name), &err), &err, status, part);
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of(name), &err), &err, status, part);
     CHECK(tokenizer == NULL && strstr(err.message, "tokenizer.json") != NULL);
 }
 
@@ -155,16 +155,17 @@ static void test_added(void) {
     refused(SAV_BAD_INPUT, "without a whole number \"id\"", ADDED("{\"content\": \"x\"}"));
     sav_tokenizer *tokenizer;
     put("added", "tokenizer_config.json", "{\"added_tokens_decoder\": {\"x\": {\"content\": \"<y>\"}}}");
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("added"), &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("added"), &err), &err, SAV_BAD_INPUT,
                 "tokenizer_config.json:1:");
 }
 
 static void test_two_files(void) {
     sav_tokenizer *tokenizer;
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("nothing"), &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("nothing"), &err), &err, SAV_BAD_INPUT,
                 "no tokenizer; expected");
     put("two", "vocab.json", VOCAB);
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("two"), &err), &err, SAV_BAD_INPUT, "merges.txt");
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("two"), &err), &err, SAV_BAD_INPUT,
+                "merges.txt");
     put("two", "merges.txt", "#version: 0.2\na b\r\n\n\xC4\xA0 a\n");
     GIVES("two", "ab a", 2, 4);
     GIVES("two", "a<|endoftext|>b", 0, 5, 1); /* the class's own default where a folder is silent */
@@ -173,15 +174,17 @@ static void test_two_files(void) {
         "{\"eos_token\": {\"content\": \"<late>\"}, \"additional_special_tokens\": [\"<new>\"]}");
     GIVES("two", "<late><|endoftext|>cafe\xCC\x81<new>", 6, 5, 7, 8);
     put("two", "merges.txt", "#version: 0.2\na b\na z\n");
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("two"), &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("two"), &err), &err, SAV_BAD_INPUT,
                 "merges.txt:3: the merge's right");
     put("two", "merges.txt", "a b\n#version: 0.2\n");
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("two"), &err), &err, SAV_BAD_INPUT,
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("two"), &err), &err, SAV_BAD_INPUT,
                 "merges.txt:2: ");
     put("two", "merges.txt", "a b\n\xFF z\n");
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("two"), &err), &err, SAV_BAD_INPUT, "offset 4");
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("two"), &err), &err, SAV_BAD_INPUT,
+                "offset 4");
     put("two", "vocab.json", "[]");
-    CHECK_FAILS(sav_tokenizer_open(&tokenizer, folder_of("two"), &err), &err, SAV_BAD_INPUT, "no vocabulary");
+    CHECK_FAILS(sav_tokenizer_open(&tokenizer, NULL, folder_of("two"), &err), &err, SAV_BAD_INPUT,
+                "no vocabulary");
 }
 
 int main(void) {

@@ -36,6 +36,7 @@ COMMANDS = [
     ("elementary/exhaustive.json", "make exhaustive"),
     ("elementary/", "python tools/golden/elementary_golden.py"),
     ("image/", "python tools/golden/image_golden.py"),
+    ("text/tokenizer_keys.json", "python tools/golden/tokenizer_keys_golden.py"),
     ("text/", "python tools/golden/text_golden.py"),
     ("portability.txt", "make portability"),
 ]

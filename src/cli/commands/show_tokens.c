@@ -60,7 +60,7 @@ static sav_status show_tokens_command(sav_cli *cli, sav_error *err) {
         return sav_cli_misuse(cli, err, "expected one of --text F, --messages F, --prompt F");
     sav_status status = read_tokens(&list, &model, cli, err);
     if (!status) {
-        if (model) sav_cli_warn_notes(cli, model);
+        sav_cli_warn_notes(cli, model ? sav_model_describe(model)->notes : list.notes.bytes);
         if (cli->json)
             put_pieces_json(&out, &list);
         else
