@@ -1,6 +1,6 @@
 /* nearest.h: a mistyped word -> the known word that it is nearest to, for "did you mean …?". */
-#ifndef SAV_CLI_NEAREST_H
-#define SAV_CLI_NEAREST_H
+#ifndef SAV_NEAREST_H
+#define SAV_NEAREST_H
 
 #include <stddef.h>
 

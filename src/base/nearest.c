@@ -1,5 +1,5 @@
 /* nearest.c: which known word was meant? See nearest.h. */
-#include "cli/nearest.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
