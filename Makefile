@@ -36,9 +36,15 @@ LDFLAGS += -fopenmp
 else
 CFLAGS  += -Wno-unknown-pragmas
 endif
-ifeq ($(BLAS),1)
+ifeq ($(BLAS),1) # OpenBLAS is loaded when its engine is chosen; a static program cannot load it and has it linked
 CPPFLAGS += -DSAV_BLAS
+ifneq ($(filter -static,$(LDFLAGS)),)
+CPPFLAGS += -DSAV_BLAS_LINKED
 LDLIBS  += -lopenblas
+else ifeq ($(EXE),)
+CPPFLAGS += -DSAV_LOAD
+LDLIBS  += -ldl
+endif
 endif
 ifdef TEAM_WORK # multiply-adds from which an operation gets a team of threads; 0 lets the small cases of portability have them
 CPPFLAGS += -DSAV_TEAM_WORK=$(TEAM_WORK)

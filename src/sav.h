@@ -34,8 +34,9 @@
  *
  * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library
  * never exits, prints, reads the environment or keeps mutable globals. One thing is process state all the
- * same: OpenBLAS's own thread count. The blas engine wants it to be 1 (openblas_set_num_threads(1)), which
- * the program `savs` sees to. Threads are OpenMP's, which spin while they wait unless GOMP_SPINCOUNT=1000 or
+ * same: OpenBLAS and its thread count. A session of the blas engine loads OpenBLAS, no other does; that engine
+ * calls it from its own threads, a tile each, and wants OPENBLAS_NUM_THREADS=1 in the environment before (or
+ * openblas_set_num_threads(1) where the program has it linked). Threads are OpenMP's, which spin while they wait unless GOMP_SPINCOUNT=1000 or
  * OMP_WAIT_POLICY=passive stood in the environment as the program started (docs/SYSTEMS.md).
  */
 #ifndef SAV_H

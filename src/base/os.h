@@ -84,6 +84,11 @@ char **sav_os_arguments(int *count, char **words);
 /* A variable of this process's environment, for libraries that start later: the program's alone. */
 void sav_os_set_variable(const char *name, const char *value);
 
+/* A function of a shared library, which is loaded if it was not yet and stays. NULL: not there, err has the
+ * system's words. */
+typedef void sav_os_function(void);
+sav_os_function *sav_os_find_function(const char *library, const char *name, sav_error *err);
+
 double sav_os_seconds(void); /* monotonic */
 /* of this process, all threads: what other processes take is not counted */
 double sav_os_cpu_seconds(void);

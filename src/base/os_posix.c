@@ -10,6 +10,9 @@
 #include "base/os_parts.h"
 
 #include <dirent.h>
+#ifdef SAV_LOAD
+#include <dlfcn.h>
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #ifdef __linux__
@@ -275,6 +278,21 @@ char **sav_os_arguments(int *count, char **words) {
 void sav_os_set_variable(const char *name, const char *value) {
     (void)setenv(name, value, 1);
 }
+
+/* ---- libraries ----------------------------------------------------------------------------------------- */
+
+#ifdef SAV_LOAD /* static programs cannot */
+sav_os_function *sav_os_find_function(const char *library, const char *name, sav_error *err) {
+    sav_os_function *found = NULL;
+    void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+    void *place = handle ? dlsym(handle, name) : NULL;
+    memcpy(&found, &place, sizeof found); /* C has no cast between the two; POSIX says that they are alike */
+    if (found) return found;
+    sav_fail(err, SAV_IO_ERROR, "%s", dlerror());
+    if (handle) dlclose(handle);
+    return NULL;
+}
+#endif
 
 /* ---- the machine --------------------------------------------------------------------------------------- */
 

@@ -322,6 +322,19 @@ char **sav_os_arguments(int *count, char **words) {
     return own;
 }
 
+sav_os_function *sav_os_find_function(const char *library, const char *name, sav_error *err) {
+    sav_os_function *found = NULL;
+    wide_path path;
+    HMODULE handle = widen(&path, library) ? LoadLibraryW(path.units) : NULL;
+    FARPROC place = handle ? GetProcAddress(handle, name) : NULL;
+    memcpy(&found, &place, sizeof found);
+    if (found) return found;
+    sav_sys_fail(err, library, "load");
+    if (err) err->status = SAV_IO_ERROR;
+    if (handle) FreeLibrary(handle);
+    return NULL;
+}
+
 void sav_os_set_variable(const char *name, const char *value) {
     (void)_putenv_s(name, value);
 }

@@ -7,10 +7,6 @@
 #include "cli/options.h"
 #include "tasks/engine_list.h"
 
-#ifdef SAV_BLAS
-char *openblas_get_config(void); /* cblas.h has it in some distributions only */
-#endif
-
 enum { USAGE_LINES = 12 };
 
 #define COMMAND(name) extern const sav_command sav_command_##name;
@@ -129,8 +125,10 @@ void sav_help_command(sav_text *out, const sav_command *command) {
 void sav_help_version(sav_text *out) {
     sav_text_printf(out, "savs %s\n", SAV_VERSION);
     sav_engines_describe(out);
-#ifdef SAV_BLAS
-    sav_text_printf(out, "BLAS: %s\n", openblas_get_config());
+#if defined(SAV_BLAS_LINKED)
+    sav_text_string(out, "BLAS: OpenBLAS, linked\n");
+#elif defined(SAV_BLAS)
+    sav_text_string(out, "BLAS: OpenBLAS, loaded when --engine blas is chosen\n");
 #else
     sav_text_string(out, "BLAS: none\n");
 #endif

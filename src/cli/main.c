@@ -15,7 +15,7 @@
 #include "cli/options.h"
 #include "cli/waiting.h"
 
-#ifdef SAV_BLAS
+#ifdef SAV_BLAS_LINKED
 void openblas_set_num_threads(int threads); /* cblas.h has it in some distributions only */
 #endif
 
@@ -130,8 +130,10 @@ int main(int argc, char **argv) {
     sav_cli_wait_briefly();
     sav_console_open(&console);
     sav_console_catch();
-#ifdef SAV_BLAS
-    openblas_set_num_threads(1); /* the library calls it from its own threads, one tile each */
+    /* the blas engine calls it from its own threads, one tile each */
+    sav_os_set_variable("OPENBLAS_NUM_THREADS", "1");
+#ifdef SAV_BLAS_LINKED
+    openblas_set_num_threads(1); /* it has read its environment before */
 #endif
     return run(&console, argc > 1 ? argc - 1 : 0, argv + 1);
 }

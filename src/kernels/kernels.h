@@ -16,6 +16,7 @@
 #define SAV_KERNELS_H
 
 #include "base/base.h"
+#include "base/os.h"
 #include "base/round.h"
 
 /* A weight matrix as stored and mapped: W [N, K], row n gives output n. May be unaligned. */
@@ -49,7 +50,8 @@ typedef struct sav_run {
     int threads;
     /* operations with less run on one thread: SAV_TEAM_WORK; 0 in tests that want teams on small shapes */
     size_t team_work;
-    void *scratch; /* [kernels->scratch(…)] bytes, 64-byte aligned */
+    void *scratch;            /* [kernels->scratch(…)] bytes, 64-byte aligned */
+    sav_os_function *foreign; /* of a library that the engine's start loaded; NULL: it needs none */
     /* not the engines': a table that wraps one and measures it finds its counts here (instruments/bench.c) */
     void *meter;
 } sav_run;
@@ -107,9 +109,9 @@ typedef struct sav_kernels {
     void (*activation)(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
     /* Bytes of scratch for operations of at most this size; false: too many. */
     bool (*scratch)(size_t *bytes, const sav_extent *most);
-    /* Tries a foreign library once against plain loops; false: a result was off, *what says which. NULL:
-     * nothing to try. */
-    bool (*self_test)(const char **what);
+    /* Once before the others: loads a foreign library into run->foreign and tries it against plain loops.
+     * SAV_IO_ERROR: it is not there; SAV_UNSUPPORTED: a result was off. NULL: nothing to start. */
+    sav_status (*start)(sav_run *run, sav_error *err);
 } sav_kernels;
 
 /* One product alone. */

@@ -156,6 +156,24 @@ static void test_paths(void) {
 #endif
 }
 
+/* A library that is loaded when it is asked for: there, without the function, not there. */
+static void test_libraries(void) {
+#if defined(SAV_LOAD) && defined(__linux__)
+    double (*square_root)(double) = (double (*)(double))sav_os_find_function("libm.so.6", "sqrt", &err);
+    if (!square_root) {
+        check_skip("another C library's names");
+        return;
+    }
+    CHECK(square_root(9.0) >= 3.0 && square_root(9.0) <= 3.0);
+    CHECK(!sav_os_find_function("libm.so.6", "no_such_function", &err) && err.status == SAV_IO_ERROR);
+    CHECK(strstr(err.message, "no_such_function") != NULL);
+    CHECK(!sav_os_find_function("no-such-library.so", "sqrt", &err) && err.status == SAV_IO_ERROR);
+    CHECK(strstr(err.message, "no-such-library.so") != NULL);
+#else
+    check_skip("this build loads no libraries");
+#endif
+}
+
 static void test_machine(void) {
     const double start = sav_os_seconds(), cpu = sav_os_cpu_seconds(), own = sav_os_thread_seconds();
     volatile unsigned work = 0;
@@ -173,6 +191,7 @@ int main(void) {
     test_log();
     test_large();
     test_paths();
+    test_libraries();
     test_machine();
     return check_report("os");
 }

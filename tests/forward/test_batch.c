@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "../engine_run.h"
 #include "base/os.h"
 #include "forward/session.h"
 #include "kernels/kernels.h"
@@ -188,6 +189,7 @@ static void test_float(const char *folder, const example *examples) {
         fixture f;
         if (kernels->in_double || kernels->needs || strcmp(kernels->engine, before) == 0) continue;
         before = kernels->engine;
+        if (!engine_or_skip(kernels)) continue;
         open_or_end(&f, folder, (sav_options){.engine = kernels->engine, .threads = 1}, &p, 0);
         double far = 0;
         if (CHECK_OK(sav_forward_batch(f.session, p.list, MOST, f.taps, 0, &err), &err))

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "../engine_run.h"
 #include "../model_folder.h"
 #include "../picture.h"
 #include "forward/session.h"
@@ -98,8 +99,9 @@ static void test_options(const sav_model *model) {
     }
     static const char *const engines[] = {"panel", "blas"};
     for (size_t i = 0; i < sizeof engines / sizeof *engines; i++) {
-        if (!sav_kernels_find(engines[i], NULL, &err)) {
-            check_skip("built without OpenBLAS");
+        const sav_kernels *kernels = sav_kernels_find(engines[i], NULL, &err);
+        if (!kernels || !engine_starts(kernels)) {
+            check_skip("no OpenBLAS");
             continue;
         }
         const sav_options half = {.engine = engines[i], .dtype = SAV_BF16}, whole = {.engine = engines[i]};

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "../engine_run.h"
 #include "io/safetensors.h"
 #include "kernels/elementwise.h"
 #include "kernels/kernels.h"
@@ -49,7 +49,7 @@ static sav_matrix matrix(void **block, float *wide, size_t rows, size_t cols, sa
 }
 
 static bool is_float(const sav_kernels *kernels) {
-    return !kernels->in_double && !kernels->needs;
+    return !kernels->in_double && !kernels->needs && engine_starts(kernels);
 }
 
 /* Scratch of just the size asked for, so that a sanitizer sees a step beyond it. */
@@ -98,7 +98,7 @@ static void check_linear(size_t T, size_t N, size_t K, sav_dtype dtype) {
         if (!is_float(kernels)) continue;
         const int threads = T % 2 ? 3 : 1;
         sav_arena arena = scratch_of(kernels, T, K, 1, 1, threads);
-        const sav_run run = {.R = SAV_F32, .threads = threads, .scratch = arena.base};
+        const sav_run run = engine_run(kernels, threads, arena.base);
         const sav_product to[2] = {{got[0], &W[0], NULL}, {got[1], &W[1], bias}};
         kernels->linear(to, 2, x, T, &run);
         const double bound = (1 + sqrt((double)K)) * 0x1p-24, off = distance(got[0], want[0], T * N);
@@ -129,7 +129,7 @@ static void test_widening(const sav_kernels *kernels) {
     float x[K] = {0}, *got = floats(N), *want = floats(N);
     if (!stored) exit(1);
     sav_arena arena = scratch_of(kernels, 1, K, 1, 1, 1);
-    const sav_run run = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
+    const sav_run run = engine_run(kernels, 1, arena.base);
     for (size_t type = 0; type < 2; type++)
         for (size_t k = 0; k < K; k++) {
             const sav_matrix W = {.data = stored, .dtype = types[type], .rows = N, .cols = K};
@@ -157,8 +157,7 @@ static void test_row_bits(const sav_kernels *kernels) {
           *got = floats(T * N);
     const sav_matrix W = matrix(&block, wide, N, K, SAV_BF16, 0);
     sav_arena arena = scratch_of(kernels, T, K, 1, 1, 3);
-    const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base},
-                  one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
+    const sav_run three = engine_run(kernels, 3, arena.base), one = engine_run(kernels, 1, arena.base);
     sav_multiply(all, x, &W, bias, T, kernels, &three);
     for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
         for (size_t t = 0; t < T; t += parts[p])
@@ -219,7 +218,7 @@ static void check_attention(const sav_attention *row, int threads) {
     for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
         if (!is_float(kernels)) continue;
         sav_arena arena = scratch_of(kernels, 1, 1, at.keys, at.d, threads);
-        const sav_run run = {.R = SAV_F32, .threads = threads, .scratch = arena.base};
+        const sav_run run = engine_run(kernels, threads, arena.base);
         kernels->attention(got, q, k, v, &at, &run);
         const double off = distance(got, want, count);
         if (!CHECK(off <= 16 * (1 + sqrt((double)(at.d + at.keys))) * 0x1p-24))
@@ -265,8 +264,7 @@ static void test_query_bits(const sav_kernels *kernels, size_t window) {
                         .window = window,
                         .scale = sav_head_scale(D)};
     sav_arena arena = scratch_of(kernels, 1, 1, T, D, 3);
-    const sav_run three = {.R = SAV_F32, .threads = 3, .scratch = arena.base},
-                  one = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
+    const sav_run three = engine_run(kernels, 3, arena.base), one = engine_run(kernels, 1, arena.base);
     kernels->attention(all, q, k, v, &at, &three);
     for (size_t c = 0; c + 1 < sizeof cuts / sizeof *cuts; c++) {
         at.keys = cuts[c + 1];
@@ -286,7 +284,7 @@ static void test_bad_scores(const sav_kernels *kernels) {
     const sav_attention at = {
         .queries = T, .keys = T, .H = 1, .G = 1, .d = D, .q_stride = D, .kv_stride = D, .scale = 1};
     sav_arena arena = scratch_of(kernels, 1, 1, T, D, 1);
-    const sav_run run = {.R = SAV_F32, .threads = 1, .scratch = arena.base};
+    const sav_run run = engine_run(kernels, 1, arena.base);
     kernels->attention(good, q, k, v, &at, &run);
     q[3 * D] = (float)NAN;
     q[7 * D + 1] = INFINITY;
@@ -306,7 +304,7 @@ static void test_activation(const sav_kernels *kernels) {
     enum { COUNT = 9001 };
     static const sav_activation each[] = {SAV_SILU, SAV_QUICK_GELU, SAV_GELU_TANH};
     float *x = floats(COUNT), *got = floats(COUNT), tail[3];
-    const sav_run run = {.R = SAV_F32, .threads = 2};
+    const sav_run run = engine_run(kernels, 2, NULL);
     for (size_t f = 0; f < sizeof each / sizeof *each; f++) {
         double worst = 0;
         for (size_t i = 0; i < COUNT; i++) x[i] = (float)((double)i - COUNT / 2) * 0.004f;
@@ -338,7 +336,7 @@ int main(void) {
     test_linear();
     test_attention();
     for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
-        if (!is_float(kernels)) continue;
+        if (!engine_or_skip(kernels) || !is_float(kernels)) continue;
         test_activation(kernels);
         if (kernels->batch_alters) continue;
         test_widening(kernels);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "../engine_run.h"
 #include "io/safetensors.h"
 #include "kernels/elementary.h"
 #include "kernels/elementwise.h"
@@ -240,7 +240,7 @@ static void test_segments(const sav_kernels *kernels) {
     float *got = floats(T * WIDTH), *want = floats(T * WIDTH), *plain = floats(T * WIDTH);
     for (int threads = 1; threads <= 3; threads++) {
         sav_arena arena = scratch_of(kernels, 1, 1, T, D, threads);
-        const sav_run run = {.R = SAV_F32, .threads = threads, .scratch = arena.base};
+        const sav_run run = engine_run(kernels, threads, arena.base);
         for (size_t i = 0; i < whole.segment_count; i++) {
             sav_attention one = whole;
             size_t at = bounds[i] * WIDTH;
@@ -534,7 +534,7 @@ int main(void) {
     size_t tested = 0;
     test_compare();
     for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
-        test_segments(kernels);
+        if (engine_or_skip(kernels)) test_segments(kernels);
         if (!kernels->in_double) continue;
         test_linear(kernels);
         test_attention(kernels);

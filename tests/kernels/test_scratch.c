@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../check.h"
+#include "../engine_run.h"
 #include "kernels/kernels.h"
 #include "kernels/parallel.h"
 
@@ -52,7 +52,7 @@ static void attend(float *out, const float *q, const sav_kernels *kernels, const
     sav_arena arena = {.used = bytes + GUARD};
     if (!CHECK_OK(sav_arena_make(&arena, &err), &err)) exit(1);
     memset(arena.base, 0xa5, bytes + GUARD);
-    const sav_run run = {.R = SAV_F32, .threads = threads, .scratch = arena.base};
+    const sav_run run = engine_run(kernels, threads, arena.base);
     kernels->attention(out, q, q, q, shape, &run);
     for (size_t i = bytes; i < bytes + GUARD; i++) touched += arena.base[i] != 0xa5;
     if (!CHECK_SIZE(touched, 0)) printf("  %s %s, %d threads\n", kernels->engine, kernels->isa, threads);
@@ -76,6 +76,7 @@ static void test_segments(const sav_kernels *kernels, int threads) {
 int main(void) {
     const sav_kernels *kernels;
     for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
+        if (!engine_or_skip(kernels)) continue;
         test_segments(kernels, sav_threads(1));
         test_segments(kernels, sav_threads(3));
         test_segments(kernels, sav_threads(8));

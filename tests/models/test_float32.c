@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "../engine_run.h"
 #include "../golden_case.h"
 #include "kernels/kernels.h"
 
@@ -115,13 +116,15 @@ int main(int argc, char **argv) {
         for (size_t i = 0; (kernels = sav_kernels_at(i)) != NULL; i++) {
             engine = kernels->engine;
             isa = kernels->isa;
+            if (!engine_starts(kernels)) continue;
             if (again ? strcmp(engine, argv[1]) == 0 : !kernels->in_double && !kernels->needs)
                 golden_cases(NULL, run_case);
         }
     sav_json_free(all_errors[0]);
     sav_json_free(all_errors[1]);
-    if (!sav_kernels_find("blas", NULL, &err)) {
-        check_skip("built without OpenBLAS");
+    kernels = sav_kernels_find("blas", NULL, &err);
+    if (!kernels || !engine_starts(kernels)) {
+        check_skip("no OpenBLAS");
     } else if (!again) {
 #if defined(__x86_64__)
         run_again(argv[0], "Haswell");

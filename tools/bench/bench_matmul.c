@@ -67,10 +67,16 @@ static void bench(const sav_kernels *kernels, size_t T, size_t N, size_t K, int 
     sav_matrix W = {.data = w, .dtype = SAV_BF16, .rows = N, .cols = K};
     const bool int8 = kernels->needs != 0;
     if (int8) W = quantised(&W);
-    const sav_run run = {.R = SAV_F32,
-                         .threads = 1,
-                         .team_work = SAV_TEAM_WORK,
-                         .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
+    sav_run run = {.R = SAV_F32,
+                   .threads = 1,
+                   .team_work = SAV_TEAM_WORK,
+                   .scratch = (char *)room + (64 - (uintptr_t)room % 64)};
+    sav_error err;
+    if (kernels->start && kernels->start(&run, &err)) {
+        printf("%s\n", err.message);
+        free(x), free(w), free(out), free(room);
+        return;
+    }
     sav_multiply(out, x, &W, NULL, T, kernels, &run);
     for (int r = 0; r < rounds; r++) {
         double top = sav_peak(kernels->vector_bytes, exact), start = sav_os_cpu_seconds();

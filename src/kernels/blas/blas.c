@@ -1,5 +1,5 @@
 /* blas.c: float32 linear and attention; OpenBLAS multiplies one tile at a time, single-threaded, threads take
- * tiles.
+ * tiles. The library is loaded when a session starts this engine; SAV_BLAS_LINKED: it is part of the program.
  *
  *   linear  x [T, K], W [N, K] as stored -> out [T, N]: for each 128 columns of W,
  *       for each 512 of K in order, the block
@@ -8,7 +8,6 @@
  *
  * Tiles do not depend on the number of threads, so results do not either.
  */
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -27,6 +26,16 @@ static bool scratch(size_t *bytes, const sav_extent *most) {
            sav_mul(bytes, own, (size_t)most->threads);
 }
 
+/* cblas_sgemm, whose prototype is the same wherever integers are int: order, transpositions, m, n, k, alpha, a,
+ * its stride, b, its stride, beta, c, its stride. */
+typedef void gemm_function(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
+                           const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
+enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 }; /* cblas.h */
+
+#ifdef SAV_BLAS_LINKED
+extern gemm_function cblas_sgemm;
+#endif
+
 /* c[m, n] (+)= a[m, k] . b[n, k]^T or, with `sideways`, a[m, k] . b[k, n]; rows are `stride` floats apart. */
 typedef struct gemm {
     float *c;
@@ -35,10 +44,10 @@ typedef struct gemm {
     bool sideways, add;
 } gemm;
 
-static void multiply(const gemm *g) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, g->sideways ? CblasNoTrans : CblasTrans, (int)g->m, (int)g->n,
-                (int)g->k, 1.0f, g->a, (int)g->a_stride, g->b, (int)g->b_stride, g->add ? 1.0f : 0.0f, g->c,
-                (int)g->c_stride);
+static void multiply(const gemm *g, const sav_run *run) {
+    gemm_function *sgemm = (gemm_function *)run->foreign;
+    sgemm(ROW_MAJOR, NO_TRANS, g->sideways ? NO_TRANS : TRANS, (int)g->m, (int)g->n, (int)g->k, 1.0f, g->a,
+          (int)g->a_stride, g->b, (int)g->b_stride, g->add ? 1.0f : 0.0f, g->c, (int)g->c_stride);
 }
 
 /* b of a product with rows n0 .. of W, k0 ..: in place when they are stored as floats and aligned, else
@@ -66,7 +75,7 @@ static void linear(const sav_product *to, size_t count, const float *x, size_t T
             gemm g = {.c = p->out + n0, .a = x + k0, .m = T, .n = cols, .k = sav_min(K - k0, DEPTH)};
             g.c_stride = N, g.a_stride = K, g.add = k0 > 0;
             widen_tile(&g, tile, p->W, n0, k0);
-            multiply(&g);
+            multiply(&g, run);
         }
         for (size_t t = 0; t < T && p->bias; t++)
             for (size_t c = 0; c < cols; c++) p->out[t * N + n0 + c] += p->bias[n0 + c];
@@ -118,7 +127,8 @@ static void attention(float *out, const float *q, const float *k, const float *v
         float *scores = (float *)run->scratch + (size_t)sav_thread() * own,
               *to = out + b.row * at->H * d + b.head * d;
         multiply(&(gemm){scores, q + b.row * at->q_stride + b.head * d, keys, .m = b.rows, .n = b.keys,
-                         .k = d, .c_stride = b.keys, .a_stride = at->q_stride, .b_stride = at->kv_stride});
+                         .k = d, .c_stride = b.keys, .a_stride = at->q_stride, .b_stride = at->kv_stride},
+                 run);
         for (size_t r = 0; r < b.rows; r++) {
             size_t begin, end;
             sav_attention_visible(&begin, &end, at, &b, r);
@@ -128,7 +138,8 @@ static void attention(float *out, const float *q, const float *k, const float *v
         for (size_t k0 = 0; k0 < b.keys; k0 += DEPTH)
             multiply(&(gemm){to, scores + k0, values + k0 * at->kv_stride, .m = b.rows, .n = d,
                              .k = sav_min(b.keys - k0, DEPTH), .c_stride = at->H * d, .a_stride = b.keys,
-                             .b_stride = at->kv_stride, .sideways = true, .add = k0 > 0});
+                             .b_stride = at->kv_stride, .sideways = true, .add = k0 > 0},
+                     run);
     }
 }
 
@@ -149,13 +160,13 @@ static float test_value(uint32_t *state) {
     return (float)(int32_t)(*state >> 8) * 0x1p-23f - 1.0f;
 }
 
-static bool gemm_agrees(size_t m, size_t n, size_t k, bool sideways) {
+static bool gemm_agrees(size_t m, size_t n, size_t k, bool sideways, const sav_run *run) {
     enum { M = 70, N = 131, K = 150 };
     float a[M * K], b[N * K], c[M * N];
     uint32_t state = 1;
     for (size_t i = 0; i < m * k; i++) a[i] = test_value(&state);
     for (size_t i = 0; i < n * k; i++) b[i] = test_value(&state);
-    multiply(&(gemm){c, a, b, m, n, k, n, k, sideways ? n : k, sideways, false});
+    multiply(&(gemm){c, a, b, m, n, k, n, k, sideways ? n : k, sideways, false}, run);
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double sum = 0, size = 0;
@@ -170,7 +181,7 @@ static bool gemm_agrees(size_t m, size_t n, size_t k, bool sideways) {
 }
 
 /* OpenBLAS once for each shape class: wrong kernels are on record for some CPUs. Takes milliseconds. */
-static bool self_test(const char **what) {
+static sav_status self_test(const sav_run *run, sav_error *err) {
     static const struct {
         size_t m, n, k;
         bool sideways;
@@ -181,12 +192,49 @@ static bool self_test(const char **what) {
                    {64, 127, 72, false, "query rows times keys"},
                    {64, 72, 113, true, "probabilities times values"},
                    {1, 128, 64, true, "one row of probabilities times values"}};
-    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
-        if (!gemm_agrees(classes[i].m, classes[i].n, classes[i].k, classes[i].sideways)) {
-            *what = classes[i].name;
-            return false;
-        }
-    return true;
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (gemm_agrees(classes[i].m, classes[i].n, classes[i].k, classes[i].sideways, run)) continue;
+        sav_fail(err, SAV_UNSUPPORTED, "engine blas: OpenBLAS gives a wrong product on this CPU (%s)",
+                 classes[i].name);
+        sav_hint(err, "choose another of its kernels by OPENBLAS_CORETYPE, or leave --engine out");
+        return SAV_UNSUPPORTED;
+    }
+    return SAV_OK;
+}
+
+/* ---- start --------------------------------------------------------------------------------------------- */
+
+#ifdef SAV_BLAS_LINKED
+static sav_os_function *find_gemm(sav_error *err) {
+    (void)err;
+    return (sav_os_function *)cblas_sgemm;
+}
+#else
+/* Fedora's threads library first: its plain one is not meant to be called by several threads. macOS does not
+ * look where Homebrew puts it. */
+static sav_os_function *find_gemm(sav_error *err) {
+#if defined(_WIN32)
+    static const char *const names[] = {"libopenblas.dll"};
+#elif defined(__APPLE__)
+    static const char *const names[] = {"/opt/homebrew/opt/openblas/lib/libopenblas.dylib",
+                                        "/usr/local/opt/openblas/lib/libopenblas.dylib", "libopenblas.dylib"};
+#else
+    static const char *const names[] = {"libopenblasp.so.0", "libopenblas.so.0"};
+#endif
+    sav_os_function *found = NULL;
+    sav_error why = {0};
+    for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++)
+        found = sav_os_find_function(names[i], "cblas_sgemm", &why);
+    if (found) return found;
+    sav_fail(err, SAV_IO_ERROR, "engine blas: cannot load OpenBLAS: %s", why.message);
+    sav_hint(err, "install OpenBLAS (libopenblas), or leave --engine out");
+    return NULL;
+}
+#endif
+
+static sav_status start(sav_run *run, sav_error *err) {
+    run->foreign = find_gemm(err);
+    return run->foreign ? self_test(run, err) : SAV_IO_ERROR;
 }
 
 static const sav_kernels row = {.engine = "blas",
@@ -199,6 +247,6 @@ static const sav_kernels row = {.engine = "blas",
                                 .attention = attention,
                                 .activation = activation,
                                 .scratch = scratch,
-                                .self_test = self_test};
+                                .start = start};
 
 const sav_kernels *const sav_engine_blas[] = {&row, NULL};

@@ -181,11 +181,6 @@ void sav_int8_activation(float *out, const float *x, size_t n, sav_activation f,
     float_engine()->activation(out, x, n, f, run);
 }
 
-bool sav_int8_self_test(const char **what) {
-    const sav_kernels *kernels = float_engine();
-    return !kernels->self_test || kernels->self_test(what);
-}
-
 const sav_kernels *const sav_engine_int8[] = {
 #if defined(__x86_64__)
     &sav_int8_vnni,

@@ -86,6 +86,5 @@ void sav_int8_attention(float *out, const float *q, const float *k, const float 
                         const sav_attention *shape, const sav_run *run);
 void sav_int8_activation(float *out, const float *x, size_t n, sav_activation f, const sav_run *run);
 bool sav_int8_scratch(size_t *bytes, const sav_extent *most);
-bool sav_int8_self_test(const char **what);
 
 #endif
