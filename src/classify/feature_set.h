@@ -15,10 +15,13 @@ typedef struct sav_feature_set {
     const char **labels;
     sav_origin origin;
     sav_store *store;
+    float *copy; /* owned: features that do not stand in the store as they are wanted */
 } sav_feature_set;
 
 /* Every row's CRC is checked: a damaged row would change the heads without a word. */
 sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err);
+/* Rows [N] instead of all, in this order. */
+sav_status sav_feature_set_choose(sav_feature_set *set, const size_t *rows, size_t N, sav_error *err);
 void sav_feature_set_close(sav_feature_set *set);
 
 #endif

@@ -135,6 +135,18 @@ bool sav_store_claim(size_t *row, sav_store *store, const char *sample, const sa
     return false;
 }
 
+size_t sav_store_claim_rest(sav_store *store, const char *sample) {
+    size_t count = 0;
+    if (!store->capacity) return 0;
+    for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
+        entry *e = &store->entries[at - 1];
+        if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
+        e->claimed = true;
+        count++;
+    }
+    return count;
+}
+
 size_t sav_store_unclaimed(const sav_store *store) {
     size_t count = 0;
     for (size_t i = 0; i < store->opened_with; i++) count += !store->entries[i].claimed;

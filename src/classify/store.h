@@ -64,6 +64,8 @@ const float *sav_store_features(const sav_store *store);
 bool sav_store_claim(size_t *row, sav_store *store, const char *sample, const sav_store_line *line);
 /* rows from before that nobody claimed: of an older list */
 size_t sav_store_unclaimed(const sav_store *store);
+/* Claims what is left of this sample, under whatever id and label; how many rows that were. */
+size_t sav_store_claim_rest(sav_store *store, const char *sample);
 
 /* An earlier row of the same sample: its features need not be computed again. */
 bool sav_store_find(size_t *row, const sav_store *store, const char *sample);

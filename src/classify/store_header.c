@@ -100,14 +100,14 @@ sav_status sav_store_header_check(const sav_store_info *here, const sav_store_in
     if (here->L != wanted->L || here->H != wanted->H || here->d != wanted->d) {
         sav_fail(err, SAV_BAD_INPUT, "%s: holds features [%zu, %zu, %zu]; this model gives [%zu, %zu, %zu]",
                  path, here->L, here->H, here->d, wanted->L, wanted->H, wanted->d);
-        sav_hint(err, "choose another --store");
+        sav_hint(err, "Choose another folder, or remove that store.");
         return SAV_BAD_INPUT;
     }
     for (size_t i = 0; i < STRINGS; i++) {
         if (i == MODEL || sav_same_text(old[i], new[i])) continue;
         sav_fail(err, SAV_BAD_INPUT, "%s: its features were made with %s %s; now it is %s", path, keys[i],
                  old[i] ? old[i] : "null", new[i] ? new[i] : "null");
-        sav_hint(err, "choose another --store");
+        sav_hint(err, "Choose another folder, or remove that store.");
         return SAV_BAD_INPUT;
     }
     return SAV_OK;

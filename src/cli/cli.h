@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "cli/console.h"
+#include "cli/pace.h"
 
 typedef struct sav_cli sav_cli;
 
@@ -69,6 +70,7 @@ struct sav_cli {
     const sav_command *command;
     sav_console *console;
     const char *work;   /* what the progress line says */
+    sav_pace pace;      /* how fast the samples go by */
     int code;           /* exit code of success: diff puts 1 there */
     bool warned_of_nan; /* features that are no numbers: said once */
     bool misuse;        /* the failure is about the command line: exit 2 and a pointer to --help */

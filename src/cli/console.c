@@ -108,7 +108,7 @@ void sav_console_begin(sav_console *console) {
     console->shown = console->terminal ? 0 : console->started;
 }
 
-static void put_duration(char *out, size_t size, double seconds) {
+void sav_console_duration(char *out, size_t size, double seconds) {
     unsigned long s = seconds > 0 && seconds < 1e9 ? (unsigned long)(seconds + 0.5) : 0;
     if (s >= 3600)
         snprintf(out, size, "%luh%02lum", s / 3600, s / 60 % 60);
@@ -118,22 +118,23 @@ static void put_duration(char *out, size_t size, double seconds) {
         snprintf(out, size, "%lus", s);
 }
 
-void sav_console_progress(sav_console *console, const char *what, double done, size_t total,
-                          uint64_t tokens) {
+void sav_console_progress(sav_console *console, const sav_console_work *work) {
     if (console->quiet) return;
     const double now = sav_os_seconds(), spent = now - console->started;
-    if (done >= (double)total && console->terminal) {
+    if (work->done >= (double)work->total && console->terminal) {
         clear_line(console);
         return;
     }
     if (now - console->shown < (console->terminal ? REWRITE_SECONDS : LINE_SECONDS)) return;
     console->shown = now;
-    char left[32] = "?";
-    char speed[40] = "";
-    if (done > 0) put_duration(left, sizeof left, spent / done * ((double)total - done));
-    if (tokens && spent > 0) snprintf(speed, sizeof speed, "%.0f tokens/s  ", (double)tokens / spent);
-    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s left%s", console->terminal ? "\r" : "", what, (size_t)done,
-            total, speed, left, console->terminal ? "\033[K" : "\n");
+    char left[32] = "?", speed[40] = "";
+    double seconds = work->left;
+    if (seconds < 0 && work->done > 0) seconds = spent / work->done * ((double)work->total - work->done);
+    if (seconds >= 0) sav_console_duration(left, sizeof left, seconds);
+    if (work->tokens && spent > 0)
+        snprintf(speed, sizeof speed, "%.0f tokens/s  ", (double)work->tokens / spent);
+    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s left%s", console->terminal ? "\r" : "", work->what,
+            (size_t)work->done, work->total, speed, left, console->terminal ? "\033[K" : "\n");
     console->line_open = console->terminal;
     fflush(stderr);
 }

@@ -29,10 +29,18 @@ void sav_console_warn(sav_console *console, const char *format, ...) SAV_PRINTF(
 /* one line, with its hint; not silenced */
 void sav_console_error(sav_console *console, const sav_error *err);
 
-/* Samples done of total (a batch counts by its share), tokens so far, time left. `begin` restarts the
- * clock. */
+/* How far a work is: so much of total, tokens so far, seconds left: NaN: unknown, below 0: as many as the time
+ * so far says. `begin` restarts the clock. */
+typedef struct sav_console_work {
+    const char *what;
+    double done;
+    size_t total;
+    uint64_t tokens;
+    double left;
+} sav_console_work;
 void sav_console_begin(sav_console *console);
-void sav_console_progress(sav_console *console, const char *what, double done, size_t total, uint64_t tokens);
+void sav_console_progress(sav_console *console, const sav_console_work *work);
+void sav_console_duration(char *out, size_t size, double seconds); /* "1h05m", "3m20s", "7s" */
 
 /* Results: written, flushed, and an error if they did not get there. */
 sav_status sav_console_print(const sav_text *text, sav_error *err);

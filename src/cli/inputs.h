@@ -15,6 +15,10 @@ sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, sav
 /* What --skip-bad left out since the list had `from` bad records. */
 void sav_cli_warn_left_out(sav_cli *cli, const sav_list *list, size_t from);
 
+/* Looks at every picture of the lists before the long work: is it there, of a type that is read, within the
+ * limits? What is not ends the run with all that fits on a few lines, or with --skip-bad leaves its list. */
+sav_status sav_cli_check_pictures(sav_cli *cli, sav_list *const *lists, size_t count, sav_error *err);
+
 /* --messages and --prompt, either or both: the literal prompt replaces the text of the messages. To be freed
  * after a failure too. */
 typedef struct sav_cli_prompt {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/os.h"
 #include "tasks/engine_list.h"
 
 static sav_dtype storage_type(const sav_cli *cli) {
@@ -78,9 +79,23 @@ void sav_cli_warn_turned(const sav_cli *cli, const sav_session *session) {
 
 /* ---- the loop over samples ----------------------------------------------------------------------------- */
 
-static void progress(void *context, double done, size_t total, uint64_t rows) {
-    const sav_cli *cli = context;
-    sav_console_progress(cli->console, cli->work, done, total, rows);
+enum { SHORT_JOB = 10 /* seconds that need no forecast */ };
+
+static void progress(void *context, const sav_encode_progress *how_far) {
+    sav_cli *cli = context;
+    const double left = sav_pace_left(&cli->pace, how_far, sav_os_seconds());
+    char words[32];
+    if (left >= SHORT_JOB && !cli->pace.told) {
+        sav_console_duration(words, sizeof words, left);
+        sav_console_say(cli->console, "about %s for %zu more samples", words,
+                        how_far->total + cli->pace.later - how_far->finished);
+    }
+    if (left >= 0) cli->pace.told = true; /* short ones too */
+    sav_console_progress(cli->console, &(sav_console_work){.what = cli->work,
+                                                           .done = how_far->done,
+                                                           .total = how_far->total,
+                                                           .tokens = how_far->rows,
+                                                           .left = left});
 }
 
 static void not_finite(void *context, const char *place, size_t layer, size_t count, size_t computed) {
@@ -97,6 +112,7 @@ static void not_finite(void *context, const char *place, size_t layer, size_t co
 sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what) {
     cli->work = what;
     sav_console_begin(cli->console);
+    sav_pace_begin(&cli->pace, sav_os_seconds());
     return (sav_encoder){.model = model,
                          .session = session,
                          .skip_bad = cli->skip_bad,
@@ -104,4 +120,21 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
                          .check = sav_console_check,
                          .progress = progress,
                          .not_finite = not_finite};
+}
+
+sav_status sav_cli_encode(sav_encode_report *report, const char *folder, sav_list *list,
+                          const sav_encoder *encoder, sav_error *err) {
+    sav_cli *cli = encoder->context;
+    sav_text pixels = {0};
+    sav_text_printf(&pixels, "pillow %d%s", sav_session_describe(encoder->session)->pillow,
+                    cli->exif_rotate ? ", turned by EXIF" : "");
+    if (cli->min_pixels) sav_text_printf(&pixels, ", at least %zu", cli->min_pixels);
+    if (cli->max_pixels) sav_text_printf(&pixels, ", at most %zu", cli->max_pixels);
+    sav_status status = pixels.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the options")
+                                      : sav_encode_store(report, folder, list, pixels.bytes, encoder, err);
+    sav_text_free(&pixels);
+    if (!status && report->damaged)
+        sav_console_warn(cli->console, "%s: %zu rows at its end were damaged: they are computed again",
+                         folder, report->damaged);
+    return status;
 }

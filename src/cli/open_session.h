@@ -21,4 +21,9 @@ void sav_cli_warn_turned(const sav_cli *cli, const sav_session *session);
 /* The loop's settings: --skip-bad, an end at a signal, progress under `what`. */
 sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what);
 
+/* A list into a store: sav_encode_store, with the pixel options of the command line. encoder: by
+ * sav_cli_encoder. */
+sav_status sav_cli_encode(sav_encode_report *report, const char *folder, sav_list *list,
+                          const sav_encoder *encoder, sav_error *err);
+
 #endif

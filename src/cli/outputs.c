@@ -1,6 +1,10 @@
 /* outputs.c: files that the command line names. See outputs.h. */
 #include "cli/outputs.h"
 
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
 #include "base/os.h"
 
 sav_status sav_cli_try_file(const char *path, sav_error *err) {
@@ -15,7 +19,27 @@ sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error 
     return sav_os_save(path, text->bytes ? text->bytes : "", text->length, err);
 }
 
+void sav_cli_add_hint(sav_error *err, const char *format, ...) {
+    char more[sizeof err->hint];
+    const sav_error before = *err;
+    va_list args;
+    va_start(args, format);
+    const int length = vsnprintf(more, sizeof more, format, args);
+    va_end(args);
+    const size_t there = strlen(before.hint);
+    if (length < 0 || there + 2 + (size_t)length >= sizeof more) return;
+    sav_hint(err, "%s%s%s", before.hint, !there ? "" : before.hint[there - 1] == '.' ? " " : ". ", more);
+}
+
 /* ---- after a failure ----------------------------------------------------------------------------------- */
+
+void sav_cli_explain_kept(const sav_cli *cli, const sav_encode_report *report, const char *store,
+                          sav_error *err) {
+    if ((err->status == SAV_BAD_INPUT || err->status == SAV_UNSUPPORTED) && !cli->skip_bad && report->begun)
+        sav_cli_add_hint(err, "Mend the list, or leave out what is bad with --skip-bad.");
+    if (report->kept)
+        sav_cli_add_hint(err, "%zu rows are in %s: the same command goes on.", report->kept, store);
+}
 
 static sav_status print_finished(const sav_predictions *p, const sav_text *words, bool json) {
     sav_text array = {0};

@@ -3,11 +3,19 @@
 #define SAV_CLI_OUTPUTS_H
 
 #include "cli/cli.h"
+#include "tasks/encode.h"
 #include "tasks/predictions.h"
 
 /* Can a file be written there? Asked before the long work. */
 sav_status sav_cli_try_file(const char *path, sav_error *err);
 sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err);
+
+/* Another sentence behind the hint that is there, if both fit. */
+void sav_cli_add_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
+
+/* After a failure of sav_cli_encode: what the store keeps, and how to go on. */
+void sav_cli_explain_kept(const sav_cli *cli, const sav_encode_report *report, const char *store,
+                          sav_error *err);
 
 /* After a failure among `total` samples: the finished predictions go to --out, or without it to standard
  * output, in words if there are any; the hint of err says where they are and how to go on. Nothing happens

@@ -12,6 +12,7 @@ typedef struct sav_image_source {
     size_t length;
     const char *name;  /* for messages */
     size_t max_pixels; /* SAV_IMAGE_MAX_PIXELS; less where a test must not wait */
+    bool size_only;    /* sav_image_start ends the decode with SAV_STOPPED: only h and w are wanted */
 } sav_image_source;
 
 sav_status sav_ppm_decode(sav_image *out, const sav_image_source *in, sav_error *err);
@@ -21,7 +22,8 @@ sav_status sav_jpeg_decode(sav_image *out, const sav_image_source *in, sav_error
 /* What sav_image_decode does, under the source's own limit. */
 sav_status sav_image_decode_source(sav_image *out, const sav_image_source *in, sav_error *err);
 
-/* Checks h and w against zero and the pixel limit, then makes rgb, and alpha where asked. */
+/* Checks h and w against zero and the pixel limit, then makes rgb, and alpha where asked. A failure ends the
+ * decode. */
 sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const sav_image_source *in,
                            sav_error *err);
 

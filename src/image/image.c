@@ -24,6 +24,7 @@ sav_status sav_image_start(sav_image *out, size_t h, size_t w, bool alpha, const
     out->h = h;
     out->w = w;
     out->orientation = 1;
+    if (in->size_only) return SAV_STOPPED;
     out->rgb = sav_alloc(pixels, 3);
     if (alpha) out->alpha = sav_alloc(pixels, 1);
     if (!out->rgb || (alpha && !out->alpha))
@@ -97,7 +98,7 @@ static sav_status refuse(const sav_image_source *in, sav_error *err) {
 
 /* Two bytes are no sign: a text may begin with them. */
 bool sav_image_recognised(const unsigned char *bytes, size_t length) {
-    const sav_image_source in = {bytes, length, "", 0};
+    const sav_image_source in = {.bytes = bytes, .length = length, .name = ""};
     const char *type = foreign_type(&in, 4);
     if (starts(&in, 0, "\x89PNG\r\n\x1A\n", 8) || starts(&in, 0, "\xFF\xD8\xFF", 3)) return true;
     if (length > 2 && bytes[0] == 'P' && bytes[1] >= '1' && bytes[1] <= '6')
@@ -116,13 +117,15 @@ sav_status sav_image_decode_source(sav_image *out, const sav_image_source *in, s
         status = sav_ppm_decode(out, in, err);
     else
         status = refuse(in, err);
+    if (status == SAV_STOPPED) status = SAV_OK; /* h and w are there, as asked */
     if (status) sav_image_free(out);
     return status;
 }
 
 sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t length, const char *name,
                             sav_error *err) {
-    sav_image_source in = {bytes, length, name, SAV_IMAGE_MAX_PIXELS};
+    const sav_image_source in = {
+        .bytes = bytes, .length = length, .name = name, .max_pixels = SAV_IMAGE_MAX_PIXELS};
     return sav_image_decode_source(out, &in, err);
 }
 
@@ -132,6 +135,24 @@ sav_status sav_image_read(sav_image *out, const char *path, sav_error *err) {
     sav_status status = sav_os_map(&map, path, err);
     if (status) return status;
     status = sav_image_decode(out, map.bytes, map.size, path, err);
+    sav_os_unmap(&map);
+    return status;
+}
+
+sav_status sav_image_measure(size_t *h, size_t *w, const char *path, sav_error *err) {
+    sav_map map;
+    sav_image image;
+    sav_status status = sav_os_map(&map, path, err);
+    if (status) return status;
+    const sav_image_source in = {.bytes = map.bytes,
+                                 .length = map.size,
+                                 .name = path,
+                                 .max_pixels = SAV_IMAGE_MAX_PIXELS,
+                                 .size_only = true};
+    status = sav_image_decode_source(&image, &in, err);
+    *h = image.h;
+    *w = image.w;
+    sav_image_free(&image);
     sav_os_unmap(&map);
     return status;
 }

@@ -31,6 +31,10 @@ sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t l
 /* Whether a file begins as pictures do, of types that are read here or are told to be converted. */
 bool sav_image_recognised(const unsigned char *bytes, size_t length);
 
+/* What can be known of a picture before its pixels are read: it is a regular file, its first bytes are those of
+ * a type that is read, its header gives h and w within the limit. */
+sav_status sav_image_measure(size_t *h, size_t *w, const char *path, sav_error *err);
+
 /* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */
 sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err);
 

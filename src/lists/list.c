@@ -74,6 +74,12 @@ void sav_sample_location(char *out, size_t size, const sav_list *list, const sav
         snprintf(out, size, "%s", sample->media_count ? sample->media[0] : list->name);
 }
 
+void sav_sample_place(sav_error *err, const sav_list *list, const sav_sample *sample) {
+    char place[512];
+    sav_sample_location(place, sizeof place, list, sample);
+    if (strncmp(err->message, place, strlen(place)) != 0) sav_error_prefix(err, "%s", place);
+}
+
 /* ---- while it is read ---------------------------------------------------------------------------------- */
 
 static sav_status fail_memory(sav_error *err, const char *name) {

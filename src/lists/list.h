@@ -44,5 +44,7 @@ void sav_list_keep(sav_list *list, const bool *keep); /* only samples i with kee
 
 /* "NAME:LINE", or the picture's path in a folder list: what a complaint about this sample starts with. */
 void sav_sample_location(char *out, size_t size, const sav_list *list, const sav_sample *sample);
+/* Puts it in front of a message, unless it stands there. */
+void sav_sample_place(sav_error *err, const sav_list *list, const sav_sample *sample);
 
 #endif

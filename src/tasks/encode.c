@@ -44,6 +44,7 @@ typedef struct loop {
     size_t first;      /* samples before it are emitted */
     size_t ahead;      /* most samples from there on that may be computed */
     size_t finished;
+    size_t computed, batches; /* samples that went through the model, and in how many turns */
     uint64_t rows;
     bool told; /* of a tap that is not finite */
 } loop;
@@ -144,14 +145,24 @@ static sav_status fill_batch(loop *l, sav_error *err) {
 
 /* ---- a batch through the model ------------------------------------------------------------------------- */
 
+/* share: of the running batch. */
+static void show_progress(const loop *l, double share) {
+    const sav_encoder *e = l->encoder;
+    const sav_encode_progress how_far = {.total = l->N,
+                                         .finished = l->finished,
+                                         .running = l->batch_count,
+                                         .done = (double)l->finished + share * (double)l->batch_count,
+                                         .rows = l->rows + (uint64_t)(share * (double)l->batch_rows),
+                                         .computed = l->computed,
+                                         .batches = l->batches};
+    if (e->progress) e->progress(e->context, &how_far);
+}
+
 /* Between layers: may the run go on, and how far is it? */
 static sav_status watch(void *context, double share, sav_error *err) {
     const loop *l = context;
-    const sav_encoder *e = l->encoder;
     sav_status status = check(l, err);
-    if (!status && e->progress)
-        e->progress(e->context, (double)l->finished + share * (double)l->batch_count, l->N,
-                    l->rows + (uint64_t)(share * (double)l->batch_rows));
+    if (!status) show_progress(l, share);
     return status;
 }
 
@@ -204,8 +215,11 @@ static sav_status run_batch(loop *l, sav_error *err) {
         check_finite(l, l->batch[i], s->tap);
     }
     l->finished += count;
+    l->computed += count;
+    l->batches++;
     l->rows += l->batch_rows;
     l->batch_count = 0;
+    l->batch_rows = 0;
     sav_session_begin(session, false); /* the next one */
     return SAV_OK;
 }
@@ -224,11 +238,7 @@ static void release(slot *s) {
 static sav_status report_failed(loop *l, size_t i, sav_error *err) {
     const sav_sample *sample = &l->list->samples[i];
     sav_error reason = *l->slots[i].reason;
-    char place[512];
-    sav_sample_location(place, sizeof place, l->list, sample);
-    if (strncmp(reason.message, place, strlen(place)) !=
-        0) /* a picture's own message has its path in front */
-        sav_error_prefix(&reason, "%s", place);
+    sav_sample_place(&reason, l->list, sample);
     if (!l->encoder->skip_bad) {
         *err = reason;
         return reason.status;
@@ -267,7 +277,6 @@ static void save_rest(loop *l) {
 /* ---- the loop ------------------------------------------------------------------------------------------ */
 
 static sav_status run_batches(loop *l, sav_error *err) {
-    const sav_encoder *e = l->encoder;
     while (l->first < l->N) {
         sav_error later;
         sav_status status = run_batch(l, err);
@@ -278,7 +287,7 @@ static sav_status run_batches(loop *l, sav_error *err) {
             *err = later;
             return emitted;
         }
-        if (e->progress) e->progress(e->context, (double)l->finished, l->N, l->rows);
+        show_progress(l, 0);
     }
     return SAV_OK;
 }
@@ -299,7 +308,7 @@ static sav_status prepare(loop *l, sav_error *err) {
     sav_session_watch(session, watch, l);
     sav_session_begin(session, false);
     /* a batch's taps are whole to its end */
-    return sav_session_reserve(session, l->visitor->reserved + 2 * l->ahead * bytes, err);
+    return sav_session_reserve(session, 2 * l->ahead * bytes, err);
 }
 
 sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sav_encode_visitor *visitor,
@@ -327,35 +336,4 @@ sav_status sav_encode_each(sav_list *list, const sav_encoder *encoder, sav_encod
                            sav_error *err) {
     const sav_encode_visitor visitor = {.emit = emit, .save = emit, .context = context};
     return sav_encode_visit(list, encoder, &visitor, err);
-}
-
-typedef struct matrix {
-    float *features; /* [N, L, H, d] */
-    size_t width;    /* L*H*d */
-    size_t taken;
-} matrix;
-
-static sav_status append_row(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
-    matrix *m = context;
-    (void)sample, (void)err;
-    memcpy(m->features + m->taken * m->width, tap, m->width * sizeof *tap);
-    m->taken++;
-    return SAV_OK;
-}
-
-sav_status sav_encode_list(float **features, sav_list *list, const sav_encoder *encoder, sav_error *err) {
-    matrix m = {.width = sav_model_describe(encoder->model)->features};
-    size_t count;
-    *features = NULL;
-    if (sav_mul(&count, list->count, m.width)) m.features = sav_alloc(count, sizeof *m.features);
-    if (!m.features)
-        return sav_fail(err, SAV_NO_MEMORY, "no memory for the features of %zu samples", list->count);
-    const sav_encode_visitor visitor = {
-        .emit = append_row, .context = &m, .reserved = (uint64_t)count * sizeof *m.features};
-    sav_status status = sav_encode_visit(list, encoder, &visitor, err);
-    if (status)
-        sav_free(m.features);
-    else
-        *features = m.features;
-    return status;
 }

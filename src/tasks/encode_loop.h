@@ -21,7 +21,6 @@ typedef struct sav_encode_visitor {
     /* After a failure: what was computed before its turn, in list order; may be NULL. */
     sav_encode_emit *save;
     void *context;
-    uint64_t reserved; /* bytes of the memory budget that the visitor needs */
 } sav_encode_visitor;
 
 sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sav_encode_visitor *visitor,

@@ -17,10 +17,14 @@ typedef struct filling {
     sav_store_info info;
     const char *pixel_options;
     sav_encode_report *report;
-    const sav_sample *samples; /* the list's */
-    char (*keys)[65];          /* [N] */
-    bool *saved;               /* [N] its tap is one of `before` */
+    const sav_sample *samples; /* [N] the list's */
+    size_t N;
+    char (*keys)[65]; /* [N] */
+    bool *saved;      /* [N] its tap is one of `before` */
+    size_t *rows;     /* [N] its row in the store; NO_ROW: none yet */
 } filling;
+
+#define NO_ROW SIZE_MAX
 
 static sav_store_line line_of(const sav_sample *sample) {
     return (sav_store_line){sample->question_id, sample->label, sample->image, sample->question};
@@ -39,6 +43,7 @@ static sav_status find_stored(sav_known *out, const float **tap, void *context, 
     if (sav_store_claim(&row, f->store, f->keys[i], &line)) {
         *out = SAV_KNOWN_DONE;
         f->report->present++;
+        f->rows[i] = row;
     } else if (sav_store_find(&row, f->store, f->keys[i])) {
         *out = SAV_KNOWN_TAP;
     } else if (f->before && sav_store_find(&row, f->before, f->keys[i])) {
@@ -60,6 +65,7 @@ static sav_status append_row(void *context, const sav_sample *sample, const floa
     sav_status status = copy ? sav_store_repeat(f->store, row, &line, err)
                              : sav_store_append(f->store, f->keys[i], &line, tap, err);
     if (status) return status;
+    f->rows[i] = sav_store_count(f->store) - 1;
     if (copy)
         f->report->copied++;
     else if (f->saved[i])
@@ -104,6 +110,7 @@ static sav_status fill(filling *f, const char *folder, sav_list *list, const sav
     sav_status status = sav_store_append_to(&f->store, folder, &f->info, err);
     if (status) return status;
     f->report->damaged = sav_store_damaged(f->store);
+    f->report->begun = true;
     open_ahead(f);
     status = sav_encode_visit(list, encoder, &visitor, err);
     sav_error full;
@@ -112,39 +119,60 @@ static sav_status fill(filling *f, const char *folder, sav_list *list, const sav
         if (err) *err = full;
     }
     f->report->unlisted = sav_store_unclaimed(f->store);
-    if (!status) sav_store_remove(f->ahead); /* all that was there has had its turn */
-    return status;
+    f->report->kept = sav_store_count(f->store) + f->report->ahead;
+    if (status) return status;
+    for (size_t i = 0; i < f->N; i++) f->report->relabelled += sav_store_claim_rest(f->store, f->keys[i]);
+    sav_store_remove(f->ahead); /* all that was there has had its turn */
+    return SAV_OK;
+}
+
+/* The rows of the samples that the list still has. */
+static void keep_rows(filling *f) {
+    size_t kept = 0;
+    for (size_t i = 0; i < f->N; i++)
+        if (f->rows[i] != NO_ROW) f->rows[kept++] = f->rows[i];
+    f->report->rows = f->rows;
+    f->rows = NULL;
+}
+
+sav_store_info sav_encode_store_info(const sav_encoder *encoder) {
+    const sav_model_info *model = sav_model_describe(encoder->model);
+    const sav_session_info *session = sav_session_describe(encoder->session);
+    return (sav_store_info){.L = model->L,
+                            .H = model->H,
+                            .d = model->d,
+                            .family = model->family,
+                            .model = model->folder,
+                            .model_sha256 = model->sha256,
+                            .engine = session->engine,
+                            .dtype = sav_storage_name(session->dtype)};
 }
 
 sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list,
                             const char *pixel_options, const sav_encoder *encoder, sav_error *err) {
-    const sav_model_info *model = sav_model_describe(encoder->model);
-    const sav_session_info *session = sav_session_describe(encoder->session);
-    filling f = {.info = {.L = model->L,
-                          .H = model->H,
-                          .d = model->d,
-                          .family = model->family,
-                          .model = model->folder,
-                          .model_sha256 = model->sha256,
-                          .engine = session->engine,
-                          .dtype = sav_storage_name(session->dtype)},
+    filling f = {.info = sav_encode_store_info(encoder),
                  .pixel_options = pixel_options,
                  .report = report,
                  .samples = list->samples,
+                 .N = list->count,
+                 .rows = sav_alloc(list->count, sizeof *f.rows),
                  .keys = sav_alloc(list->count, sizeof *f.keys),
                  .saved = sav_alloc(list->count, sizeof *f.saved),
                  .ahead = sav_path_join(folder, "ahead")};
     const size_t bad = list->bad.count;
     *report = (sav_encode_report){0};
-    sav_status status = f.keys && f.saved && f.ahead
+    for (size_t i = 0; f.rows && i < f.N; i++) f.rows[i] = NO_ROW;
+    sav_status status = f.keys && f.saved && f.rows && f.ahead
                             ? fill(&f, folder, list, encoder, err)
                             : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
     report->left_out = list->bad.count - bad;
+    if (!status) keep_rows(&f);
     sav_store_close(f.before);
     sav_store_close(f.after);
     sav_store_close(f.store);
     sav_free(f.ahead);
     sav_free(f.keys);
+    sav_free(f.rows);
     sav_free(f.saved);
     return status;
 }

@@ -71,11 +71,6 @@ model="--model $llava --engine exact --quiet" # words without spaces inside
     check 'predict prints what is finished' cmp -s "$scratch/two.jsonl" "$scratch/out"
     expect 1 '' predict --json --sav "$scratch/sav.safetensors" $model --input "$scratch/bad.jsonl"
     check 'as a JSON array' grep -q '}]$' "$scratch/out"
-    expect 1 '--skip-bad' run $model --train $home/train.jsonl --test "$scratch/bad.jsonl" \
-        --out "$scratch/half" --heads 5
-    check 'run keeps what is finished' cmp -s "$scratch/two.jsonl" "$scratch/half/predictions.jsonl"
-    check 'run keeps the heads' cmp -s "$scratch/run/sav.safetensors" "$scratch/half/sav.safetensors"
-
     # One picture: what the list said of it
     expect 0 '' predict --sav "$scratch/sav.safetensors" $model --image $home/images/test0.png \
         --question 'What is this?'

@@ -39,7 +39,7 @@ for engine in panel exact; do
     # NaN, minus infinity, 1e30 (which overflows on the way), NaN of another payload
     for bytes in '\377\377\377\377' '\000\000\200\377' '\312\362\111\161' '\000\000\300\177'; do
         spoil bad "$bytes"
-        rm -rf "$scratch/s"
+        rm -rf "$scratch/s" "$scratch/o"
         expect 0 "list.jsonl:1: 180 of 180 features are infinite or NaN, from layer 0 on" \
             encode --model "$model" --engine $engine --input "$list" --store "$scratch/s"
         check 'said once' said
@@ -89,9 +89,11 @@ expect 0 'do not tell the classes apart' fit --store "$scratch/s" --out "$scratc
 expect 0 'every vote is as good as tied' predict --sav "$scratch/zero.sav" --store "$scratch/s"
 expect 0 'every vote is as good as tied' predict --sav "$scratch/good.sav" --model "$model" --image $picture \
     --question x
+rm -rf "$scratch/o"
 expect 0 'every vote is as good as tied' run --model "$model" --train "$list" --test "$list" \
     --out "$scratch/o" --heads 3
 # a good model says none of it
+rm -rf "$scratch/o"
 expect 0 '' run --model $llava --train "$list" --test "$list" --out "$scratch/o" --heads 3
 check 'no word of it' [ -z "$(grep -e NaN -e tied "$scratch/err")" ]
 report 'cli nan'

@@ -48,20 +48,24 @@ static sav_status read_list(sav_list **list, sav_error *err) {
     return sav_list_parse(list, text, strlen(text), "list", "", &options, err);
 }
 
-/* The list through a session of its own, into memory or a store. */
+static sav_status take_nothing(void *context, const sav_sample *sample, const float *tap, sav_error *err) {
+    (void)context, (void)sample, (void)tap, (void)err;
+    return SAV_OK;
+}
+
+/* The list through a session of its own, to nobody or into a store. */
 static sav_status encode(bool store, sav_error *err) {
     static const sav_options options = {.engine = "exact", .threads = 1};
     sav_encoder encoder = {.model = model, .skip_bad = true};
-    sav_encode_report report;
+    sav_encode_report report = {0};
     sav_list *list;
-    float *features = NULL;
     sav_status status = read_list(&list, err);
     if (status) return status;
     status = sav_session_open(&encoder.session, model, &options, err);
     if (!status)
         status = store ? sav_encode_store(&report, store_path, list, "pillow 11", &encoder, err)
-                       : sav_encode_list(&features, list, &encoder, err);
-    sav_free(features);
+                       : sav_encode_each(list, &encoder, take_nothing, NULL, err);
+    if (store) sav_free(report.rows);
     sav_session_close(encoder.session);
     sav_list_free(list);
     return status;

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/inputs.h"
 #include "cli/open_session.h"
+#include "cli/outputs.h"
 
 static void put_report(sav_text *out, const sav_cli *cli, const sav_list *list, const sav_encode_report *r) {
     const size_t rows = r->forwarded + r->copied + r->present;
@@ -19,20 +20,28 @@ static void put_report(sav_text *out, const sav_cli *cli, const sav_list *list, 
 static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report, sav_error *err) {
     sav_model *model;
     sav_session *session;
-    sav_text pixels = {0};
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
-    sav_text_printf(&pixels, "pillow %d%s", sav_session_describe(session)->pillow,
-                    cli->exif_rotate ? ", turned by EXIF" : "");
-    if (cli->min_pixels) sav_text_printf(&pixels, ", at least %zu", cli->min_pixels);
-    if (cli->max_pixels) sav_text_printf(&pixels, ", at most %zu", cli->max_pixels);
     const sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
-    status = pixels.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the options")
-                           : sav_encode_store(report, cli->store, list, pixels.bytes, &encoder, err);
-    sav_text_free(&pixels);
+    status = sav_cli_encode(report, cli->store, list, &encoder, err);
     if (!status) sav_cli_warn_turned(cli, session);
     sav_cli_close_session(model, session);
     return status;
+}
+
+/* Rows that fit takes for examples, though this list does not say them. */
+static void warn_ghosts(sav_cli *cli, const sav_encode_report *report) {
+    const size_t others = report->unlisted - report->relabelled;
+    if (report->relabelled)
+        sav_console_warn(
+            cli->console,
+            "%s: %zu rows have another label or question_id in this list; fit takes both for examples",
+            cli->store, report->relabelled);
+    if (others)
+        sav_console_warn(
+            cli->console,
+            "%s: %zu rows are of samples that this list does not have; fit takes them for examples",
+            cli->store, others);
 }
 
 static sav_status encode_command(sav_cli *cli, sav_error *err) {
@@ -43,21 +52,15 @@ static sav_status encode_command(sav_cli *cli, sav_error *err) {
     if (status) return status;
     const size_t bad = list->bad.count;
     status = encode(cli, list, &report, err);
-    if (status == SAV_STOPPED)
-        sav_hint(err, "%zu rows are in %s; the same command goes on",
-                 report.present + report.copied + report.forwarded + report.ahead, cli->store);
+    if (status) sav_cli_explain_kept(cli, &report, cli->store, err);
     if (!status) {
         sav_cli_warn_left_out(cli, list, bad);
-        if (report.damaged)
-            sav_console_warn(cli->console, "%s: %zu rows at its end were damaged: they are computed again",
-                             cli->store, report.damaged);
-        if (report.unlisted)
-            sav_console_warn(cli->console, "%s: %zu rows are of samples that this list does not have",
-                             cli->store, report.unlisted);
+        warn_ghosts(cli, &report);
         put_report(&out, cli, list, &report);
         status = sav_console_print(&out, err);
     }
     sav_text_free(&out);
+    sav_free(report.rows);
     sav_list_free(list);
     return status;
 }

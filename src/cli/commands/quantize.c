@@ -26,7 +26,10 @@ static void on_matrix(void *context, const char *name, double error, bool kept) 
 
 static sav_status check(void *context, uint64_t bytes, uint64_t total, sav_error *err) {
     work *t = context;
-    sav_console_progress(t->cli->console, "quantize, MiB", (double)(bytes >> 20), (size_t)(total >> 20), 0);
+    sav_console_progress(t->cli->console, &(sav_console_work){.what = "quantize, MiB",
+                                                              .done = (double)(bytes >> 20),
+                                                              .total = (size_t)(total >> 20),
+                                                              .left = -1});
     return sav_console_check(NULL, err);
 }
 
@@ -60,7 +63,8 @@ static sav_status quantize_command(sav_cli *cli, sav_error *err) {
     sav_text out = {0};
     sav_console_begin(cli->console);
     sav_status status = sav_quantize(&report, cli->model, cli->out, &options, &hooks, err);
-    if (status == SAV_STOPPED) sav_hint(err, "%.100s is not complete: the same command starts again", cli->out);
+    if (status == SAV_STOPPED)
+        sav_hint(err, "%.100s is not complete: the same command starts again", cli->out);
     if (!status) {
         put(&out, &report, &t);
         if (t.kept.failed) out.failed = true;

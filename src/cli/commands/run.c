@@ -1,13 +1,17 @@
 /* run.c: `savs run`, the main job:
  *
- *   training list -> features -> heads -> DIR/sav.safetensors
- *   test list -> votes -> DIR/predictions.jsonl -> scores -> DIR/metrics.json
+ *   both lists: every picture looked at, before the first forward
+ *   training list -> DIR/train.store -> features -> heads -> DIR/sav.safetensors
+ *   test list -> DIR/test.store -> votes -> DIR/predictions.jsonl -> scores -> DIR/metrics.json
  *
- * Each sample goes through the model once; the test samples only as deep as the deepest head that votes.
+ * Each sample goes through the model once. What is in the stores is not computed again: a run that was stopped
+ * goes on, and ends with the bytes of one that was not.
  */
 #include <string.h>
 
 #include "base/os.h"
+#include "classify/labels.h"
+#include "classify/store_header.h"
 #include "cli/cli.h"
 #include "cli/fitting.h"
 #include "cli/inputs.h"
@@ -16,17 +20,25 @@
 #include "io/json.h"
 #include "lists/shots.h"
 
+/* A list, and its features in a store of --out. */
+typedef struct side {
+    const char *name; /* "training samples", "test samples" */
+    char *folder;     /* of the store */
+    sav_list *list;
+    sav_feature_set set; /* of the list's samples, in their order */
+    size_t *rows;        /* [list->count] where they stand in the store */
+    double seconds;
+} side;
+
 /* What a run holds, opened in this order. */
 typedef struct job {
     sav_cli *cli;
     char *sav, *predictions, *metrics; /* paths of the results */
-    sav_list *train, *test;
+    side train, test;
     sav_model *model;
     sav_session *session;
     sav_classifier *classifier;
     sav_predictions votes;
-    size_t training; /* samples fitted on */
-    double train_seconds, test_seconds;
 } job;
 
 /* ---- before the work ----------------------------------------------------------------------------------- */
@@ -36,7 +48,9 @@ static sav_status prepare_results(job *j, sav_error *err) {
     j->sav = sav_path_join(folder, "sav.safetensors");
     j->predictions = sav_path_join(folder, "predictions.jsonl");
     j->metrics = sav_path_join(folder, "metrics.json");
-    if (!j->sav || !j->predictions || !j->metrics)
+    j->train.folder = sav_path_join(folder, "train.store");
+    j->test.folder = sav_path_join(folder, "test.store");
+    if (!j->sav || !j->predictions || !j->metrics || !j->train.folder || !j->test.folder)
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
     sav_status status = sav_os_make_folder(folder, err);
     if (!status) status = sav_cli_try_file(j->sav, err);
@@ -47,81 +61,115 @@ static sav_status prepare_results(job *j, sav_error *err) {
 static sav_status read_lists(job *j, sav_error *err) {
     sav_cli *cli = j->cli;
     size_t few = 0;
-    sav_status status = sav_cli_read_list(&j->train, cli, cli->train, LABELS_REQUIRED, err);
-    if (!status) status = sav_cli_read_list(&j->test, cli, cli->test, LABELS_OPTIONAL, err);
+    sav_status status = sav_cli_read_list(&j->train.list, cli, cli->train, LABELS_REQUIRED, err);
+    if (!status) status = sav_cli_read_list(&j->test.list, cli, cli->test, LABELS_OPTIONAL, err);
     if (!status && cli->shots)
-        status = sav_list_draw_shots(j->train, &few, (sav_shots){cli->shots, cli->seed}, err);
+        status = sav_list_draw_shots(j->train.list, &few, (sav_shots){cli->shots, cli->seed}, err);
+    if (status) return status;
     sav_cli_warn_few(cli, few);
+    return sav_cli_check_pictures(cli, (sav_list *const[]){j->train.list, j->test.list}, 2, err);
+}
+
+/* Rows that an earlier run left in a store, which must be of this model and engine. */
+static sav_status look_into(size_t *rows, const job *j, const side *s, sav_error *err) {
+    const sav_encoder encoder = {.model = j->model, .session = j->session};
+    const sav_store_info info = sav_encode_store_info(&encoder);
+    sav_store *store;
+    if (!sav_os_is_folder(s->folder)) return SAV_OK;
+    sav_status status = sav_store_open(&store, s->folder, err);
+    if (status) return SAV_OK; /* whoever opens it to go on says what is wrong, or mends it */
+    status = sav_store_header_check(sav_store_describe(store), &info, s->folder, err);
+    *rows += sav_store_count(store);
+    sav_store_close(store);
+    return status;
+}
+
+static sav_status say_plan(job *j, sav_error *err) {
+    const size_t train = j->train.list->count, test = j->test.list->count;
+    size_t rows = 0;
+    sav_status status = look_into(&rows, j, &j->train, err);
+    if (!status) status = look_into(&rows, j, &j->test, err);
+    if (status) return status;
+    if (rows)
+        sav_console_say(j->cli->console,
+                        "%zu samples: %zu to train, %zu to test; what is among the %zu in %s already is not "
+                        "computed again",
+                        train + test, train, test, rows, j->cli->out);
+    else
+        sav_console_say(j->cli->console, "%zu samples to compute: %zu to train, %zu to test", train + test,
+                        train, test);
+    return SAV_OK;
+}
+
+/* ---- features ------------------------------------------------------------------------------------------ */
+
+/* The list's features, computed or found in its store. */
+static sav_status encode(job *j, side *s, sav_error *err) {
+    const double started = sav_os_seconds();
+    const size_t bad = s->list->bad.count;
+    sav_encode_report report = {0};
+    const sav_encoder encoder = sav_cli_encoder(j->cli, j->model, j->session, s->name);
+    sav_status status = sav_cli_encode(&report, s->folder, s->list, &encoder, err);
+    if (status) {
+        sav_cli_explain_kept(j->cli, &report, s->folder, err);
+        return status;
+    }
+    s->rows = report.rows;
+    sav_cli_warn_left_out(j->cli, s->list, bad);
+    if (report.unlisted)
+        sav_console_say(j->cli->console, "%s: %zu rows are of other lists and not used", s->folder,
+                        report.unlisted);
+    status = sav_feature_set_open(&s->set, s->folder, err);
+    if (!status) status = sav_feature_set_choose(&s->set, s->rows, s->list->count, err);
+    s->seconds = sav_os_seconds() - started;
     return status;
 }
 
 /* ---- the work ------------------------------------------------------------------------------------------ */
 
-static sav_status fit(job *j, const float *features, sav_error *err) {
-    const sav_model_info *info = sav_model_describe(j->model);
-    const sav_session_info *session = sav_session_describe(j->session);
-    const char **labels = sav_alloc(j->train->count, sizeof *labels);
-    if (!labels) return sav_fail(err, SAV_NO_MEMORY, "no memory for the labels");
-    for (size_t i = 0; i < j->train->count; i++) labels[i] = j->train->samples[i].label;
-    const sav_feature_set examples = {.N = j->train->count,
-                                      .L = info->L,
-                                      .H = info->H,
-                                      .d = info->d,
-                                      .dtype = session->dtype,
-                                      .features = features,
-                                      .labels = labels,
-                                      .origin = {info->folder, info->sha256, session->engine}};
-    sav_status status = sav_cli_fit(&j->classifier, j->cli, &examples, err);
-    if (!status) status = sav_classifier_save(j->classifier, j->sav, &examples.origin, err);
-    sav_free(labels);
-    return status;
-}
-
+/* The classifier's file; predictions and scores that an earlier run made with another one go first. */
 static sav_status train(job *j, sav_error *err) {
-    float *features;
-    const double started = sav_os_seconds();
-    const size_t bad = j->train->bad.count;
-    const sav_encoder encoder = sav_cli_encoder(j->cli, j->model, j->session, "training samples");
-    sav_status status = sav_encode_list(&features, j->train, &encoder, err);
-    if (status == SAV_STOPPED)
-        sav_hint(err, "nothing is kept; savs encode with a store can be stopped and goes on");
+    j->cli->pace.later = j->test.list->count;
+    sav_status status = encode(j, &j->train, err);
+    if (!status) status = sav_cli_fit(&j->classifier, j->cli, &j->train.set, err);
     if (status) return status;
-    sav_cli_warn_left_out(j->cli, j->train, bad);
-    j->training = j->train->count;
-    status = fit(j, features, err);
-    sav_free(features);
-    j->train_seconds = sav_os_seconds() - started;
-    return status;
+    sav_os_remove(j->metrics);
+    sav_os_remove(j->predictions);
+    return sav_classifier_save(j->classifier, j->sav, &j->train.set.origin, err);
 }
 
-/* The heads are in their file; so are the predictions, if there are any. */
-static void save_finished(const job *j, size_t total, sav_error *err) {
-    const char *folder = j->cli->out;
-    j->cli->out = j->predictions;
-    sav_cli_save_finished(j->cli, &j->votes, &(sav_text){0}, total, err);
-    j->cli->out = folder;
-    const sav_error before = *err;
-    sav_hint(err, "%s%ssavs predict --sav %s needs no new fit", before.hint, before.hint[0] ? "; " : "",
-             j->sav);
+/* Samples of which the classifier has seen the very pictures and question. */
+static sav_status warn_overlap(job *j, sav_error *err) {
+    sav_labels seen = {0};
+    sav_status status = SAV_OK;
+    size_t id, shared = 0;
+    for (size_t i = 0; i < j->train.list->count && !status; i++)
+        status = sav_labels_add(&id, &seen, sav_store_at(j->train.set.store, j->train.rows[i])->sample, err);
+    for (size_t i = 0; i < j->test.list->count && !status; i++)
+        shared += sav_labels_find(&id, &seen, sav_store_at(j->test.set.store, j->test.rows[i])->sample);
+    sav_labels_free(&seen);
+    if (shared)
+        sav_console_warn(j->cli->console,
+                         "%zu of %zu test samples are training samples too, picture and "
+                         "question",
+                         shared, j->test.list->count);
+    return status;
 }
 
 static sav_status test(job *j, sav_error *err) {
-    sav_cli *cli = j->cli;
-    const double started = sav_os_seconds();
-    const size_t bad = j->test->bad.count, total = j->test->count;
-    const sav_prediction_options options = {total, cli->min_margin, j->test->protocol};
-    sav_status status = sav_predictions_begin(&j->votes, j->classifier, &options, err);
+    const sav_list *list = j->test.list;
+    j->cli->pace.later = 0;
+    sav_status status = encode(j, &j->test, err);
+    if (!status) status = warn_overlap(j, err);
     if (status) return status;
-    sav_encoder encoder = sav_cli_encoder(cli, j->model, j->session, "test samples");
-    encoder.depth = sav_cli_depth(sav_classifier_describe(j->classifier));
-    status = sav_encode_each(j->test, &encoder, sav_predictions_add_sample, &j->votes, err);
-    if (status) {
-        save_finished(j, total, err);
-        return status;
-    }
-    sav_cli_warn_left_out(cli, j->test, bad);
-    sav_cli_warn_votes(cli, &j->votes);
-    j->test_seconds = sav_os_seconds() - started;
+    const size_t width = j->test.set.L * j->test.set.H * j->test.set.d;
+    const sav_prediction_options options = {list->count, j->cli->min_margin, list->protocol};
+    status = sav_predictions_begin(&j->votes, j->classifier, &options, err);
+    for (size_t i = 0; i < list->count && !status; i++)
+        status =
+            sav_predictions_add_sample(&j->votes, &list->samples[i], j->test.set.features + i * width, err);
+    if (status) return status;
+    sav_cli_warn_votes(j->cli, &j->votes);
     return sav_cli_write_file(j->predictions, &j->votes.lines, err);
 }
 
@@ -138,9 +186,9 @@ static void put_left_out(sav_text *out, const sav_list *list, const char *comma)
 static void put_circumstances(sav_text *out, const job *j) {
     const sav_model_info *model = sav_model_describe(j->model);
     const sav_session_info *session = sav_session_describe(j->session);
-    sav_text_printf(out, "\"n_train\":%zu,\"left_out\":[", j->training);
-    put_left_out(out, j->train, "");
-    put_left_out(out, j->test, j->train->bad.count ? "," : "");
+    sav_text_printf(out, "\"n_train\":%zu,\"left_out\":[", j->train.list->count);
+    put_left_out(out, j->train.list, "");
+    put_left_out(out, j->test.list, j->train.list->bad.count ? "," : "");
     sav_text_string(out, "],\"model\":");
     sav_json_put_string(out, model->folder, strlen(model->folder));
     sav_text_printf(
@@ -149,7 +197,7 @@ static void put_circumstances(sav_text *out, const job *j) {
     if (j->cli->min_pixels) sav_text_printf(out, ",\"min_pixels\":%zu", j->cli->min_pixels);
     if (j->cli->max_pixels) sav_text_printf(out, ",\"max_pixels\":%zu", j->cli->max_pixels);
     sav_text_printf(out, ",\"timings\":{\"train_seconds\":%.3f,\"test_seconds\":%.3f,\"threads\":%d}",
-                    j->train_seconds, j->test_seconds, session->threads);
+                    j->train.seconds, j->test.seconds, session->threads);
     sav_text_printf(out, ",\"versions\":{\"savs\":\"%s\",\"format\":1}", SAV_VERSION);
 }
 
@@ -175,22 +223,30 @@ static sav_status finish(job *j, sav_error *err) {
     return status;
 }
 
+static void side_free(side *s) {
+    sav_feature_set_close(&s->set);
+    sav_list_free(s->list);
+    sav_free(s->rows);
+    sav_free(s->folder);
+}
+
 static sav_status run_command(sav_cli *cli, sav_error *err) {
-    job j = {.cli = cli};
+    job j = {.cli = cli, .train = {.name = "training samples"}, .test = {.name = "test samples"}};
     sav_status status = prepare_results(&j, err);
     if (!status) status = read_lists(&j, err);
     if (!status) status = sav_cli_open_session(&j.model, &j.session, cli, err);
     if (!status)
         status =
             sav_cli_check_heads(cli, sav_model_describe(j.model)->L, sav_model_describe(j.model)->H, err);
+    if (!status) status = say_plan(&j, err);
     if (!status) status = train(&j, err);
     if (!status) status = test(&j, err);
     if (!status) status = finish(&j, err);
     sav_predictions_free(&j.votes);
     sav_classifier_free(j.classifier);
     sav_cli_close_session(j.model, j.session);
-    sav_list_free(j.train);
-    sav_list_free(j.test);
+    side_free(&j.train);
+    side_free(&j.test);
     sav_free(j.sav);
     sav_free(j.predictions);
     sav_free(j.metrics);
