@@ -44,6 +44,8 @@ bool sav_os_path_absolute(const char *path);
 bool sav_os_is_folder(const char *path);
 bool sav_os_is_link(const char *path); /* itself, wherever it leads */
 bool sav_os_exists(const char *path);
+bool sav_os_same_file(const char *one,
+                      const char *other); /* by whatever names; false when one is not there */
 /* Names in a folder without "." and "..", sorted by bytes; free each name and the array with
  * sav_os_names_free. */
 sav_status sav_os_list(char ***names, size_t *count, const char *folder, sav_error *err);

@@ -225,6 +225,11 @@ bool sav_os_exists(const char *path) {
     return stat(path, &st) == 0;
 }
 
+bool sav_os_same_file(const char *one, const char *other) {
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 sav_status sav_sys_list(sav_sys_names *out, const char *folder, sav_error *err) {
     DIR *dir = opendir(folder);
     if (!dir) return sav_sys_fail(err, folder, "list");

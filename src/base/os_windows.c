@@ -270,6 +270,19 @@ bool sav_os_exists(const char *path) {
     return attributes_of(path) != INVALID_FILE_ATTRIBUTES;
 }
 
+static bool identify(BY_HANDLE_FILE_INFORMATION *out, const char *path) {
+    HANDLE file = open_path(path, 0, OPEN_EXISTING, FILE_FLAG_BACKUP_SEMANTICS);
+    const bool ok = file != INVALID_HANDLE_VALUE && GetFileInformationByHandle(file, out);
+    if (file != INVALID_HANDLE_VALUE) CloseHandle(file);
+    return ok;
+}
+
+bool sav_os_same_file(const char *one, const char *other) {
+    BY_HANDLE_FILE_INFORMATION a, b;
+    return identify(&a, one) && identify(&b, other) && a.dwVolumeSerialNumber == b.dwVolumeSerialNumber &&
+           a.nFileIndexHigh == b.nFileIndexHigh && a.nFileIndexLow == b.nFileIndexLow;
+}
+
 sav_status sav_sys_list(sav_sys_names *out, const char *folder, sav_error *err) {
     WIN32_FIND_DATAW entry;
     HANDLE find = INVALID_HANDLE_VALUE;

@@ -7,12 +7,90 @@
 
 #include "base/os.h"
 
-sav_status sav_cli_try_file(const char *path, sav_error *err) {
+/* ---- an output that would replace an input -------------------------------------------------------------- */
+
+static sav_status check_input(const char *path, const char *input, sav_error *err) {
+    if (!input || !sav_os_same_file(path, input)) return SAV_OK;
+    sav_fail(err, SAV_BAD_INPUT, "%s: found a file that this command reads; it would be replaced", path);
+    sav_hint(err, "choose another name");
+    return SAV_BAD_INPUT;
+}
+
+/* What options name, as files. */
+static sav_status check_named(const sav_cli *cli, const char *path, sav_error *err) {
+    const char *const inputs[] = {cli->input,    cli->train,  cli->test, cli->sav,
+                                  cli->messages, cli->prompt, cli->text, cli->truth};
+    sav_status status = SAV_OK;
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs && !status; i++)
+        status = check_input(path, inputs[i], err);
+    for (size_t i = 0; i < cli->image_count && !status; i++) status = check_input(path, cli->images[i], err);
+    return status;
+}
+
+/* Files of a folder that is read: the model, and a list's links to it. */
+static sav_status check_model(const sav_cli *cli, const char *path, sav_error *err) {
+    char **names;
+    size_t count;
+    sav_status status = SAV_OK;
+    if (!cli->model || sav_os_list(&names, &count, cli->model, NULL)) return SAV_OK;
+    for (size_t i = 0; i < count && !status; i++) {
+        char *name = sav_path_join(cli->model, names[i]);
+        status = name ? check_input(path, name, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+        sav_free(name);
+    }
+    sav_os_names_free(names, count);
+    return status;
+}
+
+/* Another file in a store's folder is one of the store's, or is taken for one. */
+static sav_status check_folder(const char *path, sav_error *err) {
+    char *folder = sav_strndup(path, (size_t)(sav_os_path_name(path) - path));
+    char *header = folder ? sav_path_join(*folder ? folder : ".", "store.json") : NULL;
+    sav_status status = header ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    if (header && sav_os_exists(header)) {
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: found a feature store in its folder", path);
+        sav_hint(err, "choose another place");
+    }
+    sav_free(folder);
+    sav_free(header);
+    return status;
+}
+
+sav_status sav_cli_try_file(const sav_cli *cli, const char *path, sav_error *err) {
     sav_os_file *file;
-    sav_status status = sav_os_create(&file, path, err);
+    sav_status status = check_folder(path, err);
+    if (!status && sav_os_exists(path)) status = check_named(cli, path, err);
+    if (!status && sav_os_exists(path)) status = check_model(cli, path, err);
+    if (!status) status = sav_os_create(&file, path, err);
     if (!status) sav_os_abandon(file);
     return status;
 }
+
+sav_status sav_cli_try_store(const sav_cli *cli, const char *folder, sav_error *err) {
+    static const char *const files[] = {"store.json", "features.f32", "index.jsonl"};
+    sav_status status = SAV_OK;
+    for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
+        char *path = sav_path_join(folder, files[i]);
+        status = path ? check_named(cli, path, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+        sav_free(path);
+    }
+    return status;
+}
+
+sav_status sav_cli_try_picture(const char *path, const char *picture, sav_error *err) {
+    return check_input(path, picture, err);
+}
+
+sav_status sav_cli_try_beside(const char *path, const sav_list *list, sav_error *err) {
+    sav_status status = SAV_OK;
+    if (!path || !sav_os_exists(path)) return SAV_OK;
+    for (size_t i = 0; i < list->count && !status; i++)
+        for (size_t m = 0; m < list->samples[i].media_count && !status; m++)
+            status = check_input(path, list->samples[i].media[m], err);
+    return status;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------- */
 
 sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err) {
     if (text->failed) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path);

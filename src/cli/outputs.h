@@ -6,8 +6,14 @@
 #include "tasks/encode.h"
 #include "tasks/predictions.h"
 
-/* Can a file be written there? Asked before the long work. */
-sav_status sav_cli_try_file(const char *path, sav_error *err);
+/* Can a file be written there, and is it none that the command reads: a file that an option names, one of the
+ * model's, one in a feature store? Asked before the long work. */
+sav_status sav_cli_try_file(const sav_cli *cli, const char *path, sav_error *err);
+/* The same for the folder of a store, which is written to in its place. */
+sav_status sav_cli_try_store(const sav_cli *cli, const char *folder, sav_error *err);
+/* And none of the pictures. */
+sav_status sav_cli_try_beside(const char *path, const sav_list *list, sav_error *err);
+sav_status sav_cli_try_picture(const char *path, const char *picture, sav_error *err);
 sav_status sav_cli_write_file(const char *path, const sav_text *text, sav_error *err);
 
 /* Another sentence behind the hint that is there, if both fit. */

@@ -39,12 +39,22 @@ static sav_status dump(sav_cli *cli, const sav_prompt *prompt, sav_dump_file *fi
     return status;
 }
 
+static sav_status check_pictures(const sav_cli *cli, const sav_prompt *prompt, sav_error *err) {
+    sav_status status = SAV_OK;
+    for (size_t m = 0; m < prompt->count; m++)
+        for (size_t i = 0; i < prompt->messages[m].count && !status; i++)
+            if (prompt->messages[m].parts[i].kind != SAV_TEXT)
+                status = sav_cli_try_picture(cli->out, prompt->messages[m].parts[i].text, err);
+    return status;
+}
+
 static sav_status dump_command(sav_cli *cli, sav_error *err) {
     sav_cli_prompt prompt;
     sav_dump_file *file = NULL;
-    sav_status status = sav_cli_try_file(cli->out, err);
+    sav_status status = sav_cli_try_file(cli, cli->out, err);
     if (status) return status;
     status = sav_cli_read_prompt(&prompt, cli, err);
+    if (!status) status = check_pictures(cli, &prompt.prompt, err);
     if (!status) status = sav_dump_file_new(&file, cli->stages, err);
     if (!status) status = dump(cli, &prompt.prompt, file, err);
     sav_dump_file_free(file);

@@ -48,7 +48,8 @@ static sav_status encode_command(sav_cli *cli, sav_error *err) {
     sav_list *list;
     sav_text out = {0};
     sav_encode_report report = {0};
-    sav_status status = sav_cli_read_list(&list, cli, cli->input, LABELS_IN_FOLDERS, err);
+    sav_status status = sav_cli_try_store(cli, cli->store, err);
+    if (!status) status = sav_cli_read_list(&list, cli, cli->input, LABELS_IN_FOLDERS, err);
     if (status) return status;
     const size_t bad = list->bad.count;
     status = encode(cli, list, &report, err);

@@ -68,7 +68,7 @@ static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
 
 static sav_status fit_command(sav_cli *cli, sav_error *err) {
     sav_feature_set set;
-    sav_status status = sav_cli_try_file(cli->out, err);
+    sav_status status = sav_cli_try_file(cli, cli->out, err);
     if (!status) status = sav_feature_set_open(&set, cli->store, err);
     if (status) return status;
     status = fit(cli, &set, err);

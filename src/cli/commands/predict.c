@@ -168,6 +168,7 @@ static sav_status fail_no_number(const sav_cli *cli, const sav_predictions *p, s
 static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
     job j = {.cli = cli};
     sav_status status = read_samples(&j, err);
+    if (!status) status = sav_cli_try_beside(cli->out, j.list, err);
     const size_t total = j.list ? j.list->count : 0;
     const sav_prediction_options options = {total, cli->min_margin, j.list ? j.list->protocol : NULL};
     if (!status) status = sav_predictions_begin(&j.votes, classifier, &options, err);
@@ -211,7 +212,7 @@ static sav_status predict_command(sav_cli *cli, sav_error *err) {
     if (cli->together && !cli->image_count)
         return sav_cli_misuse(cli, err,
                               "--together is about --image: in a list, \"image\" may be a list of paths");
-    sav_status status = cli->out ? sav_cli_try_file(cli->out, err) : SAV_OK;
+    sav_status status = cli->out ? sav_cli_try_file(cli, cli->out, err) : SAV_OK;
     if (!status) status = sav_classifier_open(&classifier, cli->sav, err);
     if (status) return status;
     const sav_classifier_view *v = sav_classifier_describe(classifier);

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/inputs.h"
 #include "cli/open_session.h"
+#include "cli/outputs.h"
 #include "instruments/inspect.h"
 #include "io/json.h"
 
@@ -45,11 +46,25 @@ typedef struct job {
     sav_text out;
 } job;
 
+/* "picture0-3.png" in the folder that gets such names could be replaced before it is read. */
+static sav_status check_name(const char *out, const char *path, sav_error *err) {
+    static const char begins[] = "picture";
+    const char *name = sav_os_path_name(path);
+    char *there = sav_path_join(out, name);
+    sav_status status = there ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    if (there && strncmp(name, begins, sizeof begins - 1) == 0)
+        status = sav_cli_try_picture(there, path, err);
+    sav_free(there);
+    return status;
+}
+
 static sav_status show_picture(job *j, const char *path, sav_error *err) {
     sav_picture_report report;
     char name[40];
     snprintf(name, sizeof name, "picture%zu", j->shown);
-    sav_status status = sav_inspect_picture(&report, j->model, path, &j->options, j->cli->out, name, err);
+    sav_status status = j->cli->out ? check_name(j->cli->out, path, err) : SAV_OK;
+    if (status) return status;
+    status = sav_inspect_picture(&report, j->model, path, &j->options, j->cli->out, name, err);
     if (status) return status;
     if (j->cli->json) {
         if (j->shown) sav_text_string(&j->out, ",\n");
