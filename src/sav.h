@@ -151,6 +151,8 @@ sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err);
 void sav_model_close(sav_model *model); /* NULL is fine; after its sessions */
 const sav_model_info *sav_model_describe(const sav_model *model);
 
+enum { SAV_MAX_PICTURE_PIXELS = 178956970 }; /* above it Pillow refuses a picture as well */
+
 typedef struct sav_options {
     /* "exact", "panel", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its
      * folders */
@@ -165,6 +167,8 @@ typedef struct sav_options {
     /* bounds of a resized picture in the Qwen-VL families; 0: what their own run uses */
     size_t min_pixels, max_pixels;
     int exif_rotate; /* 1: turn pictures as their EXIF orientation says; the reference does not */
+    /* a picture file of more pixels is an error before it is decoded; 0: SAV_MAX_PICTURE_PIXELS, the most */
+    size_t max_picture_pixels;
     /* Asked before each layer, with the share of the forward that is done, 0 to 1; what it returns other than
      * SAV_OK ends the forward. NULL: nobody is. */
     sav_status (*check)(void *context, double share, sav_error *err);
@@ -179,11 +183,14 @@ typedef struct sav_session_info {
     const char *engine, *isa;
     sav_dtype dtype;
     int threads, pillow;
-    size_t tokens;        /* T of the latest prompt */
-    size_t pictures;      /* read so far */
-    size_t turned;        /* of them with an EXIF orientation other than 1 */
-    size_t scratch_bytes; /* of the latest forward */
-    size_t batch_rows;    /* most rows that go through a layer together, when no single prompt has more */
+    size_t tokens;    /* T of the latest prompt */
+    size_t pictures;  /* read so far */
+    size_t turned;    /* of them with an EXIF or XMP orientation other than 1 */
+    size_t damaged;   /* of them read though an end marker, a checksum or some pixel data was not right */
+    size_t unrefined; /* of them progressive JPEGs without their last refinements */
+    const char *first_damaged, *first_unrefined; /* their paths; NULL: none, or no memory to keep it */
+    size_t scratch_bytes;                        /* of the latest forward */
+    size_t batch_rows; /* most rows that go through a layer together, when no single prompt has more */
     /* the budget, 0: none; what of it is spent before a forward, and on the weights it holds at a time */
     uint64_t memory;
     uint64_t fixed_bytes, held_bytes;

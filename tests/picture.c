@@ -32,7 +32,7 @@ unsigned char *picture_make(size_t h, size_t w) {
 bool picture_reads(const char *path) {
     sav_image image = {0};
     sav_error err;
-    const sav_status status = sav_image_read(&image, path, &err);
+    const sav_status status = sav_image_read(&image, path, 0, &err);
     sav_image_free(&image);
     if (status != SAV_UNSUPPORTED) return true; /* damage is for the test to find */
     check_skip(err.message);

@@ -14,7 +14,7 @@ int main(int argc, char **argv) {
         fputs("usage: to_ppm IN OUT\n", stderr);
         return 2;
     }
-    sav_status status = sav_image_read(&image, argv[1], &err);
+    sav_status status = sav_image_read(&image, argv[1], 0, &err);
     sav_text_printf(&head, "P6\n%zu %zu\n255\n", image.w, image.h);
     if (!status && head.failed) status = sav_fail(&err, SAV_NO_MEMORY, "%s: no memory", argv[2]);
     if (!status && image.alpha)

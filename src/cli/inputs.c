@@ -52,6 +52,7 @@ typedef struct pictures {
     sav_notes bad;   /* of the list at hand */
     sav_error first; /* of all lists */
     size_t bad_count, samples;
+    size_t most; /* pixels of a picture */
 } pictures;
 
 static sav_status check_sample(pictures *p, const sav_sample *sample, sav_error *err) {
@@ -59,7 +60,7 @@ static sav_status check_sample(pictures *p, const sav_sample *sample, sav_error 
     size_t id, h, w;
     for (size_t i = 0; i < sample->media_count && !status; i++) {
         if (sav_labels_find(&id, &p->good, sample->media[i])) continue;
-        status = sav_image_measure(&h, &w, sample->media[i], err);
+        status = sav_image_measure(&h, &w, sample->media[i], p->most, err);
         if (!status) status = sav_labels_add(&id, &p->good, sample->media[i], err);
     }
     return status;
@@ -111,7 +112,7 @@ static sav_status check_list(sav_cli *cli, pictures *p, sav_list *list, sav_erro
 }
 
 sav_status sav_cli_check_pictures(sav_cli *cli, sav_list *const *lists, size_t count, sav_error *err) {
-    pictures p = {.samples = 0};
+    pictures p = {.most = cli->max_picture_pixels};
     sav_status status = SAV_OK;
     for (size_t i = 0; i < count && !status; i++) status = check_list(cli, &p, lists[i], err);
     sav_labels_free(&p.good);

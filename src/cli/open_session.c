@@ -30,6 +30,10 @@ sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *er
     out->exif_rotate = cli->exif_rotate;
     out->min_pixels = cli->min_pixels;
     out->max_pixels = cli->max_pixels;
+    out->max_picture_pixels = cli->max_picture_pixels;
+    if (cli->max_picture_pixels > SAV_MAX_PICTURE_PIXELS)
+        return sav_cli_misuse(cli, err, "--max-picture-pixels %zu: expected at most %d, as in Pillow",
+                              cli->max_picture_pixels, SAV_MAX_PICTURE_PIXELS);
     if (cli->max_pixels && cli->min_pixels > cli->max_pixels)
         return sav_cli_misuse(cli, err, "--min-pixels %zu: expected at most --max-pixels, %zu",
                               cli->min_pixels, cli->max_pixels);
@@ -68,13 +72,25 @@ void sav_cli_close_session(sav_model *model, sav_session *session) {
     sav_model_close(model);
 }
 
-void sav_cli_warn_turned(const sav_cli *cli, const sav_session *session) {
+void sav_cli_warn_pictures(const sav_cli *cli, const sav_session *session) {
     const sav_session_info *info = sav_session_describe(session);
     if (info->turned && !cli->exif_rotate)
-        sav_console_warn(
-            cli->console,
-            "%zu of %zu pictures have an EXIF orientation and are used as stored (--exif-rotate turns them)",
-            info->turned, info->pictures);
+        sav_console_warn(cli->console,
+                         "%zu of %zu pictures have an EXIF or XMP orientation and are used as stored "
+                         "(--exif-rotate turns them)",
+                         info->turned, info->pictures);
+    if (info->damaged)
+        sav_console_warn(cli->console,
+                         "%zu of %zu pictures are damaged (end marker, checksum or pixel data) and are used "
+                         "as far as they can be read, as Pillow does%s%s",
+                         info->damaged, info->pictures, info->first_damaged ? "; the first: " : "",
+                         info->first_damaged ? info->first_damaged : "");
+    if (info->unrefined)
+        sav_console_warn(cli->console,
+                         "%zu of %zu pictures are progressive JPEGs without their last refinements: libjpeg "
+                         "smooths them, and another version of it may give other pixels%s%s",
+                         info->unrefined, info->pictures, info->first_unrefined ? "; the first: " : "",
+                         info->first_unrefined ? info->first_unrefined : "");
 }
 
 /* ---- the loop over samples ----------------------------------------------------------------------------- */

@@ -13,10 +13,10 @@ void sav_cli_close_session(sav_model *model, sav_session *session);
 /* A folder's notes (sav_model_info; NULL: none) as warnings. */
 void sav_cli_warn_notes(const sav_cli *cli, const char *notes);
 
-/* --pillow, --exif-rotate, --min-pixels, --max-pixels. */
+/* --pillow, --exif-rotate, --min-pixels, --max-pixels, --max-picture-pixels. */
 sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err);
-/* One warning that counts the pictures with an EXIF orientation. */
-void sav_cli_warn_turned(const sav_cli *cli, const sav_session *session);
+/* One warning each that counts the pictures with an orientation, the damaged ones, the unrefined ones. */
+void sav_cli_warn_pictures(const sav_cli *cli, const sav_session *session);
 
 /* The loop's settings: --skip-bad, an end at a signal, progress under `what`. */
 sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *session, const char *what);

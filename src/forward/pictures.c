@@ -20,8 +20,12 @@ sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, 
     if ((o->min_pixels || o->max_pixels) && !model->family->bounded)
         return sav_fail(err, SAV_BAD_INPUT, "%s: bounds of pixels are for the Qwen-VL families; found %s",
                         model->folder, model->family->name);
+    if (o->max_picture_pixels > SAV_MAX_PICTURE_PIXELS)
+        return sav_fail(err, SAV_BAD_INPUT, "pixels of a picture: found at most %zu; expected at most %d",
+                        o->max_picture_pixels, SAV_MAX_PICTURE_PIXELS);
     *out = (sav_picture_options){.pillow = o->pillow == SAV_PILLOW_13 ? SAV_PILLOW_13 : SAV_PILLOW_11,
                                  .rotate = o->exif_rotate != 0,
+                                 .most_pixels = o->max_picture_pixels,
                                  .min_pixels = o->min_pixels,
                                  .max_pixels = o->max_pixels};
     return SAV_OK;
@@ -33,10 +37,12 @@ sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav
                             const char *path, const sav_picture_options *how, sav_error *err) {
     const sav_family *family = model->family;
     sav_image image = {0};
-    sav_status status = sav_image_read(&image, path, err);
+    sav_status status = sav_image_read(&image, path, how->most_pixels, err);
     if (status) return status; /* reading says which file; what follows knows sizes alone */
     seen->read++;
     seen->turned += image.orientation != 1;
+    if (image.damaged && !seen->damaged++) seen->first_damaged = sav_strdup(path);
+    if (image.unrefined && !seen->unrefined++) seen->first_unrefined = sav_strdup(path);
     if (how->rotate) status = sav_image_rotate(&image, image.orientation, err);
     if (!status) status = family->fit(&out->fit, model, (sav_size){image.h, image.w}, how, err);
     if (!status) status = family->read(out, model, &image, how, err);
@@ -119,5 +125,7 @@ void sav_pictures_free(sav_pictures *all) {
     for (size_t i = 0; i < all->loaded; i++) free_picture(all->items[i]);
     sav_free(all->items);
     sav_free(all->tags);
+    sav_free(all->seen.first_damaged);
+    sav_free(all->seen.first_unrefined);
     *all = (sav_pictures){0};
 }

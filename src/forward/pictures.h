@@ -8,9 +8,10 @@
 
 #include "models/family.h"
 
-/* Files decoded so far; of them with an EXIF orientation other than 1. */
+/* Files decoded so far; of them with an orientation other than 1, and the other notes of sav_image. */
 typedef struct sav_pictures_seen {
-    size_t read, turned;
+    size_t read, turned, damaged, unrefined;
+    char *first_damaged, *first_unrefined; /* their paths; free them with sav_free */
 } sav_pictures_seen;
 
 typedef struct sav_pictures {

@@ -144,6 +144,10 @@ sav_status sav_session_add(sav_session *s, bool *fits, const sav_prompt *prompt,
     sav_status status = sav_batch_add(b, &s->pictures, s->model, prompt, err ? err : &own);
     s->info.pictures = s->pictures.seen.read;
     s->info.turned = s->pictures.seen.turned;
+    s->info.damaged = s->pictures.seen.damaged;
+    s->info.unrefined = s->pictures.seen.unrefined;
+    s->info.first_damaged = s->pictures.seen.first_damaged;
+    s->info.first_unrefined = s->pictures.seen.first_unrefined;
     *fits = false;
     if (status) return status;
     s->info.tokens = b->inputs[b->count - 1].T;

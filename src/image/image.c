@@ -129,62 +129,36 @@ sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t l
     return sav_image_decode_source(out, &in, err);
 }
 
-sav_status sav_image_read(sav_image *out, const char *path, sav_error *err) {
+static sav_status decode_file(sav_image *out, const char *path, size_t most, bool size_only, sav_error *err) {
+    const bool lower = most && most < SAV_IMAGE_MAX_PIXELS;
     sav_map map;
     memset(out, 0, sizeof *out);
-    sav_status status = sav_os_map(&map, path, err);
-    if (status) return status;
-    status = sav_image_decode(out, map.bytes, map.size, path, err);
-    sav_os_unmap(&map);
-    return status;
-}
-
-sav_status sav_image_measure(size_t *h, size_t *w, const char *path, sav_error *err) {
-    sav_map map;
-    sav_image image;
     sav_status status = sav_os_map(&map, path, err);
     if (status) return status;
     const sav_image_source in = {.bytes = map.bytes,
                                  .length = map.size,
                                  .name = path,
-                                 .max_pixels = SAV_IMAGE_MAX_PIXELS,
-                                 .size_only = true};
-    status = sav_image_decode_source(&image, &in, err);
-    *h = image.h;
-    *w = image.w;
-    sav_image_free(&image);
+                                 .max_pixels = lower ? most : SAV_IMAGE_MAX_PIXELS,
+                                 .size_only = size_only};
+    status = sav_image_decode_source(out, &in, err);
     sav_os_unmap(&map);
     return status;
 }
 
-/* ---- EXIF orientation ---------------------------------------------------------------------------------- */
-
-/* An unsigned number of `size` bytes at p, in the byte order the TIFF block declares. */
-static uint32_t number(const unsigned char *p, size_t size, bool little) {
-    uint32_t value = 0;
-    for (size_t i = 0; i < size; i++) value = value << 8 | p[little ? size - 1 - i : i];
-    return value;
+sav_status sav_image_read(sav_image *out, const char *path, size_t most, sav_error *err) {
+    return decode_file(out, path, most, false, err);
 }
 
-int sav_exif_orientation(const unsigned char *tiff, size_t length) {
-    enum { ENTRY = 12, TAG_ORIENTATION = 0x0112, SHORT = 3, LONG = 4 };
-    if (length < 8) return 1;
-    bool little = tiff[0] == 'I';
-    if (memcmp(tiff, "II*\0", 4) != 0 && memcmp(tiff, "MM\0*", 4) != 0) return 1;
-    /* of the first directory: a count of entries, then the entries */
-    size_t at = number(tiff + 4, 4, little);
-    if (at > length - 2) return 1;
-    size_t entries = number(tiff + at, 2, little);
-    at += 2;
-    for (size_t i = 0; i < entries && length - at >= ENTRY; i++, at += ENTRY) {
-        if (number(tiff + at, 2, little) != TAG_ORIENTATION) continue;
-        uint32_t type = number(tiff + at + 2, 2, little), count = number(tiff + at + 4, 4, little);
-        if (count != 1 || (type != SHORT && type != LONG)) return 1;
-        uint32_t value = number(tiff + at + 8, type == SHORT ? 2 : 4, little);
-        return value >= 1 && value <= 8 ? (int)value : 1;
-    }
-    return 1;
+sav_status sav_image_measure(size_t *h, size_t *w, const char *path, size_t most, sav_error *err) {
+    sav_image image;
+    sav_status status = decode_file(&image, path, most, true, err);
+    *h = image.h;
+    *w = image.w;
+    sav_image_free(&image);
+    return status;
 }
+
+/* ---- orientation ---------------------------------------------------------------------------------------- */
 
 /* Moves `channels` bytes a pixel from in [h, w] to out, which is [w, h] when the two axes change places. */
 static void turn(unsigned char *out, const unsigned char *in, size_t h, size_t w, size_t channels,
@@ -206,6 +180,12 @@ static void turn(unsigned char *out, const unsigned char *in, size_t h, size_t w
 }
 
 sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err) {
+    if (orientation == 0) {
+        sav_fail(err, SAV_BAD_INPUT, "found EXIF or XMP that cannot be read; expected an orientation");
+        sav_hint(err, "Pillow's exif_transpose raises an exception here; leave out --exif-rotate to use the "
+                      "picture as stored.");
+        return SAV_BAD_INPUT;
+    }
     if (orientation < 1 || orientation > 8)
         return sav_fail(err, SAV_BAD_INPUT, "orientation %d; expected 1 to 8", orientation);
     image->orientation = 1;

@@ -10,19 +10,25 @@
 #include "base/base.h"
 
 /* Twice Pillow's MAX_IMAGE_PIXELS: above it Image.open raises DecompressionBombError, and so do we. */
-#define SAV_IMAGE_MAX_PIXELS ((size_t)178956970)
+#define SAV_IMAGE_MAX_PIXELS ((size_t)SAV_MAX_PICTURE_PIXELS)
 
 typedef struct sav_image {
     size_t h, w; /* pixels, both at least 1 */
-    /* EXIF 1…8 as the file says it; 1 where it says nothing. Parsed, never applied here */
+    /* 1…8 as the file says it in EXIF or XMP; 1 where it says nothing; 0 where what it says is broken, so that
+     * Pillow's exif_transpose raises. Parsed, never applied here */
     int orientation;
+    /* Read as Pillow reads it, but its end marker, a checksum, or a part of its compressed pixels is not right */
+    bool damaged;
+    /* A progressive JPEG without its last refinements: libjpeg smooths it, and not each version alike */
+    bool unrefined;
     unsigned char *rgb; /* [h, w, 3], 0…255, red first */
     /* [h, w], 255 opaque; only where Pillow opens the file as RGBA (its colour is untouched), else NULL */
     unsigned char *alpha;
 } sav_image;
 
-/* Reads a regular file of any name; folders, FIFOs and devices are refused before they could block. */
-sav_status sav_image_read(sav_image *out, const char *path, sav_error *err);
+/* Reads a regular file of any name; folders, FIFOs and devices are refused before they could block. A picture
+ * of more than `most` pixels is refused before it is decoded; 0: SAV_IMAGE_MAX_PIXELS, which is the most. */
+sav_status sav_image_read(sav_image *out, const char *path, size_t most, sav_error *err);
 
 /* The same from bytes in memory; `name` stands in messages. */
 sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t length, const char *name,
@@ -33,7 +39,7 @@ bool sav_image_recognised(const unsigned char *bytes, size_t length);
 
 /* What can be known of a picture before its pixels are read: it is a regular file, its first bytes are those of
  * a type that is read, its header gives h and w within the limit. */
-sav_status sav_image_measure(size_t *h, size_t *w, const char *path, sav_error *err);
+sav_status sav_image_measure(size_t *h, size_t *w, const char *path, size_t most, sav_error *err);
 
 /* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */
 sav_status sav_image_rotate(sav_image *image, int orientation, sav_error *err);

@@ -2,11 +2,12 @@
  *
  *   1 component -> gray; 3 -> RGB; 4 -> CMYK, inverted, through Pillow's CMYK line -> rgb [h, w, 3]
  *
- * libjpeg fills missing data with grey and only warns; our source manager makes the end of the bytes an error
- * instead, as Pillow does. Damage inside the data is accepted there and here. Errors arrive by longjmp: all
- * state of a decode lives in one struct that outlives the jump. libjpeg's own memory comes from malloc; it
- * offers no hook. Source: JpegImagePlugin.py, JpegDecode.c, Convert.c of Pillow 11.3.0; libjpeg.txt of
- * libjpeg-turbo.
+ * Like Pillow we hand the file over in blocks of 65,536 bytes and let libjpeg suspend at the end of each: it
+ * is an error when it wants more than the file has, but once all rows are there the end marker may be
+ * missing. Damage inside the data is accepted there and here, and noted (`damaged`). Errors arrive by
+ * longjmp: all state of a decode lives in one struct that outlives the jump. libjpeg's own memory comes from
+ * malloc; it offers no hook. Source: JpegImagePlugin.py, JpegDecode.c, Convert.c of Pillow 11.3.0;
+ * libjpeg.txt of libjpeg-turbo.
  */
 #include "image/decode.h"
 
@@ -19,7 +20,12 @@
 #include <jerror.h>
 #include <jpeglib.h>
 
-enum { MAX_SCANS = 1000 }; /* real files have about ten; a forged one could keep us busy for hours */
+enum {
+    BLOCK = 65536,       /* MAXBLOCK of Pillow's ImageFile.py */
+    FREE_WORK = 1 << 24, /* blocks of 8 x 8 that the scans of any picture may pass over */
+    MOST_WORK = 24,      /* or that many times the picture's own; ordinary files do it 4 to 6 times */
+    LAST_SMOOTHED = 9    /* coefficients, in zigzag order, that libjpeg guesses while they are rough */
+};
 
 typedef struct job {
     struct jpeg_decompress_struct jpeg; /* first: callbacks get a pointer to it */
@@ -27,10 +33,14 @@ typedef struct job {
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
     const sav_image_source *in;
+    const sav_jpeg_head *head;
     sav_image *out;
     sav_error *err;
-    unsigned char *row; /* [w, components] where libjpeg's rows are not ours yet */
-    bool cut;           /* ran out of bytes */
+    unsigned char *row;       /* [w, components] where libjpeg's rows are not ours yet */
+    size_t given, skip;       /* bytes handed over so far; of those to come, to be passed over */
+    bool cut;                 /* ran out of bytes */
+    int scans;                /* begun so far */
+    uint64_t work, most_work; /* blocks that they pass over; that they may */
     jmp_buf escape;
     sav_status status;
 } job;
@@ -45,9 +55,14 @@ static void on_error(j_common_ptr jpeg) {
     longjmp(job_of(jpeg)->escape, 1);
 }
 
+/* Warnings: those that say that pixels are wrong are noted; bytes that libjpeg skips between markers are not.
+ * (By their words, since not every libjpeg has every code.) */
 static void on_message(j_common_ptr jpeg, int level) {
-    (void)jpeg;
-    (void)level;
+    static const char corrupt[] = "Corrupt JPEG data";
+    const int code = jpeg->err->msg_code;
+    if (level < 0 && code > 0 && code <= jpeg->err->last_jpeg_message && code != JWRN_EXTRANEOUS_DATA &&
+        strncmp(jpeg->err->jpeg_message_table[code], corrupt, sizeof corrupt - 1) == 0)
+        job_of(jpeg)->out->damaged = true;
 }
 
 static void on_output(j_common_ptr jpeg) {
@@ -59,21 +74,46 @@ static void on_source(j_decompress_ptr jpeg) {
 }
 
 static boolean on_fill(j_decompress_ptr jpeg) {
-    job_of((j_common_ptr)jpeg)->cut = true;
-    ERREXIT(jpeg, JERR_INPUT_EOF);
-    return FALSE;
+    (void)jpeg;
+    return FALSE; /* suspend */
 }
 
 static void on_skip(j_decompress_ptr jpeg, long count) {
-    if (count <= 0) return;
-    if ((size_t)count > jpeg->src->bytes_in_buffer) on_fill(jpeg);
-    jpeg->src->next_input_byte += count;
-    jpeg->src->bytes_in_buffer -= (size_t)count;
+    job *j = job_of((j_common_ptr)jpeg);
+    const size_t wanted = count > 0 ? (size_t)count : 0, now = sav_min(wanted, jpeg->src->bytes_in_buffer);
+    jpeg->src->next_input_byte += now;
+    jpeg->src->bytes_in_buffer -= now;
+    j->skip = wanted - now;
 }
 
-static void on_progress(j_common_ptr jpeg) {
-    if (jpeg->is_decompressor && ((j_decompress_ptr)jpeg)->input_scan_number > MAX_SCANS)
-        ERREXIT(jpeg, JERR_BAD_PROGRESSION);
+/* Each scan passes over all blocks of its components, be it of one bit a block: a few bytes can ask for hours
+ * of that. */
+static void on_progress(j_common_ptr common) {
+    job *j = job_of(common);
+    if (j->jpeg.input_scan_number == j->scans) return;
+    j->scans = j->jpeg.input_scan_number;
+    for (int i = 0; i < j->jpeg.comps_in_scan; i++)
+        j->work += (uint64_t)j->jpeg.cur_comp_info[i]->width_in_blocks *
+                   j->jpeg.cur_comp_info[i]->height_in_blocks;
+    if (j->work <= j->most_work) return;
+    j->status = sav_fail(j->err, SAV_BAD_INPUT,
+                         "%s: byte %zu: JPEG: a decompression bomb: found %d scans over %zu x %zu pixels, "
+                         "%.0f million blocks so far; expected at most %.0f million",
+                         j->in->name, j->given - j->source.bytes_in_buffer, j->scans, j->out->w, j->out->h,
+                         (double)j->work / 1e6, (double)j->most_work / 1e6);
+    longjmp(j->escape, 1);
+}
+
+/* Hands over the next block; what libjpeg has not read yet lies in front of it. */
+static void feed(job *j) {
+    do {
+        const size_t more = sav_min(BLOCK, j->in->length - j->given);
+        j->cut = !more;
+        if (j->cut) longjmp(j->escape, 1);
+        j->given += more;
+        j->source.bytes_in_buffer += more;
+        on_skip(&j->jpeg, (long)j->skip);
+    } while (j->skip);
 }
 
 /* ---- pixels -------------------------------------------------------------------------------------------- */
@@ -94,26 +134,17 @@ static void read_rows(job *j) {
     while (j->jpeg.output_scanline < j->jpeg.output_height) {
         unsigned char *rgb = j->out->rgb + j->jpeg.output_scanline * w * 3;
         JSAMPROW row = j->row ? j->row : rgb;
-        if (jpeg_read_scanlines(&j->jpeg, &row, 1) != 1) ERREXIT(&j->jpeg, JERR_INPUT_EOF);
+        while (jpeg_read_scanlines(&j->jpeg, &row, 1) != 1) feed(j);
         if (j->jpeg.out_color_space == JCS_CMYK) cmyk_to_rgb(rgb, row, w);
         if (j->jpeg.out_color_space == JCS_GRAYSCALE)
             for (size_t x = 0; x < w; x++) memset(rgb + 3 * x, row[x], 3);
     }
 }
 
-/* The first Exif block; XMP shares its marker. */
-static int orientation_of(const struct jpeg_decompress_struct *jpeg) {
-    for (jpeg_saved_marker_ptr m = jpeg->marker_list; m; m = m->next)
-        if (m->data_length >= 6 && memcmp(m->data, "Exif\0", 6) == 0)
-            return sav_exif_orientation(m->data + 6, m->data_length - 6);
-    return 1;
-}
-
 /* ---- the decode, in the reach of longjmp --------------------------------------------------------------- */
 
 static void connect(job *j) {
     j->source.next_input_byte = j->in->bytes;
-    j->source.bytes_in_buffer = j->in->length;
     j->source.init_source = on_source;
     j->source.term_source = on_source;
     j->source.fill_input_buffer = on_fill;
@@ -124,29 +155,87 @@ static void connect(job *j) {
     j->jpeg.progress = &j->progress;
 }
 
+static void read_header(job *j) {
+    int found;
+    do {
+        found = jpeg_read_header(&j->jpeg, FALSE); /* tables may come first, in a stream of their own */
+        if (found == JPEG_SUSPENDED) feed(j);
+    } while (found != JPEG_HEADER_OK);
+    uint64_t blocks = 0;
+    for (int i = 0; i < j->jpeg.num_components; i++)
+        blocks += (uint64_t)j->jpeg.comp_info[i].width_in_blocks * j->jpeg.comp_info[i].height_in_blocks;
+    j->most_work = blocks > FREE_WORK / MOST_WORK ? blocks * MOST_WORK : FREE_WORK;
+}
+
+static sav_status prepare(job *j) {
+    const int components = j->jpeg.num_components;
+    if (components != 1 && components != 3 && components != 4)
+        return sav_fail(j->err, SAV_UNSUPPORTED, "%s: found a JPEG of %d components; expected 1, 3 or 4",
+                        j->in->name, components);
+    sav_status status =
+        sav_image_start(j->out, j->jpeg.image_height, j->jpeg.image_width, false, j->in, j->err);
+    if (status) return status;
+    j->jpeg.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+    if (components != 3) j->row = sav_alloc(j->out->w, (size_t)components);
+    if (components != 3 && !j->row)
+        return sav_fail(j->err, SAV_NO_MEMORY, "%s: no memory for a row of pixels", j->in->name);
+    return SAV_OK;
+}
+
+/* Asks what libjpeg's smoothing asks: are the first coefficients of each component there to the last bit? */
+static bool is_unrefined(const struct jpeg_decompress_struct *jpeg) {
+    if (!jpeg->progressive_mode || !jpeg->coef_bits) return false;
+    for (int c = 0; c < jpeg->num_components; c++)
+        for (int k = 1; k <= LAST_SMOOTHED; k++)
+            if (jpeg->coef_bits[c][k]) return true;
+    return false;
+}
+
+/* All rows are there. PARITY: that is enough for Pillow, also where libjpeg would read on for an end marker
+ * (tests/image/test_image_golden.c). */
+static void finish(job *j) {
+    if (jpeg_finish_decompress(&j->jpeg)) return;
+    const unsigned char *p = j->source.next_input_byte, *end = j->in->bytes + j->in->length;
+    while (end - p >= 2 && !(p[0] == 0xFF && p[1] == JPEG_EOI)) p++;
+    if (end - p < 2) j->out->damaged = true;
+}
+
 static void read_image(job *j) {
     jpeg_create_decompress(&j->jpeg);
     connect(j);
-    jpeg_save_markers(&j->jpeg, JPEG_APP0 + 1, 0xFFFF);
-    jpeg_read_header(&j->jpeg, TRUE);
-    int components = j->jpeg.num_components;
-    if (components != 1 && components != 3 && components != 4) {
-        j->status = sav_fail(j->err, SAV_UNSUPPORTED, "%s: found a JPEG of %d components; expected 1, 3 or 4",
-                             j->in->name, components);
-        return;
-    }
-    j->status = sav_image_start(j->out, j->jpeg.image_height, j->jpeg.image_width, false, j->in, j->err);
+    read_header(j);
+    j->status = prepare(j);
     if (j->status) return;
-    j->out->orientation = orientation_of(&j->jpeg);
-    j->jpeg.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
-    if (components != 3) j->row = sav_alloc(j->out->w, (size_t)components);
-    if (components != 3 && !j->row) {
-        j->status = sav_fail(j->err, SAV_NO_MEMORY, "%s: no memory for a row of pixels", j->in->name);
-        return;
-    }
-    jpeg_start_decompress(&j->jpeg);
+    while (!jpeg_start_decompress(&j->jpeg)) feed(j);
+    j->out->unrefined = is_unrefined(&j->jpeg);
     read_rows(j);
-    jpeg_finish_decompress(&j->jpeg); /* wants the end marker, as Pillow does */
+    finish(j);
+}
+
+static sav_status refuse_process(const job *j, const char *process) {
+    sav_fail(j->err, SAV_UNSUPPORTED, "%s: found %s JPEG; expected a baseline or a progressive one",
+             j->in->name, process);
+    sav_hint(j->err,
+             "The linked libjpeg cannot read it; convert the picture to PNG with a program that can.");
+    return SAV_UNSUPPORTED;
+}
+
+/* What stopped libjpeg. */
+static void explain(job *j) {
+    char message[JMSG_LENGTH_MAX];
+    const size_t at = j->given - j->source.bytes_in_buffer;
+    const bool memory = j->errors.msg_code == JERR_OUT_OF_MEMORY;
+    const char *process = sav_jpeg_process(j->head);
+    if (j->status) return;
+    j->errors.format_message((j_common_ptr)&j->jpeg, message);
+    if (j->cut)
+        j->status =
+            sav_fail(j->err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: the file is cut short", j->in->name, at);
+    else if (process && !memory)
+        j->status = refuse_process(j, process);
+    else
+        j->status = sav_fail(j->err, memory ? SAV_NO_MEMORY : SAV_BAD_INPUT, "%s: byte %zu: JPEG: %s",
+                             j->in->name, at, message);
 }
 
 static void decode(job *j) {
@@ -154,33 +243,29 @@ static void decode(job *j) {
     j->errors.error_exit = on_error;
     j->errors.emit_message = on_message;
     j->errors.output_message = on_output;
-    if (setjmp(j->escape) == 0) {
+    if (setjmp(j->escape) == 0)
         read_image(j);
-        return;
-    }
-    char message[JMSG_LENGTH_MAX];
-    j->errors.format_message((j_common_ptr)&j->jpeg, message);
-    size_t at = j->in->length - j->source.bytes_in_buffer;
-    bool memory = j->errors.msg_code == JERR_OUT_OF_MEMORY;
-    if (j->cut)
-        j->status =
-            sav_fail(j->err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: the file is cut short", j->in->name, at);
     else
-        j->status = sav_fail(j->err, memory ? SAV_NO_MEMORY : SAV_BAD_INPUT, "%s: byte %zu: JPEG: %s",
-                             j->in->name, at, message);
+        explain(j);
 }
 
 sav_status sav_jpeg_decode(sav_image *out, const sav_image_source *in, sav_error *err) {
-    job *j = sav_alloc(1, sizeof *j);
-    if (!j) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to start libjpeg", in->name);
-    j->in = in;
-    j->out = out;
-    j->err = err;
-    decode(j);
-    sav_status status = j->status;
-    jpeg_destroy_decompress(&j->jpeg);
-    sav_free(j->row);
-    sav_free(j);
+    sav_jpeg_head head;
+    int orientation = 1;
+    sav_status status = sav_jpeg_walk(&head, in, err);
+    job j = {.in = in, .head = &head, .out = out, .err = err};
+    if (!status && head.bits != 8)
+        status = sav_fail(err, SAV_UNSUPPORTED, "%s: found a JPEG of %d bits a sample; expected 8", in->name,
+                          head.bits);
+    if (!status) status = sav_info_orientation(&orientation, &head.info, err);
+    if (!status) {
+        decode(&j);
+        status = j.status;
+        jpeg_destroy_decompress(&j.jpeg);
+    }
+    sav_free(j.row);
+    out->orientation = orientation;
+    sav_info_free(&head.info);
     return status;
 }
 

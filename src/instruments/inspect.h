@@ -39,7 +39,8 @@ void sav_token_list_free(sav_token_list *list);
 
 typedef struct sav_picture_report {
     size_t height, width;           /* as decoded (and turned, with rotate) */
-    bool turned;                    /* the file has an EXIF orientation other than 1 */
+    bool turned;                    /* the file has an orientation other than 1, in EXIF or XMP */
+    bool damaged, unrefined;        /* the notes of sav_image */
     size_t best_height, best_width; /* the pinpoint chosen; 0 in families that cut no tiles */
     size_t fit_height, fit_width;   /* the picture's size inside it */
     /* tiles = 1 + rows * columns; tile 0: one picture of rows x columns patches */

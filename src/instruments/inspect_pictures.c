@@ -40,6 +40,8 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
         *out = (sav_picture_report){.height = fit->picture.h,
                                     .width = fit->picture.w,
                                     .turned = seen.turned != 0,
+                                    .damaged = seen.damaged != 0,
+                                    .unrefined = seen.unrefined != 0,
                                     .best_height = fit->canvas.h,
                                     .best_width = fit->canvas.w,
                                     .fit_height = fit->fitted.h,
@@ -54,6 +56,8 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
                                     .tokens = fit->tokens};
     sav_free(picture.pixels);
     sav_free(picture.rgb);
+    sav_free(seen.first_damaged);
+    sav_free(seen.first_unrefined);
     return status;
 }
 

@@ -45,6 +45,7 @@ typedef struct sav_picture_options {
     sav_pillow pillow;
     bool rotate;                   /* as their EXIF orientation says */
     bool keep_rgb;                 /* for people to look at */
+    size_t most_pixels;            /* of a file: more is an error; 0: SAV_MAX_PICTURE_PIXELS */
     size_t min_pixels, max_pixels; /* 0: the family's own */
 } sav_picture_options;
 

@@ -98,7 +98,7 @@ static sav_status read_ppm(sav_error *err) {
 
 static sav_status read_picture(const char *path, sav_error *err) {
     sav_image image;
-    sav_status status = sav_image_read(&image, path, err);
+    sav_status status = sav_image_read(&image, path, 0, err);
     if (!status) sav_image_free(&image);
     return status == SAV_UNSUPPORTED ? read_ppm(err) : status; /* IMAGES=0 */
 }

@@ -31,8 +31,9 @@ static void try(const uint8_t *data, size_t size) {
     unsigned sum = 0;
     for (size_t i = 0; i < image.h * image.w * 3; i++) sum += image.rgb[i];
     for (size_t i = 0; image.alpha && i < image.h * image.w; i++) sum += image.alpha[i];
-    if (image.orientation < 1 || image.orientation > 8 || sum == UINT32_MAX) abort();
-    if (sav_image_rotate(&image, image.orientation, &err) == SAV_BAD_INPUT) abort();
+    if (image.orientation < 0 || image.orientation > 8 || sum == UINT32_MAX) abort();
+    const bool unreadable = image.orientation == 0;
+    if ((sav_image_rotate(&image, image.orientation, &err) == SAV_BAD_INPUT) != unreadable) abort();
     sav_image_free(&image);
 }
 

@@ -4,6 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef SAV_IMAGES
+#include <jpeglib.h>
+#endif
+
 #include "../check.h"
 #include "../picture.h"
 #include "image/tiles.h"
@@ -45,16 +49,34 @@ static void check_turned(sav_image *image, const sav_json *record, const char *n
     CHECK(crc_is(image->rgb, image->h * image->w * 3, sav_json_get(record, "turned"), name));
 }
 
+/* libjpeg-turbo before 3.0.1 smooths rough progressive files otherwise at some edges: where chroma has fewer
+ * rows, or the picture is two blocks wide ("unrefined": 2). Pillow has 3.1.1. */
+static bool smooths_as_pillow(void) {
+#if defined(LIBJPEG_TURBO_VERSION_NUMBER) && LIBJPEG_TURBO_VERSION_NUMBER >= 3000001
+    return true;
+#else
+    return false;
+#endif
+}
+
 static void check_good(sav_image *image, const sav_json *record, const char *name) {
     const sav_json *alpha = sav_json_get(record, "alpha");
     size_t area = image->h * image->w;
     CHECK_SIZE(image->w, member(record, "w"));
     CHECK_SIZE(image->h, member(record, "h"));
-    CHECK(crc_is(image->rgb, area * 3, sav_json_get(record, "rgb"), name));
+    if (member(record, "unrefined") != 2 || smooths_as_pillow())
+        CHECK(crc_is(image->rgb, area * 3, sav_json_get(record, "rgb"), name));
     CHECK((alpha != NULL) == (image->alpha != NULL));
     if (alpha && image->alpha) CHECK(crc_is(image->alpha, area, alpha, name));
     CHECK_SIZE((size_t)image->orientation, member(record, "orientation"));
-    if (image->orientation != 1) check_turned(image, record, name);
+    if (image->orientation > 1) check_turned(image, record, name);
+}
+
+/* odd.json says what must be noted of a picture, and what an error must name. */
+static void check_notes(const sav_image *image, const sav_json *record, const char *name) {
+    if (!CHECK_SIZE(image->damaged, member(record, "damaged")) ||
+        !CHECK_SIZE(image->unrefined, member(record, "unrefined") != 0))
+        printf("%s: damaged, or unrefined\n", name);
 }
 
 static void check_record(const sav_safetensors *files, const sav_json *record) {
@@ -71,16 +93,20 @@ static void check_record(const sav_safetensors *files, const sav_json *record) {
     if (status)
         CHECK(!image.rgb && err.message[0] && strncmp(err.message, file->name, strlen(file->name)) == 0);
     if (!status && !want_error) check_good(&image, record, file->name);
+    if (!status && !want_error) check_notes(&image, record, file->name);
+    const sav_json *words = sav_json_get(record, "words");
+    if (status && words && !CHECK(strstr(err.message, words->text) != NULL))
+        printf("%s: expected %s\n", err.message, words->text);
     sav_image_free(&image);
 }
 
-static void test_decode(void) {
+static void test_decode(const char *json, const char *safetensors) {
     sav_json_doc *doc = NULL;
     sav_safetensors *files = NULL;
     sav_error err;
     size_t count = 0;
-    if (CHECK_OK(sav_json_read(&doc, "golden/image/decode.json", &err), &err) &&
-        CHECK_OK(sav_safetensors_open(&files, "golden/image/decode.safetensors", &err), &err)) {
+    if (CHECK_OK(sav_json_read(&doc, json, &err), &err) &&
+        CHECK_OK(sav_safetensors_open(&files, safetensors, &err), &err)) {
         for (const sav_json *record = sav_json_root(doc)->child; record; record = record->next, count++)
             check_record(files, record);
         CHECK_SIZE(count, sav_safetensors_count(files));
@@ -189,7 +215,8 @@ static void test_tiles(void) {
 }
 
 int main(void) {
-    test_decode();
+    test_decode("golden/image/decode.json", "golden/image/decode.safetensors");
+    test_decode("golden/image/odd.json", "golden/image/odd.safetensors");
     test_resize();
     test_tiles();
     return check_report("test_image_golden");

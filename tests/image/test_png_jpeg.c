@@ -81,7 +81,7 @@ static void test_written(void) {
         sav_image image;
         sav_error err;
         if (CHECK_OK(sav_image_write_png(path, rgb, h, w, &err), &err)) {
-            sav_status status = sav_image_read(&image, path, &err);
+            sav_status status = sav_image_read(&image, path, 0, &err);
             if (status == SAV_UNSUPPORTED) {
                 check_skip("PNG is not read with IMAGES=0");
             } else if (CHECK_OK(status, &err)) {

@@ -101,16 +101,17 @@ static void test_foreign(void) {
 static void test_no_file(void) {
     sav_image image;
     sav_error err;
-    CHECK_FAILS(sav_image_read(&image, check_folder(), &err), &err, SAV_BAD_INPUT, "folder");
+    CHECK_FAILS(sav_image_read(&image, check_folder(), 0, &err), &err, SAV_BAD_INPUT, "folder");
 #ifdef _WIN32
-    CHECK_FAILS(sav_image_read(&image, "NUL", &err), &err, SAV_BAD_INPUT, "device");
+    CHECK_FAILS(sav_image_read(&image, "NUL", 0, &err), &err, SAV_BAD_INPUT, "device");
 #else
     char path[400];
     snprintf(path, sizeof path, "%s/fifo.png", check_folder());
-    CHECK_FAILS(sav_image_read(&image, "/dev/null", &err), &err, SAV_BAD_INPUT, "device");
-    if (mkfifo(path, 0600) == 0) CHECK_FAILS(sav_image_read(&image, path, &err), &err, SAV_BAD_INPUT, "FIFO");
+    CHECK_FAILS(sav_image_read(&image, "/dev/null", 0, &err), &err, SAV_BAD_INPUT, "device");
+    if (mkfifo(path, 0600) == 0)
+        CHECK_FAILS(sav_image_read(&image, path, 0, &err), &err, SAV_BAD_INPUT, "FIFO");
 #endif
-    CHECK(sav_image_read(&image, "no/such/file.png", &err) == SAV_BAD_INPUT);
+    CHECK(sav_image_read(&image, "no/such/file.png", 0, &err) == SAV_BAD_INPUT);
     sav_image_free(&image);
 }
 

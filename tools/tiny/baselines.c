@@ -34,7 +34,7 @@ typedef struct set {
 static sav_status read_picture(float *out, const char *path, sav_error *err) {
     static unsigned char small[PIXELS];
     sav_image image = {0};
-    sav_status status = sav_image_read(&image, path, err);
+    sav_status status = sav_image_read(&image, path, 0, err);
     if (!status)
         status = sav_image_resize(small, (sav_size){SIDE, SIDE}, image.rgb, (sav_size){image.h, image.w},
                                   (sav_resampling){SAV_BICUBIC, SAV_PILLOW_11}, err);

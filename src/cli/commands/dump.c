@@ -31,7 +31,7 @@ static sav_status dump(sav_cli *cli, const sav_prompt *prompt, sav_dump_file *fi
     const sav_dump_origin origin = {info->engine, sav_storage_name(info->dtype), pillow,
                                     sav_model_describe(model)->sha256};
     if (!status) status = sav_dump_file_write(file, cli->out, &origin, err);
-    if (!status) sav_cli_warn_turned(cli, session);
+    if (!status) sav_cli_warn_pictures(cli, session);
     if (!status)
         sav_console_say(cli->console, "%s: %zu stages of %zu tokens", cli->out, sav_dump_file_count(file),
                         info->tokens);

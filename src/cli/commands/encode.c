@@ -24,7 +24,7 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
     if (status) return status;
     const sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
     status = sav_cli_encode(report, cli->store, list, &encoder, err);
-    if (!status) sav_cli_warn_turned(cli, session);
+    if (!status) sav_cli_warn_pictures(cli, session);
     sav_cli_close_session(model, session);
     return status;
 }

@@ -95,7 +95,7 @@ static sav_status predict_list(job *j, sav_error *err) {
     }
     if (!status) {
         sav_cli_warn_left_out(cli, list, bad);
-        sav_cli_warn_turned(cli, session);
+        sav_cli_warn_pictures(cli, session);
     }
     sav_cli_close_session(model, session);
     return status;

@@ -208,7 +208,7 @@ static sav_status finish(job *j, sav_error *err) {
     if (!status) status = sav_predictions_score(&metrics, &words, &j->votes, more.bytes, err);
     if (!status) status = sav_cli_write_file(j->metrics, &metrics, err);
     if (!status) {
-        sav_cli_warn_turned(j->cli, j->session);
+        sav_cli_warn_pictures(j->cli, j->session);
         if (!j->cli->json) {
             if (words.bytes) sav_text_string(&out, words.bytes);
             sav_cli_put_heads(&out, j->votes.view);

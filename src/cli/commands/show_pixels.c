@@ -26,8 +26,9 @@ static void put_picture_json(sav_text *out, const char *path, const sav_picture_
 
 static void put_picture(sav_text *out, const char *path, const sav_picture_report *r) {
     sav_text_shown(out, path);
-    sav_text_printf(out, ": %zu x %zu (width x height)%s\n  fitted to %zu x %zu", r->width, r->height,
-                    r->turned ? ", with an EXIF orientation" : "", r->fit_width, r->fit_height);
+    sav_text_printf(out, ": %zu x %zu (width x height)%s%s%s\n  fitted to %zu x %zu", r->width, r->height,
+                    r->turned ? ", with an EXIF orientation" : "", r->damaged ? ", damaged" : "",
+                    r->unrefined ? ", without its last refinements" : "", r->fit_width, r->fit_height);
     if (!r->tile) sav_text_printf(out, ": %zu x %zu patches", r->columns, r->rows);
     if (r->tile)
         sav_text_printf(out, " inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu",
@@ -111,6 +112,6 @@ const sav_command sav_command_show_pixels = {
     .summary = "sizes, grids, token counts; with --out the tiles or the resized picture as PNG",
     .example = "savs show pixels --model llava --image cat.jpg --out tiles/",
     .options = {NEEDS(MODEL), TAKES(IMAGE), TAKES(MESSAGES), TAKES(OUT), TAKES(PILLOW), TAKES(MIN_PIXELS),
-                TAKES(MAX_PIXELS), TAKES(EXIF_ROTATE)},
+                TAKES(MAX_PIXELS), TAKES(MAX_PICTURE_PIXELS), TAKES(EXIF_ROTATE)},
     .run = show_pixels_command,
 };
