@@ -53,6 +53,8 @@ static sav_status prepare_results(job *j, sav_error *err) {
     if (!j->sav || !j->predictions || !j->metrics || !j->train.folder || !j->test.folder)
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
     sav_status status = sav_os_make_folder(folder, err);
+    if (!status) status = sav_cli_try_store(j->cli, j->train.folder, err);
+    if (!status) status = sav_cli_try_store(j->cli, j->test.folder, err);
     if (!status) status = sav_cli_try_file(j->cli, j->sav, err);
     if (!status) status = sav_cli_try_file(j->cli, j->predictions, err);
     return status ? status : sav_cli_try_file(j->cli, j->metrics, err);
@@ -236,7 +238,7 @@ static sav_status run_command(sav_cli *cli, sav_error *err) {
     if (!status) status = read_lists(&j, err);
     const char *const results[] = {j.sav, j.predictions, j.metrics};
     for (size_t i = 0; i < 6 && !status; i++)
-        status = sav_cli_try_beside(results[i % 3], i < 3 ? j.train : j.test, err);
+        status = sav_cli_try_beside(results[i % 3], i < 3 ? j.train.list : j.test.list, err);
     if (!status) status = sav_cli_open_session(&j.model, &j.session, cli, err);
     if (!status)
         status =
