@@ -20,6 +20,7 @@ EXE     := $(if $(filter mingw% windows%,$(subst -, ,$(TARGET))),.exe)
 QUIET    = $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 SAY      = $(if $(V),,@$(if $(QUIET),,echo $@;))
 
+COMMA   := ,
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
 CPPFLAGS = -Isrc -D_POSIX_C_SOURCE=200809L -D_DEFAULT_SOURCE
 # The numeric contract: one rounding an operation. Only matmul files may contract, where products are exact
@@ -52,6 +53,17 @@ endif
 ifeq ($(IMAGES),1)
 CPPFLAGS += -DSAV_IMAGES
 LDLIBS  += -lpng -ljpeg -lz
+endif
+# What makes a fault in memory end the program instead of serving whoever made it, where the compiler has it.
+ifeq ($(EXE),)
+PROBE    = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $(1) -x c - -o /dev/null 2>/dev/null && echo '$(1)')
+CFLAGS  += $(GUARDS)
+GUARDS  := $(call PROBE,-fstack-protector-strong) $(call PROBE,-fstack-clash-protection)
+RELRO   := $(call PROBE,-Wl$(COMMA)-z$(COMMA)relro$(COMMA)-z$(COMMA)now)
+PIE     := $(if $(filter -static,$(LDFLAGS)),,$(call PROBE,-fPIC -pie))
+ifeq ($(SAN)$(filter -O0,$(OPT)),0) # it needs optimisation, and would hide calls from AddressSanitizer
+CPPFLAGS += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
 endif
 ifeq ($(SAN),1)
 CFLAGS  += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
@@ -115,8 +127,10 @@ help:
 
 $(BUILD)/src/cli/%.o: CPPFLAGS += -DSAV_VERSION='"$(VERSION)"'
 
+LINK     = $(CC) $(CFLAGS) $(RELRO) $(LDFLAGS)
+
 # What was built with other variables is built again.
-FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LDLIBS)
+FLAGS := $(LINK) $(PIE) $(CPPFLAGS) $(LDLIBS)
 $(BUILD)/flags: always
 	@mkdir -p $(@D)
 	@echo '$(FLAGS)' | cmp -s - $@ || echo '$(FLAGS)' >$@
@@ -135,18 +149,18 @@ $(BUILD)/exports: src/sav.h
 	@(echo '{ global:'; grep -o 'sav_[a-z0-9_]*(' $< | sort -u | sed 's/($$/;/'; echo 'local: *; };') >$@
 
 $(BUILD)/libsavs.so: $(LIB_OBJ) $(BUILD)/exports
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libsavs.so.0 -Wl,--version-script=$(BUILD)/exports $(LIB_OBJ) $(LDLIBS) -o $@
+	$(SAY) $(LINK) -shared -Wl,-soname,libsavs.so.0 -Wl,--version-script=$(BUILD)/exports $(LIB_OBJ) $(LDLIBS) -o $@
 
 $(BUILD)/savs$(EXE): $(CLI_OBJ) $(BUILD)/libsavs.a
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(LINK) $(PIE) $^ $(LDLIBS) -o $@
 
 # A test is a program that prints TAP-like lines and one last line "N passed, N failed, N skipped" (tests/check.h).
 $(TESTS): $(BUILD)/%$(EXE): $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libsavs.a
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 # The plain driver gives a fuzz target a main: its seeds and mutations of them, the same ones each time.
 $(FUZZERS): $(BUILD)/%$(EXE): $(BUILD)/%.o $(BUILD)/tests/fuzz/driver.o $(HELP_OBJ) $(BUILD)/libsavs.a
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 tests: $(TESTS) $(FUZZERS)
 
@@ -160,7 +174,7 @@ demo: all $(BUILD)/tools/tiny/baselines $(BUILD)/tools/tiny/untrained
 	@BUILD=$(BUILD) sh tools/demo
 
 $(BUILD)/tools/tiny/baselines $(BUILD)/tools/tiny/untrained: $(BUILD)/tools/%: $(BUILD)/tools/%.o $(BUILD)/libsavs.a
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 ## asan         the tests under AddressSanitizer and UBSan
 asan:
@@ -195,7 +209,7 @@ exhaustive: $(BUILD)/exhaustive
 	$(BUILD)/exhaustive --resume --progress $(BUILD)/exhaustive.progress --cpu "$(CPU_NAME)"
 
 $(BUILD)/exhaustive: $(BUILD)/tools/golden/exhaustive.o $(BUILD)/src/kernels/elementary.o
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ -lmpfr -lgmp -lm -o $@
+	$(SAY) $(LINK) $^ -lmpfr -lgmp -lm -o $@
 
 ## bench        matmul, decoder layers and a tower at 7B width as shares of the multiply-add peak measured in the same run; over ten minutes
 bench: all $(BUILD)/tools/bench/bench_matmul
@@ -203,18 +217,18 @@ bench: all $(BUILD)/tools/bench/bench_matmul
 	@BUILD=$(BUILD) sh tools/bench/bench_table
 
 $(BUILD)/tools/bench/bench_matmul: $(BUILD)/tools/bench/bench_matmul.o $(BUILD)/libsavs.a
-	$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(LINK) $^ $(LDLIBS) -o $@
 
 ## bench-batch  MODEL=DIR PICTURES='F…': four questions a picture, shared and apart, in alternating pairs
 bench-batch: $(BUILD)/tools/bench/bench_batch
 	OPENBLAS_NUM_THREADS=1 $(BUILD)/tools/bench/bench_batch $(MODEL) $(PICTURES)
 
 $(BUILD)/tools/bench/bench_batch: $(BUILD)/tools/bench/bench_batch.o $(BUILD)/libsavs.a
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 # For make dist-check: pictures as PPM.
 $(BUILD)/tools/to_ppm: $(BUILD)/tools/to_ppm.o $(BUILD)/libsavs.a
-	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 ## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX
 install: all $(BUILD)/libsavs.so
