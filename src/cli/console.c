@@ -27,6 +27,9 @@ void sav_console_catch(void) {
 #ifdef SIGPIPE
     signal(SIGPIPE, SIG_DFL); /* a reader that went away ends the program without a word */
 #endif
+#ifdef SIGXFSZ
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of the write, which says so */
+#endif
 }
 
 int sav_console_stopped(void) {

@@ -11,6 +11,7 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/help.h"
+#include "cli/lost_page.h"
 #include "cli/hub.h"
 #include "cli/options.h"
 #include "cli/waiting.h"
@@ -130,6 +131,7 @@ int main(int argc, char **argv) {
     sav_cli_wait_briefly();
     sav_console_open(&console);
     sav_console_catch();
+    sav_cli_catch_lost_page();
     /* the blas engine calls it from its own threads, one tile each */
     sav_os_set_variable("OPENBLAS_NUM_THREADS", "1");
 #ifdef SAV_BLAS_LINKED

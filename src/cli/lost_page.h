@@ -1,0 +1,8 @@
+/* lost_page.h: a mapped file that is cut or unreadable under the program ends it with one line. */
+#ifndef SAV_CLI_LOST_PAGE_H
+#define SAV_CLI_LOST_PAGE_H
+
+/* From now on such a file is named on standard error and the exit code is 1. Nothing on Windows. */
+void sav_cli_catch_lost_page(void);
+
+#endif
