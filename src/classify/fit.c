@@ -11,6 +11,7 @@
 #include "base/utf8.h"
 #include "classify/classifier.h"
 #include "classify/random.h"
+#include "kernels/float_mode.h"
 
 /* What a fit needs between its steps. */
 typedef struct work {
@@ -199,7 +200,8 @@ sav_status sav_fit(sav_classifier **out, const float *features, const char *cons
     *out = NULL;
     if (!options) options = &defaults;
     const size_t K = options->K ? options->K : SAV_DEFAULT_K;
-    sav_status status = check_shape(shape, err);
+    sav_status status = sav_float_mode_check(err);
+    if (!status) status = check_shape(shape, err);
     if (!status) status = check_options(options, err);
     if (!status) status = check_K(K, shape[1], shape[2], err);
     if (status) return status;

@@ -11,6 +11,7 @@
 #include "classify/classifier.h"
 #include "io/json.h"
 #include "io/safetensors.h"
+#include "kernels/float_mode.h"
 
 #define FORMAT_VERSION "1"
 
@@ -187,7 +188,8 @@ static sav_status read_file(sav_classifier *classifier, const sav_safetensors *f
 sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err) {
     sav_safetensors *file;
     *out = NULL;
-    sav_status status = sav_safetensors_open(&file, path, err);
+    sav_status status = sav_float_mode_check(err); /* units are made of the means */
+    if (!status) status = sav_safetensors_open(&file, path, err);
     if (status) return status;
     sav_classifier *classifier = sav_alloc(1, sizeof *classifier);
     status = classifier ? read_file(classifier, file, err)

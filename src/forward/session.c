@@ -11,18 +11,10 @@
 #include <string.h>
 
 #include "base/os.h"
-#include "kernels/elementary.h"
+#include "kernels/float_mode.h"
 #include "kernels/parallel.h"
 
 /* ---- sessions ------------------------------------------------------------------------------------------ */
-
-static sav_status check_numbers(sav_error *err) {
-    if (!sav_float_mode_ok())
-        return sav_fail(err, SAV_UNSUPPORTED,
-                        "this process flushes subnormal numbers to zero or does not round to nearest; "
-                        "expected IEEE arithmetic");
-    return SAV_OK;
-}
 
 /* Types of its matrices beside those of floats. */
 static unsigned holds(const sav_model *model) {
@@ -53,7 +45,7 @@ static sav_status choose(sav_session *s, const sav_options *o, sav_error *err) {
     s->kernels = sav_kernels_choose(o->engine, o->isa, o->dtype, holds(s->model), err);
     if (!s->kernels) return err->status;
     sav_status status = check_engine(s, err);
-    if (!status) status = check_numbers(err);
+    if (!status) status = sav_float_mode_check(err);
     if (!status) status = sav_picture_choose(&s->pictures.how, s->model, o, err);
     s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
     if (!status && s->kernels->start) status = s->kernels->start(&s->run, err);
@@ -266,6 +258,8 @@ sav_status sav_session_run(sav_session *s, float *taps, size_t depth, const sav_
                   .observer = s->observer,
                   .layer = SAV_NO_LAYER,
                   .err = err ? err : &own};
+    p.status = sav_float_mode_check(p.err);
+    if (p.status) return p.status;
     expect_work(s, p.depth, &pictures);
     if (sink) show_inputs(&p, s);
     sav_batch_embed(&p, b, decoder);

@@ -31,8 +31,8 @@ double sav_cos(double x);  /* radians */
  * finite; else NaN. */
 float sav_pow_f32(double theta, float x);
 
-/* True if the CPU rounds to nearest and keeps subnormal numbers, which the contract stands on. A session asks
- * once. */
+/* True if the CPU rounds to nearest and keeps subnormal numbers, which the contract stands on: see
+ * float_mode.h. */
 bool sav_float_mode_ok(void);
 
 #endif

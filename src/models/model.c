@@ -1,5 +1,6 @@
 /* model.c: a Hugging Face folder -> sav_model: config, family, weights, tokenizer, chat layout. See
  * model.h. */
+#include "kernels/float_mode.h"
 #include "models/family.h"
 
 sav_status sav_model_bind(sav_binder *out, sav_model *model, const sav_rename *renames, sav_error *err) {
@@ -85,6 +86,7 @@ sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err) {
     else if (!sav_os_is_folder(folder))
         status =
             sav_fail(err, SAV_BAD_INPUT, "%s: found no folder; expected a Hugging Face model folder", folder);
+    if (!status) status = sav_float_mode_check(err); /* frequencies of positions are made here */
     if (!status) status = sav_json_read(&config, path, err);
     if (!status) status = open_parts(model, config, err);
     sav_json_free(config);
