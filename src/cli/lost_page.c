@@ -1,6 +1,6 @@
 /* lost_page.c: SIGBUS in words. See lost_page.h.
  *
- *   a weight is read -> its page is not there any more -> handler: address -> /proc/self/maps -> path -> exit 1
+ *   a weight is read -> its page is not there any more -> handler: address -> /proc/self/maps -> path -> exit
  *
  * Models, stores and lists are mapped. If someone cuts such a file meanwhile, or its disk fails, the system can
  * only signal. A handler may call few functions: none of stdio, none that takes memory.
@@ -8,7 +8,9 @@
 #include "cli/lost_page.h"
 
 #ifdef _WIN32
-void sav_cli_catch_lost_page(void) {}
+void sav_cli_catch_lost_page(int code) {
+    (void)code;
+}
 #else
 #include <fcntl.h>
 #include <signal.h>
@@ -72,6 +74,8 @@ static void find_path(char *out, size_t size, uintptr_t address) {
     out[0] = '\0';
 }
 
+static int exit_code; /* set before the handler is */
+
 static void put(const char *text) {
     const ssize_t done = write(STDERR_FILENO, text, strlen(text));
     (void)done; /* there is nobody left to tell */
@@ -93,11 +97,12 @@ static void on_lost_page(int number, siginfo_t *about, void *context) {
     put(": cut short or unreadable while it was being read; expected a file that stays as it is (restore it, "
         "then "
         "give the same command again)\n");
-    _exit(1);
+    _exit(exit_code);
 }
 
-void sav_cli_catch_lost_page(void) {
+void sav_cli_catch_lost_page(int code) {
     struct sigaction action = {.sa_sigaction = on_lost_page, .sa_flags = SA_SIGINFO};
+    exit_code = code;
     sigemptyset(&action.sa_mask);
     sigaction(SIGBUS, &action, NULL);
 }

@@ -2,7 +2,8 @@
 #ifndef SAV_CLI_LOST_PAGE_H
 #define SAV_CLI_LOST_PAGE_H
 
-/* From now on such a file is named on standard error and the exit code is 1. Nothing on Windows. */
-void sav_cli_catch_lost_page(void);
+/* From now on such a file is named on standard error and ends the program with this exit code. Nothing on
+ * Windows. */
+void sav_cli_catch_lost_page(int code);
 
 #endif

@@ -11,8 +11,8 @@
 #include "base/os.h"
 #include "cli/cli.h"
 #include "cli/help.h"
-#include "cli/lost_page.h"
 #include "cli/hub.h"
+#include "cli/lost_page.h"
 #include "cli/options.h"
 #include "cli/waiting.h"
 
@@ -75,11 +75,15 @@ sav_status sav_cli_misuse(sav_cli *cli, sav_error *err, const char *format, ...)
     return sav_fail(err, SAV_BAD_INPUT, "%s: %s", cli->command->name, text);
 }
 
+static int failure_of(const sav_command *command) {
+    return command->failure ? command->failure : FAILURE;
+}
+
 static int exit_code(const sav_cli *cli, sav_status status) {
     if (!status) return cli->code;
     if (cli->misuse) return USAGE;
     if (status == SAV_STOPPED && sav_console_stopped()) return 128 + sav_console_stopped();
-    return cli->command->failure ? cli->command->failure : FAILURE;
+    return failure_of(cli->command);
 }
 
 static int run_command(sav_console *console, const sav_command *command, int count, char **words) {
@@ -87,6 +91,7 @@ static int run_command(sav_console *console, const sav_command *command, int cou
     sav_cli cli = {.command = command, .console = console};
     sav_status status = sav_options_read(&cli, count, words, &err);
     console->quiet = cli.quiet;
+    sav_cli_catch_lost_page(failure_of(command));
     if (!status && cli.help)
         cli.code = print_command(console, command);
     else if (!status && cli.model)
@@ -131,7 +136,6 @@ int main(int argc, char **argv) {
     sav_cli_wait_briefly();
     sav_console_open(&console);
     sav_console_catch();
-    sav_cli_catch_lost_page();
     /* the blas engine calls it from its own threads, one tile each */
     sav_os_set_variable("OPENBLAS_NUM_THREADS", "1");
 #ifdef SAV_BLAS_LINKED

@@ -10,10 +10,10 @@
 #include "tasks/encode.h"
 
 typedef struct sav_pace {
-    size_t later; /* samples of lists that come after the running one */
-    double mark;  /* seconds: the end of the latest batch, or the begin of the list */
-    size_t computed, batches;             /* of the running list so far */
-    double first_seconds, other_seconds;  /* of the job's first batch, of the others */
+    size_t later;                        /* samples of lists that come after the running one */
+    double mark;                         /* seconds: the end of the latest batch, or the begin of the list */
+    size_t computed, batches;            /* of the running list so far */
+    double first_seconds, other_seconds; /* of the job's first batch, of the others */
     size_t first_samples, other_samples;
     bool told; /* the first estimate has been said */
 } sav_pace;

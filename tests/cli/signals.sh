@@ -61,6 +61,24 @@ cut 4097 zz.bin --json
 cut 1000000 'zz with blanks.bin' --quiet
 cut 70000 'zz-größer.bin' --threads 1
 
+# diff, whose 1 says "different": 2. Its dumps are mapped; a large stage of zeros takes a while to compare.
+make_dump() { # make_dump FILE: one tensor of 2 GB, a hole
+    header='{"x":{"dtype":"F32","shape":[536870000],"data_offsets":[0,2147480000]}}'
+    printf "\\$(printf %o ${#header})\\0\\0\\0\\0\\0\\0\\0%s" "$header" >"$1"
+    truncate -s $((8 + ${#header} + 2147480000)) "$1"
+}
+make_dump "$scratch/a"
+make_dump "$scratch/b"
+"$savs" diff "$scratch/a" "$scratch/b" >"$scratch/out" 2>"$scratch/err" </dev/null &
+process=$! tries=0
+while ! grep -qF "$scratch/b" /proc/$process/maps 2>/dev/null && [ $tries -lt 600 ] && kill -0 $process; do
+    tries=$((tries + 1))
+    sleep 0.01
+done
+truncate -s 1000 "$scratch/b"
+wait $process
+judge 2 "savs: $scratch/b: cut short or unreadable" 'a dump cut under savs diff'
+
 # The shard itself, under a running encode: found by the next batch's look at the file, or by the signal
 copy_model $tiny cut
 "$savs" encode --model "$model" --input $list --store "$scratch/cut.store" --quiet >"$scratch/out" 2>"$scratch/err" \
