@@ -38,6 +38,10 @@ sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, sav
     return SAV_OK;
 }
 
+sav_status sav_cli_check_keys(const sav_list *list, const sav_model *model, sav_error *err) {
+    return sav_model_describe(model)->vision_layers ? sav_list_check_pictures(list, err) : SAV_OK;
+}
+
 void sav_cli_warn_left_out(sav_cli *cli, const sav_list *list, size_t from) {
     const size_t count = list->bad.count - from;
     if (!count) return;

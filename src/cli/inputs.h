@@ -12,6 +12,8 @@ typedef enum sav_cli_labels { LABELS_OPTIONAL, LABELS_IN_FOLDERS, LABELS_REQUIRE
 /* Reads a list with the options given; passes its warnings on and names what --skip-bad left out. */
 sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, sav_cli_labels labels,
                              sav_error *err);
+/* Before the first forward of a model that sees: keys that nobody reads may have meant pictures. */
+sav_status sav_cli_check_keys(const sav_list *list, const sav_model *model, sav_error *err);
 /* What --skip-bad left out since the list had `from` bad records. */
 void sav_cli_warn_left_out(sav_cli *cli, const sav_list *list, size_t from);
 

@@ -1,11 +1,12 @@
 /* formats.h: what the fields of a record mean: a table of list formats (formats.inc), JSON object -> sample.
  *
- * A dataset is one file with one function, and one row in formats.inc. The row also says by which protocol
+ * A dataset is one file with one function and a table of keys, and one row in formats.inc. The row also says by which protocol
  * predictions on it are scored.
  */
 #ifndef SAV_FORMATS_H
 #define SAV_FORMATS_H
 
+#include "io/keys.h"
 #include "lists/record.h"
 
 /* Fills the sample's strings and pictures from the record's fields. */
@@ -14,11 +15,14 @@ typedef void sav_format_read(sav_sample *out, sav_record *in);
 typedef struct sav_format {
     const char *name;
     sav_format_read *read;
+    const sav_keys *keys; /* of a record */
     const char *protocol; /* a name of tasks/protocols.inc */
 } sav_format;
 
-/* sav_read_general and the others */
-#define FORMAT(name, protocol) sav_format_read sav_read_##name;
+/* sav_read_general and the others, and their tables of keys */
+#define FORMAT(name, protocol)             \
+    extern const sav_keys sav_keys_##name; \
+    sav_format_read sav_read_##name;
 #include "lists/formats.inc"
 #undef FORMAT
 

@@ -7,10 +7,12 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/os.h"
 #include "base/utf8.h"
 #include "classify/labels.h"
+#include "image/image.h"
 #include "io/json.h"
 #include "lists/list_reader.h"
 
@@ -24,7 +26,7 @@ enum {
 /* ---- the table of formats ----------------------------------------------------------------------------- */
 
 static const sav_format formats[] = {
-#define FORMAT(name, protocol) {#name, sav_read_##name, #protocol},
+#define FORMAT(name, protocol) {#name, sav_read_##name, &sav_keys_##name, #protocol},
 #include "lists/formats.inc"
 #undef FORMAT
 };
@@ -53,6 +55,7 @@ void sav_list_free(sav_list *list) {
     sav_notes_free(&list->bad);
     sav_notes_free(&list->warnings);
     sav_free(list->name);
+    sav_free(list->unknown);
     sav_free(list);
 }
 
@@ -130,6 +133,7 @@ static sav_status read_record(sav_sample *out, sav_list_reader *in, const sav_js
         return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found something else; expected an object {…}",
                         in->list->name, object->line);
     sav_record record = {.object = object, .source = &in->source, .err = in->err};
+    record.status = sav_list_keys_check(in, object);
     in->format->read(out, &record);
     if (!record.status && in->options->training && !out->label)
         return sav_fail(in->err, SAV_BAD_INPUT,
@@ -204,13 +208,44 @@ static bool is_blank(const char *p, const char *end) {
     return p == end;
 }
 
+/* What a file is that is no list: NULL when it may be one. */
+static const char *other_kind(const char *name, const char *bytes, size_t length) {
+    static const struct {
+        const char *bytes, *name;
+        size_t length;
+    } kinds[] = {{"PAR1", "a Parquet file", 4},  {"PK\3\4", "a ZIP archive", 4},
+                 {"\xFF\xFE", "UTF-16 text", 2}, {"\xFE\xFF", "UTF-16 text", 2},
+                 {"\x1F\x8B", "a gzip file", 2}, {"ARROW1", "an Arrow file", 6}};
+    const char *dot = strrchr(name, '.');
+    size_t blank = 0;
+    while (blank < length && memchr(" \t\r\n", bytes[blank], 4)) blank++;
+    const bool json = blank < length && (bytes[blank] == '{' || bytes[blank] == '[');
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (length >= kinds[i].length && memcmp(bytes, kinds[i].bytes, kinds[i].length) == 0)
+            return kinds[i].name;
+    if (sav_image_recognised((const unsigned char *)bytes, length)) return "a picture";
+    if (json || !dot || blank == length) return NULL;
+    return strcasecmp(dot, ".csv") == 0 ? "a CSV file" : strcasecmp(dot, ".tsv") == 0 ? "a TSV file" : NULL;
+}
+
+static sav_status check_kind(sav_list_reader *in, const char *bytes, size_t length) {
+    const char *kind = other_kind(in->list->name, bytes, length);
+    if (!kind) return SAV_OK;
+    sav_fail(in->err, SAV_BAD_INPUT, "%s: found %s; expected JSON Lines or one JSON array in UTF-8",
+             in->list->name, kind);
+    sav_hint(in->err,
+             "Write an object a line: {\"image\": \"cat.jpg\", \"question\": \"What animal is this?\", "
+             "\"label\": \"cat\"}.");
+    return SAV_BAD_INPUT;
+}
+
 static sav_status read_bytes(sav_list_reader *in, const char *bytes, size_t length) {
     if (length >= 3 && memcmp(bytes, "\xEF\xBB\xBF", 3) == 0) {
         bytes += 3;
         length -= 3;
     }
     const char *const end = bytes + length;
-    sav_status status = SAV_OK;
+    sav_status status = check_kind(in, bytes, length);
     uint32_t line = 1;
     while (bytes < end && !status) {
         const char *stop = memchr(bytes, '\n', (size_t)(end - bytes));
@@ -317,11 +352,13 @@ static sav_status check_list(sav_list_reader *in) {
     if (!list->count)
         return sav_fail(in->err, SAV_BAD_INPUT, "%s: found no samples; expected at least one", list->name);
     sav_status status = count_duplicates(in);
+    if (!status) status = sav_list_keys_warn(in);
     return status ? status : check_labels(in);
 }
 
 static sav_status finish(sav_list **out, sav_list_reader *in, sav_status status) {
     if (!status) status = check_list(in);
+    sav_list_keys_free(&in->unknown);
     if (status)
         sav_list_free(in->list);
     else

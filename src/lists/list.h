@@ -27,6 +27,8 @@ typedef struct sav_list {
     size_t count, capacity;
     /* the format's: how predictions are scored (tasks/protocols.h); NULL: in a list that no format made */
     const char *protocol;
+    char *
+        unknown; /* keys of records that are not read, for people: "\"img\" (did you mean \"image\"?)"; NULL */
     sav_notes bad;      /* records left out by skip_bad */
     sav_notes warnings; /* duplicate keys, labels that differ only in case or white space, … */
 } sav_list;
@@ -41,6 +43,9 @@ sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t
                                 bool together, sav_error *err);
 void sav_list_free(sav_list *list);                   /* NULL is fine */
 void sav_list_keep(sav_list *list, const bool *keep); /* only samples i with keep[i] stay, in their order */
+
+/* For a model that sees: a list without any picture whose records have keys that are not read is a mistake. */
+sav_status sav_list_check_pictures(const sav_list *list, sav_error *err);
 
 /* "NAME:LINE", or the picture's path in a folder list: what a complaint about this sample starts with. */
 void sav_sample_location(char *out, size_t size, const sav_list *list, const sav_sample *sample);

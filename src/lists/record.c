@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "lists/media_path.h"
 
 enum { STRINGS = 6 };
@@ -189,9 +190,10 @@ sav_status sav_sample_add_media(sav_sample *sample, const char *path, const sav_
         sav_error_prefix(err, "%s:%zu", source->list, line);
         return status;
     }
+    char quoted[SAV_QUOTED];
     if (sav_is_video_name(path))
         return sav_fail(err, SAV_UNSUPPORTED, "%s:%zu: found the video %s; expected a picture", source->list,
-                        line, path);
+                        line, sav_quote(quoted, path, strlen(path)));
     char *full = resolve(path, source);
     char **media = full ? sav_realloc(sample->media, sample->media_count + 1, sizeof *media) : NULL;
     if (!media) {
@@ -226,6 +228,39 @@ void sav_record_media(sav_sample *out, sav_record *in, const char *key) {
     const sav_json *item = node->kind == SAV_JSON_ARRAY ? node->child : node;
     for (; item && !in->status; item = item == node ? NULL : item->next) add_media_node(out, in, item, key);
     if (!in->status) out->image = copy_json(in, node, key);
+}
+
+/* Whether it names a picture. */
+static bool says_media(const sav_json *node) {
+    return node && node->kind != SAV_JSON_NULL && (node->kind != SAV_JSON_STRING || node->length) &&
+           (node->kind != SAV_JSON_ARRAY || node->count);
+}
+
+/* A path is the same as a list of it alone. */
+static bool same_media(const sav_json *a, const sav_json *b) {
+    const sav_json *one = a->kind == SAV_JSON_ARRAY ? a->child : a;
+    const sav_json *other = b->kind == SAV_JSON_ARRAY ? b->child : b;
+    while (one && other && sav_json_is(one, other->text ? other->text : "") && one->kind == other->kind) {
+        one = one == a ? NULL : one->next;
+        other = other == b ? NULL : other->next;
+    }
+    return !one && !other;
+}
+
+void sav_record_media_of(sav_sample *out, sav_record *in, const char *const *keys) {
+    const char *const *found = NULL;
+    for (; *keys && !in->status; keys++) {
+        const sav_json *node = sav_json_get(in->object, *keys);
+        if (!says_media(node)) continue;
+        if (!found) {
+            found = keys;
+            sav_record_media(out, in, *keys);
+        } else if (!same_media(sav_json_get(in->object, *found), node)) {
+            in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: \"%s\" and \"%s\" name different pictures",
+                                  in->source->list, node->line, *found, *keys);
+            sav_hint(in->err, "They mean the same: keep one of them.");
+        }
+    }
 }
 
 void sav_record_check_placeholders(const sav_sample *out, sav_record *in) {

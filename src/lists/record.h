@@ -62,6 +62,8 @@ char *sav_record_label(sav_record *in, const char *key);
 char *sav_record_id(sav_record *in, const char *key);
 /* A path or a list of paths; absent, null and "" are text alone. */
 void sav_record_media(sav_sample *out, sav_record *in, const char *key);
+/* The same under any of several keys, the last NULL; two that differ are an error. */
+void sav_record_media_of(sav_sample *out, sav_record *in, const char *const *keys);
 /* Behind question and pictures: as many `<image>` in the question as there are pictures, or fewer. */
 void sav_record_check_placeholders(const sav_sample *out, sav_record *in);
 

@@ -72,6 +72,20 @@ expect 0 '' show samples --input "$test"
 printf '{"question":"from stdin"}\n' | $limit "$savs" show samples --input - >"$scratch/out" 2>"$scratch/err"
 judge 0 '' 'show samples --input -'
 
+# ---- keys ----
+record() { printf '{"%s":"%s","question":"what","label":"%s"}\n' "$1" "$some" "$2"; }
+{ record img a; record img b; } >"$scratch/keys.jsonl"
+expect 1 'no sample has a picture, and what is not read: "img" (did you mean "image"?)' \
+    encode --quiet --model $llava --input "$scratch/keys.jsonl" --store "$scratch/store3"
+{ record image a; record image b; } >"$scratch/good.jsonl"
+expect 1 'keys.jsonl: no sample has a picture' run --quiet --model $llava --train "$scratch/good.jsonl" \
+    --test "$scratch/keys.jsonl" --out "$scratch/out-folder" --heads 3
+expect 0 'a key is not read: "img"' encode --model $qwen --input "$scratch/keys.jsonl" --store "$scratch/store3"
+{ record image_path a; record images b; } >"$scratch/keys.jsonl"
+expect 0 '' encode --quiet --model $llava --input "$scratch/keys.jsonl" --store "$scratch/store4"
+printf 'image,label\na.png,cat\n' >"$scratch/list.csv"
+expect 1 'list.csv: found a CSV file' show samples --input "$scratch/list.csv"
+
 # ---- folders ----
 mkdir "$scratch/holiday"
 cp "$some" "$scratch/holiday/b.png"; cp "$some" "$scratch/holiday/a.png"

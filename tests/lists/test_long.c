@@ -75,7 +75,7 @@ static void test_samples(bool array) {
 /* One warning names the first key that stands twice, one counts the records. */
 static void test_duplicates(void) {
     static const char text[] =
-        "[{\"question\":\"a\"},{\"question\":\"a\",\"question\":\"b\"},\n{\"question\":\"\",\"x\":"
+        "[{\"question\":\"a\"},{\"question\":\"a\",\"question\":\"b\"},\n{\"question\":\"\",\"comment\":"
         "{\"y\":1,\"y\":2}}]";
     sav_list *list;
     if (!CHECK_OK(sav_list_parse(&list, text, strlen(text), "l", "", NULL, &err), &err)) return;

@@ -23,7 +23,8 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
     sav_status status = sav_cli_open_session(&model, &session, cli, err);
     if (status) return status;
     const sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
-    status = sav_cli_encode(report, cli->store, list, &encoder, err);
+    status = sav_cli_check_keys(list, model, err);
+    if (!status) status = sav_cli_encode(report, cli->store, list, &encoder, err);
     if (!status) sav_cli_warn_pictures(cli, session);
     sav_cli_close_session(model, session);
     return status;

@@ -87,6 +87,7 @@ static sav_status predict_list(job *j, sav_error *err) {
     const sav_model_info *info = sav_model_describe(model);
     const size_t shape[3] = {info->L, info->H, info->d}, bad = list->bad.count;
     status = check_shape(cli, view, shape, cli->model, err);
+    if (!status) status = sav_cli_check_keys(list, model, err);
     if (!status) {
         warn_other_model(cli, view, info->sha256, cli->model);
         sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);

@@ -243,6 +243,8 @@ static sav_status run_command(sav_cli *cli, sav_error *err) {
     if (!status)
         status =
             sav_cli_check_heads(cli, sav_model_describe(j.model)->L, sav_model_describe(j.model)->H, err);
+    if (!status) status = sav_cli_check_keys(j.train.list, j.model, err);
+    if (!status) status = sav_cli_check_keys(j.test.list, j.model, err);
     if (!status) status = say_plan(&j, err);
     if (!status) status = train(&j, err);
     if (!status) status = test(&j, err);
