@@ -4,7 +4,7 @@
  *     const char *labels[] = {"cat", "dog", "cat", "dog"};
  *     sav_model *model;  sav_session *session;  sav_classifier *classifier;
  *     sav_prediction p;  sav_error err;
- *     sav_part parts[] = {{SAV_IMAGE, NULL}, {SAV_TEXT, "What animal is this?"}};
+ *     sav_part parts[] = {{.kind = SAV_IMAGE, .text = NULL}, {.kind = SAV_TEXT, .text = "What animal is this?"}};
  *     sav_message turn = {"user", parts, 2};
  *     sav_prompt prompt = {.messages = &turn, .count = 1};
  *     if (sav_model_open(&model, "llava-onevision-qwen2-7b-ov-hf", &err)) return report(&err);
@@ -100,9 +100,18 @@ typedef enum sav_part_kind {
     SAV_IMAGE_INLINE
 } sav_part_kind;
 
+/* Beside a picture, Qwen-VL families alone, as qwen_vl_utils takes them; 0: none. A picture gets multiples of
+ * 28 pixels a side, min_pixels to max_pixels in all. Both resized_ ones: as if it had that size, under the
+ * family's own bounds. The processor's resize follows, under the session's bounds or the folder's. */
+typedef struct sav_picture_bounds {
+    size_t min_pixels, max_pixels;
+    size_t resized_height, resized_width;
+} sav_picture_bounds;
+
 typedef struct sav_part {
     sav_part_kind kind;
     const char *text; /* SAV_TEXT: the text; pictures: the file's path */
+    sav_picture_bounds bounds;
 } sav_part;
 
 typedef struct sav_message {

@@ -1,5 +1,6 @@
 /* store_key.c: what a stored row is known by: the SHA-256 of its sample, the CRC of its bytes. See
  * store.h. */
+#include <stdio.h>
 #include <string.h>
 
 #include "classify/store.h"
@@ -39,6 +40,18 @@ static sav_status add_file(sav_sha256 *hash, const char *path, sav_error *err) {
     return status;
 }
 
+/* Bounds of its own are hashed where there are some: keys of pictures without stay as they were. */
+static sav_status add_picture(sav_sha256 *hash, const sav_part *part, sav_error *err) {
+    const sav_picture_bounds *b = &part->bounds;
+    if (b->min_pixels || b->max_pixels || b->resized_height || b->resized_width) {
+        char bounds[128];
+        snprintf(bounds, sizeof bounds, "bounds %zu %zu %zu %zu", b->min_pixels, b->max_pixels,
+                 b->resized_height, b->resized_width);
+        add_string(hash, bounds);
+    }
+    return add_file(hash, part->text, err);
+}
+
 sav_status sav_store_key(char hex[65], const sav_prompt *prompt, const sav_store_info *info,
                          const char *pixel_options, sav_error *err) {
     static const char *const kinds[] = {"text", "image", "inline"};
@@ -61,7 +74,7 @@ sav_status sav_store_key(char hex[65], const sav_prompt *prompt, const sav_store
             if (part->kind == SAV_TEXT)
                 add_string(&hash, part->text);
             else
-                status = add_file(&hash, part->text, err);
+                status = add_picture(&hash, part, err);
         }
         add_string(&hash, "end");
     }

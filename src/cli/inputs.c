@@ -5,6 +5,7 @@
 
 #include "base/os.h"
 #include "classify/labels.h"
+#include "cli/open_session.h"
 #include "cli/outputs.h"
 #include "image/image.h"
 
@@ -140,7 +141,10 @@ sav_status sav_cli_read_prompt(sav_cli_prompt *out, const sav_cli *cli, sav_erro
     *out = (sav_cli_prompt){0};
     sav_status status = cli->messages ? sav_messages_read(&out->chat, cli->messages, err) : SAV_OK;
     if (status) return status;
-    if (out->chat) out->prompt = out->chat->prompt;
+    if (out->chat) {
+        out->prompt = out->chat->prompt;
+        sav_cli_warn_notes(cli, out->chat->notes.bytes);
+    }
     if (!cli->prompt) return SAV_OK;
     status = sav_cli_read_text(&out->literal, &length, cli->prompt, err);
     if (!status && strlen(out->literal) != length)

@@ -12,12 +12,26 @@ void sav_input_free(sav_input *input) {
     *input = (sav_input){0};
 }
 
+/* Apart in `content`: a picture whose tokens stand like text. */
+#define LIKE_TEXT ((int64_t)1 << 40)
+
+/* The library's processors put a mark of their own in place of the placeholders and turn all such marks back
+ * into placeholders: one that the prompt brings along becomes a token of no picture, and the model fails. */
+static sav_status check_marks(const char *text, const sav_model *model, const sav_prompt *prompt,
+                              sav_error *err) {
+    const char *mark = sav_layout_mark(model->layout);
+    if (!mark || !strstr(text, mark) || !sav_layout_pictures(NULL, 0, model->layout, prompt)) return SAV_OK;
+    return sav_fail(err, SAV_BAD_INPUT, "the prompt's text holds %s, which the processor keeps for itself",
+                    mark);
+}
+
 sav_status sav_input_tokens(sav_ids *ids, sav_ids *places, const sav_model *model, const sav_prompt *prompt,
                             sav_error *err) {
     sav_text text = {0};
     sav_status status = sav_layout_render(&text, model->layout, prompt, err);
     const char *bytes = text.bytes ? text.bytes : "";
     const sav_placeholder image = {sav_layout_placeholder(model->layout), model->image_token};
+    if (!status) status = check_marks(bytes, model, prompt, err);
     if (!status && !model->vision)
         status = sav_tokenizer_encode(ids, model->tokenizer, bytes, text.length, err);
     else if (!status)
@@ -54,7 +68,7 @@ static sav_status read_pictures(sav_input *in, sav_pictures *pictures, const sav
     sav_layout_pictures(parts, count, model->layout, prompt);
     status = check_count(in, model, parts, places, err);
     for (size_t i = 0; i < count && !status; i++)
-        status = sav_pictures_find(&in->pictures[i], pictures, model, parts[i]->text, err);
+        status = sav_pictures_find(&in->pictures[i], pictures, model, parts[i], err);
 done:
     sav_free(parts);
     return status;
@@ -102,11 +116,17 @@ static sav_status set_positions(sav_input *in, const sav_model *model, const sav
                                 sav_error *err) {
     in->positions = sav_alloc(in->T, model->decoder.axes * sizeof *in->positions);
     if (!in->positions) return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu tokens", in->T);
-    if (model->family->positions)
-        model->family->positions(in->positions, in->T, in->starts, own, model);
-    else
+    if (!model->family->positions) {
         for (size_t t = 0; t < in->T; t++) in->positions[t] = (int64_t)t;
-    return SAV_OK;
+        return SAV_OK;
+    }
+    const sav_token_row tokens = {in->ids, in->T, in->starts, own};
+    size_t laid;
+    sav_status status = model->family->positions(in->positions, &laid, &tokens, model, err);
+    /* whether a picture has places depends on what follows: prompts that differ there share nothing of it */
+    for (size_t i = laid; i < in->images && !status; i++)
+        for (size_t n = 0; n < own->items[i]->fit.tokens; n++) in->content[in->starts[i] + n] -= LIKE_TEXT;
+    return status;
 }
 
 /* What follows the pictures: tokens, checks, positions. */

@@ -5,7 +5,8 @@
 
 struct sav_picture_tag {
     char key[65]; /* SHA-256 of the file */
-    bool waited;  /* spare since the batch before */
+    sav_picture_bounds bounds;
+    bool waited; /* spare since the batch before */
 };
 
 typedef struct sav_picture_tag tag;
@@ -33,10 +34,18 @@ sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, 
 
 /* ---- one picture --------------------------------------------------------------------------------------- */
 
+static bool has_bounds(const sav_picture_bounds *b) {
+    return b->min_pixels || b->max_pixels || b->resized_height || b->resized_width;
+}
+
 sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav_model *model,
                             const char *path, const sav_picture_options *how, sav_error *err) {
     const sav_family *family = model->family;
     sav_image image = {0};
+    if (has_bounds(&how->own) && !family->bounded)
+        return sav_fail(err, SAV_BAD_INPUT,
+                        "%s: bounds beside a picture are for the Qwen-VL families; found %s", path,
+                        family->name);
     sav_status status = sav_image_read(&image, path, how->most_pixels, err);
     if (status) return status; /* reading says which file; what follows knows sizes alone */
     seen->read++;
@@ -60,20 +69,23 @@ static void free_picture(sav_picture *picture) {
 
 /* ---- those of a batch ---------------------------------------------------------------------------------- */
 
-static sav_status load_next(sav_pictures *all, const sav_model *model, const char *path, const char *key,
+static sav_status load_next(sav_pictures *all, const sav_model *model, const sav_part *part, const char *key,
                             sav_error *err) {
+    sav_picture_options how = all->how;
+    how.own = part->bounds;
     if (!sav_grow(&all->items, &all->capacity, all->loaded + 1, sizeof *all->items) ||
         !sav_grow(&all->tags, &all->tag_capacity, all->loaded + 1, sizeof *all->tags))
         return sav_fail(err, SAV_NO_MEMORY, "no memory for %zu pictures", all->loaded + 1);
     sav_picture *one = sav_alloc(1, sizeof *one);
-    sav_status status = one ? sav_picture_load(one, &all->seen, model, path, &all->how, err)
-                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    sav_status status = one ? sav_picture_load(one, &all->seen, model, part->text, &how, err)
+                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", part->text);
     if (status) {
         free_picture(one);
         return status;
     }
     tag *t = &all->tags[all->loaded];
     memcpy(t->key, key, sizeof t->key);
+    t->bounds = part->bounds;
     t->waited = false;
     all->items[all->loaded++] = one;
     return SAV_OK;
@@ -86,14 +98,20 @@ static void swap(sav_pictures *all, size_t i, size_t j) {
     all->items[j] = one, all->tags[j] = t;
 }
 
-sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *model, const char *path,
+static bool same_picture(const tag *t, const char *key, const sav_picture_bounds *b) {
+    return strcmp(t->key, key) == 0 && t->bounds.min_pixels == b->min_pixels &&
+           t->bounds.max_pixels == b->max_pixels && t->bounds.resized_height == b->resized_height &&
+           t->bounds.resized_width == b->resized_width;
+}
+
+sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *model, const sav_part *part,
                              sav_error *err) {
     char key[65];
-    sav_status status = sav_sha256_file(key, path, err);
+    sav_status status = sav_sha256_file(key, part->text, err);
     size_t i = all->apart ? all->count : 0;
     if (status) return status;
-    while (i < all->loaded && strcmp(all->tags[i].key, key) != 0) i++;
-    if (i == all->loaded) status = load_next(all, model, path, key, err);
+    while (i < all->loaded && !same_picture(&all->tags[i], key, &part->bounds)) i++;
+    if (i == all->loaded) status = load_next(all, model, part, key, err);
     if (status) return status;
     if (i >= all->count) { /* into the batch */
         swap(all, i, all->count);

@@ -1,6 +1,6 @@
 /* pictures.h: the pictures of a batch: each file read once, known by its bytes.
  *
- *   path -> SHA-256 of the file -> a picture that is there,
+ *   path -> SHA-256 of the file -> a picture that is there, under the same bounds,
  *                                  or decoded (image/), turned, fitted and read by the family
  */
 #ifndef SAV_PICTURES_H
@@ -30,12 +30,14 @@ typedef struct sav_pictures {
 sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, const sav_options *options,
                               sav_error *err);
 
-/* One picture from its file. Free pixels and rgb in any case. */
+/* One picture from its file, by its own bounds (how->own): an error in a family that knows none. Free pixels
+ * and rgb in any case. */
 sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav_model *model,
                             const char *path, const sav_picture_options *how, sav_error *err);
 
-/* The picture of this file's bytes, as number *at of the batch. */
-sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *model, const char *path,
+/* The picture of this part's file and bounds, as number *at of the batch: the same bytes under the same bounds
+ * are one picture. */
+sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *model, const sav_part *part,
                              sav_error *err);
 sav_picture_set sav_pictures_set(const sav_pictures *all); /* those of the batch */
 

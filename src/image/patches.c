@@ -18,11 +18,11 @@ sav_status sav_smart_resize(sav_size *out, sav_size in, const sav_size_bounds *b
     if (bounds->guard && high < f) high = f;
     if (bounds->guard && wide < f) wide = f;
     if (high * wide > max) {
-        double beta = sqrt((double)(h * w) / max);
+        double beta = sqrt((double)h * (double)w / max);
         high = floor((double)h / beta / f) * f;
         wide = floor((double)w / beta / f) * f;
     } else if (high * wide < min) {
-        double beta = sqrt(min / (double)(h * w));
+        double beta = sqrt(min / ((double)h * (double)w));
         high = ceil((double)h * beta / f) * f;
         wide = ceil((double)w * beta / f) * f;
     }

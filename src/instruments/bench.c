@@ -157,7 +157,7 @@ static sav_status run_round(measured *out, meter *m, sav_session *session, float
 static sav_status prepare(sav_session *session, const sav_model *model, const sav_bench_shape *shape,
                           sav_error *err) {
     static const char *const words[] = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
-    const sav_part picture = {SAV_IMAGE, shape->picture};
+    const sav_part picture = {.kind = SAV_IMAGE, .text = shape->picture};
     const sav_message turn = {"user", &picture, shape->picture ? 1 : 0};
     sav_text text = {0};
     size_t w = 0;

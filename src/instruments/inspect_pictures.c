@@ -22,7 +22,7 @@ static sav_status write_pieces(const sav_picture *picture, const char *folder, c
     return status;
 }
 
-sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const char *path,
+sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const sav_part *part,
                                const sav_options *options, const char *folder, const char *name,
                                sav_error *err) {
     sav_picture picture = {0};
@@ -34,7 +34,8 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
                         model->folder);
     sav_status status = sav_picture_choose(&how, model, options, err);
     how.keep_rgb = folder != NULL;
-    if (!status) status = sav_picture_load(&picture, &seen, model, path, &how, err);
+    how.own = part->bounds;
+    if (!status) status = sav_picture_load(&picture, &seen, model, part->text, &how, err);
     if (!status && folder) status = write_pieces(&picture, folder, name, err);
     if (!status)
         *out = (sav_picture_report){.height = fit->picture.h,

@@ -80,10 +80,13 @@ static bool has_allowed_value(const sav_json *member, const sav_key *row) {
     return allowed;
 }
 
+/* Objects of a list may all have the same key: it is named and counted once while names are shown. */
 static void add_unknown(sav_unknown_keys *unknown, const char *level, const char *key) {
+    char name[240];
+    snprintf(name, sizeof name, "\"%s%s%.60s\"", level, *level ? "." : "", key);
+    if (unknown->names.bytes && strstr(unknown->names.bytes, name)) return;
     if (unknown->count++ < MOST_NAMED)
-        sav_text_printf(&unknown->names, "%s\"%s%s%.60s\"", unknown->names.length ? ", " : "", level,
-                        *level ? "." : "", key);
+        sav_text_printf(&unknown->names, "%s%s", unknown->names.length ? ", " : "", name);
 }
 
 static sav_status check_object(const walk *w, const sav_json *object, const sav_keys *table,

@@ -28,12 +28,17 @@ void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t 
         chat->failed = true;
         return;
     }
-    chat->parts[chat->part_count++] = (sav_part){kind, copy};
+    chat->parts[chat->part_count++] = (sav_part){.kind = kind, .text = copy};
     chat->messages[chat->message_count - 1].count++;
 }
 
+void sav_chat_bounds(sav_chat *chat, const sav_picture_bounds *bounds) {
+    if (chat && !chat->failed && chat->part_count) chat->parts[chat->part_count - 1].bounds = *bounds;
+}
+
 sav_status sav_chat_seal(sav_chat *chat, sav_error *err) {
-    if (!chat || chat->failed) return sav_fail(err, SAV_NO_MEMORY, "no memory for a prompt");
+    if (!chat || chat->failed || chat->notes.failed)
+        return sav_fail(err, SAV_NO_MEMORY, "no memory for a prompt");
     size_t at = 0; /* parts may have moved while they grew: only now do the messages point to them */
     for (size_t i = 0; i < chat->message_count; i++) {
         if (chat->messages[i].count) chat->messages[i].parts = chat->parts + at;
@@ -49,6 +54,7 @@ void sav_chat_free(sav_chat *chat) {
     for (size_t i = 0; i < chat->message_count; i++) sav_free((void *)(uintptr_t)chat->messages[i].role);
     sav_free(chat->parts);
     sav_free(chat->messages);
+    sav_text_free(&chat->notes);
     sav_free(chat);
 }
 

@@ -16,13 +16,16 @@ typedef struct sav_chat {
     size_t message_count, message_capacity;
     sav_part *parts; /* of all messages, in order */
     size_t part_count, part_capacity;
-    bool failed; /* an append found no memory; seal reports it */
+    sav_text notes; /* what its writer should know, a line each with '\n' behind; bytes NULL: nothing */
+    bool failed;    /* an append found no memory; seal reports it */
 } sav_chat;
 
 sav_chat *sav_chat_new(void); /* NULL: no memory; every function here takes NULL for a chat that failed */
 void sav_chat_message(sav_chat *chat, const char *role);
 /* of the last message */
 void sav_chat_part(sav_chat *chat, sav_part_kind kind, const char *text, size_t length);
+/* of the last part, a picture */
+void sav_chat_bounds(sav_chat *chat, const sav_picture_bounds *bounds);
 sav_status sav_chat_seal(sav_chat *chat, sav_error *err);
 void sav_chat_free(sav_chat *chat);
 

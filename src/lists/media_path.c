@@ -6,6 +6,8 @@
 
 #include "base/utf8.h"
 
+enum { LONGEST_PATH = 4095 }; /* Linux opens none that is longer */
+
 /* Bytes of SCHEME in "SCHEME://…" (RFC 3986 §3.1); 0: there is none. One letter is a drive of Windows. */
 static size_t scheme_of(const char *address) {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
@@ -39,6 +41,11 @@ sav_status sav_media_path(const char **path, const char *address, sav_error *err
         return SAV_UNSUPPORTED;
     }
     if (file) *path += strlen("file://");
+    if (strlen(*path) > LONGEST_PATH) { /* bare base64, mostly */
+        char quoted[SAV_QUOTED];
+        return sav_fail(err, SAV_BAD_INPUT, "found %zu bytes, %s; expected a path", strlen(*path),
+                        sav_quote(quoted, *path, strlen(*path)));
+    }
     return **path ? SAV_OK
                   : sav_fail(err, SAV_BAD_INPUT, "found %s; expected a path", file ? address : "\"\"");
 }

@@ -40,13 +40,14 @@ typedef struct sav_picture {
     unsigned char *rgb; /* [pieces, side.h, side.w, 3] the same before it was normalised; kept on request */
 } sav_picture;
 
-/* How pictures are read, for all of a session. */
+/* How pictures are read: for all of a session, but for what one picture has of its own. */
 typedef struct sav_picture_options {
     sav_pillow pillow;
     bool rotate;                   /* as their EXIF orientation says */
     bool keep_rgb;                 /* for people to look at */
     size_t most_pixels;            /* of a file: more is an error; 0: SAV_MAX_PICTURE_PIXELS */
     size_t min_pixels, max_pixels; /* 0: the family's own */
+    sav_picture_bounds own;
 } sav_picture_options;
 
 /* Pictures that go through the tower together. */
@@ -55,6 +56,14 @@ typedef struct sav_picture_set {
     size_t count;
 } sav_picture_set;
 
+/* A prompt's tokens as positions see them. */
+typedef struct sav_token_row {
+    const int64_t *ids; /* [T], one placeholder for each visual token */
+    size_t T;
+    const size_t *starts; /* [pictures->count] the first token of each */
+    const sav_picture_set *pictures;
+} sav_token_row;
+
 struct sav_family {
     const char *name;
     const char *const *architectures; /* of config.json, NULL at the end */
@@ -62,12 +71,13 @@ struct sav_family {
     const sav_decoder_kind *decoder;
     /* what each key of the folder's files is, a table for each object; NULL at the end */
     const sav_keys *const *keys;
-    bool bounded; /* knows min_pixels and max_pixels */
+    bool bounded; /* knows min_pixels, max_pixels, and the bounds of one picture */
     /* Reads the config, binds the tensors, tower first; fills the vision fields of model->info. */
     sav_status (*open)(sav_model *model, const sav_json *config, const char *name, sav_error *err);
-    /* NULL: 0 … T - 1. starts [pictures->count]: the first token of each. */
-    void (*positions)(int64_t *out, size_t T, const size_t *starts, const sav_picture_set *pictures,
-                      const sav_model *model);
+    /* NULL: 0 … T - 1. *laid: of so many pictures, from the first on, the tokens have places of their own; those of
+     * others stand like text. */
+    sav_status (*positions)(int64_t *out, size_t *laid, const sav_token_row *tokens, const sav_model *model,
+                            sav_error *err);
     /* The rest is NULL in a text model. */
     sav_status (*fit)(sav_picture_fit *out, const sav_model *model, sav_size picture,
                       const sav_picture_options *how, sav_error *err);

@@ -18,13 +18,15 @@
 typedef struct qwen_vl {
     sav_qwen_vit tower;
     sav_preprocessor processor;
+    int64_t vision_start, video_token;
 } qwen_vl;
 
 enum {
     UTILS_FACTOR = 28, /* qwen_vl_utils: IMAGE_FACTOR, and its bounds when the message has none */
     UTILS_MIN = 4 * 28 * 28,
     UTILS_MAX = 16384 * 28 * 28,
-    CLASS_MAX = 28 * 28 * 1280 /* the processor's, when its file is silent */
+    CLASS_MAX = 28 * 28 * 1280, /* the processor's, when its file is silent */
+    MOST_RESIZED = 178956970    /* as large as a picture may be that is read */
 };
 
 /* ---- config -------------------------------------------------------------------------------------------- */
@@ -92,6 +94,8 @@ static void read_config(sav_model *model, qwen_vl *v, bool windows, sav_config *
         sav_config_fail(in, SAV_BAD_INPUT, NULL, "image_token_id",
                         "found %zu; expected an id below vocab_size %zu", image, c->V);
     model->image_token = (uint32_t)image;
+    v->vision_start = (int64_t)sav_config_size(in, "vision_start_token_id", 151652);
+    v->video_token = (int64_t)sav_config_size(in, "video_token_id", 151656);
 }
 
 static sav_status open_model(sav_model *model, bool windows, const sav_json *config, const char *name,
@@ -124,16 +128,42 @@ static sav_status open_2_5(sav_model *model, const sav_json *config, const char 
 
 /* ---- a picture ----------------------------------------------------------------------------------------- */
 
-/* A picture's size -> first by qwen_vl_utils' rule, then last by the processor's; the same but for bounds
- * that differ. */
+static size_t either(size_t value, size_t other) {
+    return value ? value : other;
+}
+
+/* qwen_vl_utils' size: the picture's own bounds before the session's before the default ones. PARITY: a size
+ * that is asked for (resized_height, resized_width) knows the default bounds alone (test_requests.c). */
+static sav_status utils_size(sav_size *out, sav_size picture, const sav_picture_options *how,
+                             sav_error *err) {
+    const sav_picture_bounds *own = &how->own;
+    sav_size_bounds bounds = {UTILS_FACTOR, UTILS_MIN, UTILS_MAX, true};
+    if (own->resized_height && own->resized_width) {
+        picture = (sav_size){own->resized_height, own->resized_width};
+        return sav_smart_resize(out, picture, &bounds, err);
+    }
+    const size_t low = either(own->min_pixels, how->min_pixels),
+                 high = either(own->max_pixels, how->max_pixels);
+    if (low && high && low > high)
+        return sav_fail(err, SAV_BAD_INPUT, "found min_pixels %zu above max_pixels %zu", low, high);
+    bounds.min_pixels = either(low, UTILS_MIN);
+    bounds.max_pixels = either(high, UTILS_MAX);
+    return sav_smart_resize(out, picture, &bounds, err);
+}
+
+/* A picture's size -> first by qwen_vl_utils' rule, then last by the processor's, which knows nothing of the
+ * picture's own bounds. */
 static sav_status resized(sav_size *first, sav_size *last, const qwen_vl *v, sav_size picture,
                           const sav_picture_options *how, sav_error *err) {
     const sav_patch_grid *grid = &v->tower.config.grid;
-    const size_t low = how->min_pixels, high = how->max_pixels;
-    const sav_size_bounds utils = {UTILS_FACTOR, low ? low : UTILS_MIN, high ? high : UTILS_MAX, true};
-    const sav_size_bounds processor = {grid->patch * grid->merge, low ? low : v->processor.min_pixels,
-                                       high ? high : v->processor.max_pixels, false};
-    sav_status status = sav_smart_resize(first, picture, &utils, err);
+    const sav_size_bounds processor = {grid->patch * grid->merge,
+                                       either(how->min_pixels, v->processor.min_pixels),
+                                       either(how->max_pixels, v->processor.max_pixels), false};
+    sav_status status = utils_size(first, picture, how, err);
+    if (!status && (double)first->h * (double)first->w > MOST_RESIZED)
+        status = sav_fail(err, SAV_BAD_INPUT,
+                          "%zu x %zu pixels (width x height) after the resize; expected at most %d", first->w,
+                          first->h, MOST_RESIZED);
     return status ? status : sav_smart_resize(last, *first, &processor, err);
 }
 
@@ -196,21 +226,40 @@ static sav_status read_picture(sav_picture *out, const sav_model *model, sav_ima
     return status;
 }
 
+/* How many pictures get places: as many as <|vision_start|> stand right before a placeholder. PARITY: they
+ * are only counted; it is the first so many pictures that get them, wherever those marks stand. A mark at the
+ * prompt's end or before <|video_pad|> fails in the library too (test_requests.c). */
+static sav_status count_marks(size_t *out, const sav_token_row *tokens, const sav_model *model,
+                              sav_error *err) {
+    const qwen_vl *v = model->vision;
+    *out = 0;
+    for (size_t t = 0; t < tokens->T && tokens->pictures->count; t++) {
+        if (tokens->ids[t] != v->vision_start) continue;
+        if (t + 1 == tokens->T || tokens->ids[t + 1] == v->video_token)
+            return sav_fail(err, SAV_BAD_INPUT,
+                            "token %zu is <|vision_start|> %s; expected a placeholder of a picture behind it",
+                            t, t + 1 == tokens->T ? "at the end" : "before <|video_pad|>");
+        *out += tokens->ids[t + 1] == (int64_t)model->image_token;
+    }
+    return SAV_OK;
+}
+
 /* M-RoPE (get_rope_index): a counter n walks the tokens; behind a picture it goes on at 1 + the largest
  * coordinate in it. */
-static void positions(int64_t *out, size_t T, const size_t *starts, const sav_picture_set *pictures,
-                      const sav_model *model) {
-    (void)model;
+static sav_status positions(int64_t *out, size_t *laid, const sav_token_row *tokens, const sav_model *model,
+                            sav_error *err) {
+    const size_t T = tokens->T;
+    sav_status status = count_marks(laid, tokens, model, err);
     int64_t n = 0;
     size_t picture = 0;
-    for (size_t t = 0; t < T;) {
-        if (picture == pictures->count || t != starts[picture]) {
+    for (size_t t = 0; t < T && !status;) {
+        if (picture == *laid || t != tokens->starts[picture]) {
             for (size_t axis = 0; axis < 3; axis++) out[axis * T + t] = n;
             t++;
             n++;
             continue;
         }
-        const sav_picture_fit *fits = &pictures->items[picture++]->fit;
+        const sav_picture_fit *fits = &tokens->pictures->items[picture++]->fit;
         const int64_t rows = (int64_t)fits->map_h, cols = (int64_t)fits->map_w;
         for (int64_t y = 0; y < rows; y++)
             for (int64_t x = 0; x < cols; x++, t++) {
@@ -220,6 +269,7 @@ static void positions(int64_t *out, size_t T, const size_t *starts, const sav_pi
             }
         n += rows > cols ? rows : cols;
     }
+    return status;
 }
 
 /* ---- embedding ----------------------------------------------------------------------------------------- */

@@ -17,6 +17,7 @@ enum { TEMPLATE_LIMIT = 1 << 20 }; /* bytes */
 typedef struct layout_rule {
     const char *name;
     const char *placeholder;
+    const char *mark;           /* the processor's own; NULL: it has none */
     const char *behind_role;    /* after ROLE */
     const char *picture;        /* a picture beside the text */
     const char *inline_picture; /* a picture inside a question */
@@ -28,13 +29,16 @@ typedef struct layout_rule {
 
 #define VISION "<|vision_start|><|image_pad|><|vision_end|>"
 static const layout_rule rules[] = {
-    [SAV_LAYOUT_QWEN_1_5] = {"qwen_1_5", "<image>", "\n", "<image>\n", "<image>", "", "\n", false, true},
+    [SAV_LAYOUT_QWEN_1_5] = {"qwen_1_5", "<image>", NULL, "\n", "<image>\n", "<image>", "", "\n", false,
+                             true},
     /* PARITY: a space behind the role, no line end behind a turn, and no system turn; a turn of text alone
      * keeps the space: "user \n". Guarded by test_layout. */
-    [SAV_LAYOUT_LLAVA_HF] = {"llava-hf", "<image>", " ", "<image>", "<image>", "\n", "", true, false},
-    [SAV_LAYOUT_LLAVA_CONVERTED] = {"llava-converted", "<image>", "\n", "<image>\n", "<image>", "", "\n",
-                                    true, false},
-    [SAV_LAYOUT_QWEN_VL] = {"qwen-vl", "<|image_pad|>", "\n", VISION, VISION, "", "\n", false, true},
+    [SAV_LAYOUT_LLAVA_HF] = {"llava-hf", "<image>", "<placeholder>", " ", "<image>", "<image>", "\n", "",
+                             true, false},
+    [SAV_LAYOUT_LLAVA_CONVERTED] = {"llava-converted", "<image>", "<placeholder>", "\n", "<image>\n",
+                                    "<image>", "", "\n", true, false},
+    [SAV_LAYOUT_QWEN_VL] = {"qwen-vl", "<|image_pad|>", "<|placeholder|>", "\n", VISION, VISION, "", "\n",
+                            false, true},
 };
 
 const char *sav_layout_name(sav_layout layout) {
@@ -43,6 +47,10 @@ const char *sav_layout_name(sav_layout layout) {
 
 const char *sav_layout_placeholder(sav_layout layout) {
     return rules[layout].placeholder;
+}
+
+const char *sav_layout_mark(sav_layout layout) {
+    return rules[layout].mark;
 }
 
 /* ---- rendering ----------------------------------------------------------------------------------------- */
@@ -173,7 +181,7 @@ static bool recognise(bool *found, sav_layout *out, const char *text, size_t len
 /* One line that names the file and shows the layout in use, line ends as \n. */
 static void warn(sav_text *warning, const char *path, sav_layout layout, bool known_text) {
     if (!warning) return;
-    sav_part parts[] = {{SAV_IMAGE, ""}, {SAV_TEXT, "QUESTION"}};
+    sav_part parts[] = {{.kind = SAV_IMAGE, .text = ""}, {.kind = SAV_TEXT, .text = "QUESTION"}};
     sav_message turn = {"user", parts, 2};
     sav_prompt prompt = {&turn, 1, NULL};
     sav_text example = {0};

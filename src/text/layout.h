@@ -32,6 +32,9 @@ typedef enum sav_layout {
 const char *sav_layout_name(sav_layout layout);
 const char *sav_layout_placeholder(sav_layout layout); /* "<image>" or "<|image_pad|>" */
 
+/* What the library's processor puts in place of the placeholders while it counts; NULL: nothing. */
+const char *sav_layout_mark(sav_layout layout);
+
 /* The layout that a folder's template asks for: chat_template.jinja, chat_template.json,
  * processor_config.json, tokenizer_config.json, the first that has one. No template, or one that is not
  * known: `fallback`; in the second case `warning` (may be NULL) gets one line, '\n' behind, that names the file and shows

@@ -381,7 +381,9 @@ static void test_keys(void) {
     write_bytes("copy.png", "wb", "one", 3);
     path_of(picture, "a.png");
     path_of(copy, "copy.png");
-    sav_part parts[] = {{SAV_IMAGE, picture}, {SAV_TEXT, "ab"}, {SAV_TEXT, "c"}};
+    sav_part parts[] = {{.kind = SAV_IMAGE, .text = picture},
+                        {.kind = SAV_TEXT, .text = "ab"},
+                        {.kind = SAV_TEXT, .text = "c"}};
     const sav_message turn = {"user", parts, 3};
     sav_prompt prompt = {&turn, 1, NULL};
     if (!CHECK_OK(sav_store_key(base, &prompt, &info, "pillow 11", &err), &err)) return;

@@ -7,11 +7,11 @@
 #include "forward/session.h"
 #include "tasks/encode.h"
 
-static const sav_part with_picture[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"},
-                                        {SAV_TEXT, "What is this?"}};
-static const sav_part text_alone[] = {{SAV_TEXT, "What is this? \xE4\xBD\xA0\xE5\xA5\xBD"}};
-static const sav_part with_small[] = {{SAV_IMAGE, "golden/qwen_vl/images/60x90-rgba.png"},
-                                      {SAV_TEXT, "What is this?"}};
+static const sav_part with_picture[] = {{.kind = SAV_IMAGE, .text = "golden/llava/images/49x61.png"},
+                                        {.kind = SAV_TEXT, .text = "What is this?"}};
+static const sav_part text_alone[] = {{.kind = SAV_TEXT, .text = "What is this? \xE4\xBD\xA0\xE5\xA5\xBD"}};
+static const sav_part with_small[] = {{.kind = SAV_IMAGE, .text = "golden/qwen_vl/images/60x90-rgba.png"},
+                                      {.kind = SAV_TEXT, .text = "What is this?"}};
 static const sav_message picture_turn = {"user", with_picture, 2}, text_turn = {"user", text_alone, 1},
                          small_turn = {"user", with_small, 2};
 static const sav_prompt picture_prompt = {.messages = &picture_turn, .count = 1};
@@ -51,8 +51,8 @@ static sav_status forward(sav_error *err) {
 /* Two prompts that share a picture and one of text, in a batch of so few rows that the last does not fit. */
 static sav_status batch(sav_error *err) {
     static float taps[1 << 16];
-    static const sav_part again[] = {{SAV_IMAGE, "golden/llava/images/49x61.png"},
-                                     {SAV_TEXT, "What colour?"}};
+    static const sav_part again[] = {{.kind = SAV_IMAGE, .text = "golden/llava/images/49x61.png"},
+                                     {.kind = SAV_TEXT, .text = "What colour?"}};
     static const sav_message again_turn = {"user", again, 2};
     const sav_prompt prompts[] = {picture_prompt, {.messages = &again_turn, .count = 1}, text_prompt};
     sav_model *model = NULL;

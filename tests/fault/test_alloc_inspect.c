@@ -110,8 +110,9 @@ static sav_status show_prompt(sav_error *err) {
 
 static sav_status show_picture(sav_error *err) {
     const sav_options turned = {.pillow = 11, .exif_rotate = 1};
+    const sav_part picture = {.kind = SAV_IMAGE, .text = PICTURE};
     sav_picture_report report;
-    return sav_inspect_picture(&report, model, PICTURE, &turned, tile_path, "tile", err);
+    return sav_inspect_picture(&report, model, &picture, &turned, tile_path, "tile", err);
 }
 
 static void take_file(void *context, const char *path, uint64_t size, const char *sha256) {

@@ -6,7 +6,7 @@
 #include "forward/session.h"
 #include "instruments/quantize.h"
 
-static const sav_part text_parts[] = {{SAV_TEXT, "What is this?"}};
+static const sav_part text_parts[] = {{.kind = SAV_TEXT, .text = "What is this?"}};
 static const sav_message turn = {"user", text_parts, 1};
 static const sav_prompt prompt = {.messages = &turn, .count = 1};
 static char to[700];

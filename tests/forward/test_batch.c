@@ -66,7 +66,8 @@ static void make_prompts(prompts *p, const example *examples) {
         size_t n = 0;
         for (; n < PARTS && examples[i].parts[n]; n++) {
             const char *word = examples[i].parts[n], *dot = strrchr(word, '.');
-            p->parts[i][n] = (sav_part){dot && strcmp(dot, ".png") == 0 ? SAV_IMAGE : SAV_TEXT, word};
+            const bool picture = dot && strcmp(dot, ".png") == 0;
+            p->parts[i][n] = (sav_part){.kind = picture ? SAV_IMAGE : SAV_TEXT, .text = word};
         }
         p->turns[i] = (sav_message){"user", p->parts[i], n};
         p->list[i] = (sav_prompt){.messages = &p->turns[i], .count = 1};
@@ -211,8 +212,9 @@ static void test_failures(void) {
     bool fits;
     make_prompts(&p, PICTURES);
     open_or_end(&f, "golden/models/t70", (sav_options){.engine = "exact"}, &p, 0);
-    const sav_part bad_parts[] = {
-        {SAV_IMAGE, A}, {SAV_IMAGE, "golden/llava/images/none.png"}, {SAV_TEXT, "?"}};
+    const sav_part bad_parts[] = {{.kind = SAV_IMAGE, .text = A},
+                                  {.kind = SAV_IMAGE, .text = "golden/llava/images/none.png"},
+                                  {.kind = SAV_TEXT, .text = "?"}};
     const sav_message bad_turn = {"user", bad_parts, 3};
     const sav_prompt bad = {.messages = &bad_turn, .count = 1};
     sav_session_begin(f.session, false);

@@ -15,7 +15,7 @@
 static const float features[] = {1e-40f, 1, 1, 0, 3e-40f, 1, 0.5f, 1, 2e-40f, 1, 1, 1}; /* [3, 1, 2, 2] */
 static const char *const labels[] = {"a", "a", "b"};
 static const size_t shape[4] = {3, 1, 2, 2};
-static const sav_part parts[] = {{SAV_TEXT, "hello"}};
+static const sav_part parts[] = {{.kind = SAV_TEXT, .text = "hello"}};
 static const sav_message turn = {"user", parts, 1};
 static const sav_prompt prompt = {.messages = &turn, .count = 1};
 static sav_model *model;

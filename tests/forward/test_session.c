@@ -23,8 +23,8 @@ static sav_error err;
 static sav_prompt prompt_of(sav_message *turn, sav_part parts[3], const char *literal, const char *first,
                             const char *second) {
     size_t count = 0;
-    if (first) parts[count++] = (sav_part){SAV_IMAGE, first};
-    if (second) parts[count++] = (sav_part){SAV_IMAGE, second};
+    if (first) parts[count++] = (sav_part){.kind = SAV_IMAGE, .text = first};
+    if (second) parts[count++] = (sav_part){.kind = SAV_IMAGE, .text = second};
     *turn = (sav_message){"user", parts, count};
     return (sav_prompt){turn, 1, literal};
 }
@@ -421,7 +421,7 @@ static void test_changed(const sav_model *model) {
     } rows[] = {
         {"golden/llava/t70-text.exact.safetensors", ""},
         {"golden/changed/t70-text.exact.safetensors", "language_model.model.layers.1.mlp.gate_proj.output"}};
-    sav_part text = {SAV_TEXT, "How many shapes are there?"};
+    sav_part text = {.kind = SAV_TEXT, .text = "How many shapes are there?"};
     sav_message turn = {"user", &text, 1};
     const sav_prompt prompt = {&turn, 1, NULL};
     sav_session *session = session_or_end(model, (sav_options){0});

@@ -232,8 +232,8 @@ static sav_status take(void *context, const sav_snapshot *stage, sav_error *e) {
 static sav_prompt prompt_of(sav_message *turn, sav_part parts[2], const char *literal, const char *first,
                             const char *second) {
     size_t count = 0;
-    if (first) parts[count++] = (sav_part){SAV_IMAGE, first};
-    if (second) parts[count++] = (sav_part){SAV_IMAGE, second};
+    if (first) parts[count++] = (sav_part){.kind = SAV_IMAGE, .text = first};
+    if (second) parts[count++] = (sav_part){.kind = SAV_IMAGE, .text = second};
     *turn = (sav_message){"user", parts, count};
     return (sav_prompt){turn, 1, literal};
 }
@@ -545,7 +545,8 @@ static void check_same(const char *what, const char *folder, const watch *want) 
 static void nest(const char *architecture) {
     char head[400];
     snprintf(head, sizeof head,
-             "{\"architectures\": [\"%s\"], \"image_token_id\": 358, \"hidden_size\": 8192, "
+             "{\"architectures\": [\"%s\"], \"image_token_id\": 358, \"video_token_id\": 359, "
+             "\"vision_start_token_id\": 355, \"hidden_size\": 8192, "
              "\"num_hidden_layers\": 1, "
              "\"tie_word_embeddings\": null, \"rope_scaling\": {\"type\": \"yarn\"}, \"text_config\": {",
              architecture);

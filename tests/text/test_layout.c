@@ -33,7 +33,8 @@ static void check_chat(const sav_json *chat, size_t number) {
         size_t n = 0;
         for (const sav_json *p = sav_json_get(m, "content")->child; p; p = p->next, n++) {
             const sav_json *text = sav_json_get(p, "text");
-            parts[count][n] = (sav_part){text ? SAV_TEXT : SAV_IMAGE, text ? text->text : "a.png"};
+            parts[count][n] =
+                (sav_part){.kind = text ? SAV_TEXT : SAV_IMAGE, .text = text ? text->text : "a.png"};
         }
         list[count] = (sav_message){sav_json_get(m, "role")->text, parts[count], n};
     }
@@ -66,9 +67,9 @@ static void renders(sav_layout layout, const sav_prompt *prompt, const char *wan
 
 /* "Is <image> like <image>?" with one more picture that has no place in the question. */
 static void test_inline(void) {
-    sav_part parts[] = {{SAV_TEXT, "Is "},    {SAV_IMAGE_INLINE, "1.png"},
-                        {SAV_TEXT, " like "}, {SAV_IMAGE_INLINE, "2.png"},
-                        {SAV_TEXT, "?"},      {SAV_IMAGE, "0.png"}};
+    sav_part parts[] = {{.kind = SAV_TEXT, .text = "Is "},    {.kind = SAV_IMAGE_INLINE, .text = "1.png"},
+                        {.kind = SAV_TEXT, .text = " like "}, {.kind = SAV_IMAGE_INLINE, .text = "2.png"},
+                        {.kind = SAV_TEXT, .text = "?"},      {.kind = SAV_IMAGE, .text = "0.png"}};
     sav_message turn = {"user", parts, 6};
     sav_prompt prompt = {&turn, 1, NULL};
     renders(SAV_LAYOUT_QWEN_1_5, &prompt,
@@ -86,7 +87,9 @@ static void test_inline(void) {
     CHECK(order[0] == &parts[1] && order[1] == &parts[3] && order[2] == &parts[5]);
     CHECK_SIZE(sav_layout_pictures(order, 1, SAV_LAYOUT_QWEN_1_5, &prompt), 3);
 
-    sav_part leading[] = {{SAV_IMAGE_INLINE, "1.png"}, {SAV_TEXT, "\nWhat?"}, {SAV_TEXT, "Now?"}};
+    sav_part leading[] = {{.kind = SAV_IMAGE_INLINE, .text = "1.png"},
+                          {.kind = SAV_TEXT, .text = "\nWhat?"},
+                          {.kind = SAV_TEXT, .text = "Now?"}};
     sav_message second = {"user", leading, 3};
     sav_prompt other = {&second, 1, NULL};
     renders(SAV_LAYOUT_QWEN_1_5, &other, QWEN_SYSTEM "<|im_start|>user\n<image>\nWhat?Now?" QWEN_END);

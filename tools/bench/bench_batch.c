@@ -90,8 +90,8 @@ int main(int argc, char **argv) {
             options.engine = argv[++i];
         else
             for (size_t q = 0; q < QUESTIONS && count < MOST_PICTURES * QUESTIONS; q++, count++) {
-                parts[count][0] = (sav_part){SAV_IMAGE, argv[i]};
-                parts[count][1] = (sav_part){SAV_TEXT, questions[q]};
+                parts[count][0] = (sav_part){.kind = SAV_IMAGE, .text = argv[i]};
+                parts[count][1] = (sav_part){.kind = SAV_TEXT, .text = questions[q]};
                 turns[count] = (sav_message){"user", parts[count], 2};
                 prompts[count] = (sav_prompt){.messages = &turns[count], .count = 1};
             }

@@ -37,6 +37,7 @@ COMMANDS = [
     ("elementary/", "python tools/golden/elementary_golden.py"),
     ("image/", "python tools/golden/image_golden.py"),
     ("text/tokenizer_keys.json", "python tools/golden/tokenizer_keys_golden.py"),
+    ("requests/", "python tools/golden/requests_golden.py"),
     ("text/", "python tools/golden/text_golden.py"),
     ("portability.txt", "make portability"),
 ]

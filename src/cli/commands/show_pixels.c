@@ -59,13 +59,14 @@ static sav_status check_name(const char *out, const char *path, sav_error *err) 
     return status;
 }
 
-static sav_status show_picture(job *j, const char *path, sav_error *err) {
+static sav_status show_picture(job *j, const sav_part *picture, sav_error *err) {
     sav_picture_report report;
+    const char *path = picture->text;
     char name[40];
     snprintf(name, sizeof name, "picture%zu", j->shown);
     sav_status status = j->cli->out ? check_name(j->cli->out, path, err) : SAV_OK;
     if (status) return status;
-    status = sav_inspect_picture(&report, j->model, path, &j->options, j->cli->out, name, err);
+    status = sav_inspect_picture(&report, j->model, picture, &j->options, j->cli->out, name, err);
     if (status) return status;
     if (j->cli->json) {
         if (j->shown) sav_text_string(&j->out, ",\n");
@@ -81,7 +82,7 @@ static sav_status show_picture(job *j, const char *path, sav_error *err) {
 static sav_status show_message(job *j, const sav_message *message, sav_error *err) {
     sav_status status = SAV_OK;
     for (size_t p = 0; p < message->count && !status; p++)
-        if (message->parts[p].kind != SAV_TEXT) status = show_picture(j, message->parts[p].text, err);
+        if (message->parts[p].kind != SAV_TEXT) status = show_picture(j, &message->parts[p], err);
     return status;
 }
 
@@ -95,7 +96,10 @@ static sav_status show_pixels_command(sav_cli *cli, sav_error *err) {
     if (!status) status = sav_model_open(&j.model, cli->model, err);
     if (!status) status = sav_cli_picture_options(&j.options, cli, err);
     if (cli->json) sav_text_string(&j.out, "[");
-    for (size_t i = 0; i < cli->image_count && !status; i++) status = show_picture(&j, cli->images[i], err);
+    for (size_t i = 0; i < cli->image_count && !status; i++) {
+        const sav_part picture = {.kind = SAV_IMAGE, .text = cli->images[i]};
+        status = show_picture(&j, &picture, err);
+    }
     for (size_t m = 0; m < prompt.prompt.count && !status; m++)
         status = show_message(&j, &prompt.prompt.messages[m], err);
     if (cli->json) sav_text_string(&j.out, "]\n");
