@@ -274,7 +274,7 @@ static void test_equal_prompts(void) {
         memset(text[i], 'q', sizeof text[i] - 1);
         text[i][600] = (char)('a' + i);
         text[i][601] = '\0';
-        parts[i] = (sav_part){SAV_TEXT, text[i]};
+        parts[i] = (sav_part){.kind = SAV_TEXT, .text = text[i]};
         turns[i] = (sav_message){"user", &parts[i], 1};
         list[i] = (sav_prompt){.messages = &turns[i], .count = 1};
     }
