@@ -65,7 +65,7 @@ typedef enum sav_status {
 typedef struct sav_error {
     sav_status status;
     char message[640];
-    char hint[256];
+    char hint[640];
 } sav_error;
 
 /* Storage types of tensors, as safetensors names them. */

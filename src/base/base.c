@@ -44,6 +44,16 @@ sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) 
     return status;
 }
 
+/* What is too long ends behind the last sentence that fits, if one does. */
+static void keep_sentences(char *text, size_t size) {
+    if (strlen(text) < size) return;
+    for (size_t at = size - 1; at; at--) {
+        if (text[at] != ' ' || !strchr(".;", text[at - 1])) continue;
+        text[at - (text[at - 1] == ';')] = '\0';
+        return;
+    }
+}
+
 void sav_hint(sav_error *err, const char *format, ...) {
     if (!err) return;
     char raw[LONGEST_RAW];
@@ -51,6 +61,7 @@ void sav_hint(sav_error *err, const char *format, ...) {
     va_start(args, format);
     vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    keep_sentences(raw, sizeof err->hint);
     copy_escaped(err->hint, sizeof err->hint, raw);
 }
 

@@ -53,6 +53,7 @@ typedef struct sav_command {
 /* The type of an option's value, by its kind in options.inc. */
 #define SAV_VALUE_FLAG bool
 #define SAV_VALUE_TEXT const char *   /* not empty */
+#define SAV_VALUE_PLACE const char *  /* what is written: not "-" */
 #define SAV_VALUE_CHOICE const char * /* one of the words that its row shows */
 #define SAV_VALUE_ENGINE const char * /* one of the engines built into this program */
 #define SAV_VALUE_ISA const char *    /* one of their ISAs */

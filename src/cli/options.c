@@ -18,6 +18,7 @@
 typedef enum kind {
     FLAG,
     TEXT,
+    PLACE,
     CHOICE,
     ENGINE,
     ISA,
@@ -146,6 +147,10 @@ static void put_choices(sav_text *out, const option *o) {
 }
 
 static bool is_choice(const option *o, const char *value, sav_text *expected) {
+    if (o->kind == PLACE) { /* elsewhere "-" is a standard stream: nobody means a file of that name */
+        sav_text_string(expected, "the name of a file or folder (./- where it is called so)");
+        return strcmp(value, "-") != 0;
+    }
     if (o->kind == FORMAT) {
         sav_text_string(expected, "one of ");
         sav_format_names(expected);

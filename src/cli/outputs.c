@@ -136,8 +136,7 @@ void sav_cli_save_finished(const sav_cli *cli, const sav_predictions *p, const s
     if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, words, cli->json)) return;
     /* a failure that may be the sample's own: the others can do without it */
     const bool own = status != SAV_STOPPED && status != SAV_NO_MEMORY && !cli->skip_bad;
-    const sav_error before = *err;
-    sav_hint(err, "%s%s%zu of %zu predictions are %s%s%s", before.hint, before.hint[0] ? "; " : "", p->count,
-             total, path ? "in " : "on standard output", path ? path : "",
-             own ? "; mend the line or leave it out with --skip-bad" : "");
+    sav_cli_add_hint(err, "%zu of %zu predictions are %s%s.", p->count, total,
+                     path ? "in " : "on standard output", path ? path : "");
+    if (own) sav_cli_add_hint(err, "Mend the line or leave it out with --skip-bad.");
 }

@@ -7,8 +7,10 @@
 #include "base/utf8.h"
 
 static void test_names(void) {
-    static const char *const names[] = {"F32", "BF16", "F16", "F64", "I64", "I32", "U8"};
-    static const size_t sizes[] = {4, 2, 2, 8, 8, 4, 1};
+    static const char *const names[] = {"F32", "BF16", "F16", "F64", "I64", "I32",     "U8",     "BOOL",
+                                        "I8",  "I16",  "U16", "U32", "U64", "F8_E4M3", "F8_E5M2"};
+    static const size_t sizes[] = {4, 2, 2, 8, 8, 4, 1, 1, 1, 2, 2, 4, 8, 1, 1};
+    CHECK_SIZE(sizeof names / sizeof *names, SAV_DTYPES);
     for (int i = 0; i < SAV_DTYPES; i++) {
         CHECK_STR(sav_dtype_name((sav_dtype)i), names[i]);
         CHECK_SIZE(sav_dtype_size((sav_dtype)i), sizes[i]);
@@ -84,6 +86,22 @@ static void test_long_text(void) {
     CHECK_STR(err.message + strlen(err.message) - 12, ": the reason");
     sav_hint(&err, "%s!", text);
     CHECK(strlen(err.hint) < sizeof err.hint && err.hint[strlen(err.hint) - 1] == '!');
+    /* a hint of several sentences keeps whole ones */
+    static const char first[] = "Mend the line, or leave it out with --skip-bad";
+    memset(text, 'x', 700);
+    text[700] = '\0';
+    sav_hint(&err, "%s. The file %s is long. So is this.", first, text);
+    CHECK_STR(err.hint, "Mend the line, or leave it out with --skip-bad.");
+    sav_hint(&err, "%s; the file %s is long", first, text);
+    CHECK_STR(err.hint, first);
+    text[500] = '\0';
+    sav_hint(&err, "Short. The file %s is long; and more. %s.", text, first);
+    CHECK(strncmp(err.hint, "Short. The file xxx", 19) == 0 && strlen(err.hint) < sizeof err.hint);
+    CHECK_STR(err.hint + strlen(err.hint) - strlen(first) - 1,
+              "Mend the line, or leave it out with --skip-bad.");
+    sav_hint(&err, "Short. The file %s is long; %s. And more: %s.", text, first, text);
+    CHECK_STR(err.hint + strlen(err.hint) - strlen(first) - 1,
+              "Mend the line, or leave it out with --skip-bad.");
     sav_fail(&err, SAV_BAD_INPUT, "a\nb\xC2\x85");
     CHECK_STR(err.message, "a\\x0ab\\u0085");
 }

@@ -51,6 +51,13 @@ expect 2 '--data' show samples --input tests/cli/lib --data no-such-format
 expect 2 '' show
 expect 2 '' diff one
 
+# "-" is a standard stream elsewhere: nothing is written under that name, except when it is spelled out
+for out in "--out -" --out=-; do expect 2 './-' fit --store "$scratch/none" $out; done
+expect 2 './-' predict --sav "$scratch/none" --store "$scratch/none" --out -
+expect 2 './-' encode --model $qwen --input tests/cli/lib --store -
+expect 2 './-' quantize --model $qwen --out -
+expect 1 '' fit --store "$scratch/none" --out ./-
+
 # An instruction set that this CPU cannot have
 case $(uname -m) in
 x86_64 | amd64) other=neon ;;
