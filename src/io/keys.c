@@ -72,12 +72,13 @@ static sav_status refuse(const walk *w, const sav_json *member, const sav_key *r
     return SAV_UNSUPPORTED;
 }
 
-static bool has_allowed_value(const sav_json *member, const sav_key *row) {
+static sav_status check_value(bool *allowed, const walk *w, const sav_json *member, const sav_key *row) {
     sav_text value = {0};
     sav_json_put(&value, member);
-    const bool allowed = value.bytes && among(row->values, member, value.bytes);
+    const bool failed = value.failed;
+    *allowed = !failed && among(row->values, member, value.bytes);
     sav_text_free(&value);
-    return allowed;
+    return failed ? sav_fail(w->err, SAV_NO_MEMORY, "%s: no memory to look at its keys", w->name) : SAV_OK;
 }
 
 /* Objects of a list may all have the same key: it is named and counted once while names are shown. */
@@ -112,7 +113,10 @@ static sav_status check_object(const walk *w, const sav_json *object, const sav_
     for (const sav_json *member = object->child; member && !status; member = member->next) {
         const sav_key *row = sav_keys_find(table, member->key);
         bool refused = row && row->use == SAV_KEY_REFUSED;
-        if (row && row->use == SAV_KEY_ONLY) refused = !has_allowed_value(member, row);
+        bool allowed = true;
+        if (row && row->use == SAV_KEY_ONLY) status = check_value(&allowed, w, member, row);
+        if (status) return status;
+        refused |= !allowed;
         /* null says nothing, whatever the key: it is named all the same */
         if (!row && member->kind != SAV_JSON_NULL)
             refused = table->others == SAV_OTHERS_REFUSED ||
@@ -137,6 +141,7 @@ void sav_keys_warn(sav_text *out, sav_unknown_keys *unknown, const char *name) {
         if (unknown->count > MOST_NAMED) sav_text_printf(out, " and %zu more", unknown->count - MOST_NAMED);
         sav_text_string(out, "\n");
     }
+    out->failed |= unknown->names.failed;
     sav_text_free(&unknown->names);
     *unknown = (sav_unknown_keys){0};
 }

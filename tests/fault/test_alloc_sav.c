@@ -70,8 +70,10 @@ static sav_status read_store(sav_error *err) {
 }
 
 static sav_status read_messages(sav_error *err) {
-    static const char text[] = "[{\"role\":\"user\",\"content\":[{\"type\":\"image\",\"image\":\"a\"},{"
-                               "\"type\":\"text\",\"text\":\"t\"}]}]";
+    static const char text[] =
+        "{\"id\":1,\"tools\":[],\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"image\","
+        "\"image\":\"a\",\"detail\":1,\"text\":null,\"resized_width\":56},"
+        "{\"type\":\"text\",\"text\":\"t\"}]}]}";
     sav_chat *chat;
     sav_status status = sav_messages_parse(&chat, text, strlen(text), "m", "d/", err);
     if (!status) sav_chat_free(chat);
