@@ -141,8 +141,8 @@ typedef struct sav_model_info {
     /* what its user should know: keys of its files that are not read, a template that is not known. A line
      * each, with '\n' behind; NULL: nothing */
     const char *notes;
-    /* the model's identity: config, tokenizer, shard headers and the head of every tensor */
-    char sha256[65];
+    /* identity: config, tokenizer, shard headers, the head of every tensor; that of savs quantize's source or "" */
+    char sha256[65], source_sha256[65];
     size_t L, H, G, d, D, F, V; /* decoder */
     size_t features;            /* L * H * d floats of a tap */
     size_t window;              /* keys at this distance and beyond are masked; 0: none */
@@ -154,8 +154,7 @@ typedef struct sav_model_info {
     size_t int8_group;
 } sav_model_info;
 
-/* Reads config, tokenizer and tensor tables, checks every tensor's name, shape and dtype, maps the
- * weights. */
+/* Reads config, tokenizer, tensor tables; checks every tensor's name, shape and dtype; maps the weights. */
 sav_status sav_model_open(sav_model **out, const char *folder, sav_error *err);
 void sav_model_close(sav_model *model); /* NULL is fine; after its sessions */
 const sav_model_info *sav_model_describe(const sav_model *model);
@@ -257,6 +256,8 @@ typedef struct sav_fit_options {
 /* Where the taps came from; strings may be NULL. */
 typedef struct sav_origin {
     const char *model, *model_sha256, *engine;
+    const char *family, *source_sha256; /* see sav_model_info */
+    const char *question;               /* when all examples were asked the same */
 } sav_origin;
 
 /* A fitted classifier, immutable: class means of the selected heads. */
@@ -283,8 +284,7 @@ typedef struct sav_classifier_view {
     size_t near_ties, nan_cosines;
 } sav_classifier_view;
 
-/* features [N, L, H, d]; labels [N], NULL leaves an example out; shape = {N, L, H, d}; options may be
- * NULL. */
+/* features [N, L, H, d]; labels [N], NULL leaves an example out; shape = {N, L, H, d}; options or NULL. */
 sav_status sav_fit(sav_classifier **out, const float *features, const char *const *labels,
                    const size_t shape[4], const sav_fit_options *options, sav_error *err);
 const sav_classifier_view *sav_classifier_describe(const sav_classifier *classifier);
@@ -294,6 +294,9 @@ void sav_classifier_free(sav_classifier *classifier); /* NULL is fine */
 sav_status sav_classifier_save(const sav_classifier *classifier, const char *path, const sav_origin *origin,
                                sav_error *err);
 sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err);
+/* Are the model's taps what the classifier was fitted on? SAV_BAD_INPUT: their shape is another, or the file names
+ * another model (one quantised from the other is the same). sav_predict itself takes any tap. */
+sav_status sav_classifier_check(const sav_classifier *classifier, const sav_model *model, sav_error *err);
 
 typedef struct sav_prediction {
     size_t winner; /* class id */
@@ -302,8 +305,7 @@ typedef struct sav_prediction {
     size_t near_ties, nan_cosines;
 } sav_prediction;
 
-/* tap [L, H, d], of which only the selected heads are read; votes [C] and head_votes [K] class ids in rank
- * order. */
+/* tap [L, H, d], only selected heads are read; votes [C]; head_votes [K] class ids in rank order. */
 sav_status sav_predict(sav_prediction *out, int32_t *votes, int32_t *head_votes,
                        const sav_classifier *classifier, const float *tap, sav_error *err);
 

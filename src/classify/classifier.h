@@ -14,11 +14,15 @@ struct sav_classifier {
     float *head_scores;       /* [L, H] */
     float *activations;       /* [C, K, d] */
     float *units;             /* [K, d, C] unit vectors of the activations, see sav_stage_units */
-    char *model, *model_sha256, *engine;
+    char *origin[6];          /* what view.origin's strings point to */
 };
 
 /* Arrays for view.L, H, d, C, K, which must be set. */
 sav_status sav_classifier_make(sav_classifier *classifier, sav_error *err);
+/* Two origins: one model, one quantised from the other, others, or one of them does not say. */
+typedef enum sav_kin { SAV_KIN_SAME, SAV_KIN_QUANTISED, SAV_KIN_NONE, SAV_KIN_UNKNOWN } sav_kin;
+sav_kin sav_origin_kin(const sav_origin *a, const sav_origin *b);
+
 /* Once the arrays and labels are filled: units, and the view's pointers. */
 void sav_classifier_finish(sav_classifier *classifier);
 

@@ -12,15 +12,23 @@ sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_er
     out->L = info->L, out->H = info->H, out->d = info->d;
     if (!sav_storage_find(&out->dtype, info->dtype)) out->dtype = SAV_F32;
     out->features = sav_store_features(out->store);
-    out->origin = (sav_origin){info->model, info->model_sha256, info->engine};
+    out->origin = (sav_origin){.model = info->model,
+                               .model_sha256 = info->model_sha256,
+                               .engine = info->engine,
+                               .family = info->family,
+                               .source_sha256 = info->source_sha256};
     out->labels = sav_alloc(out->N, sizeof *out->labels);
-    if (!out->labels)
+    out->questions = sav_alloc(out->N, sizeof *out->questions);
+    if (!out->labels || !out->questions)
         status = sav_fail(err, SAV_NO_MEMORY, "%s: no memory for its %zu rows", folder, out->N);
     else if (out->N == 0)
         status = sav_fail(err, SAV_BAD_INPUT, "%s: found no rows; expected what savs encode writes", folder);
     else
         status = sav_store_check(out->store, err); /* a damaged row would change the heads without a word */
-    for (size_t i = 0; i < out->N && !status; i++) out->labels[i] = sav_store_at(out->store, i)->line.label;
+    for (size_t i = 0; i < out->N && !status; i++) {
+        out->labels[i] = sav_store_at(out->store, i)->line.label;
+        out->questions[i] = sav_store_at(out->store, i)->line.question;
+    }
     if (status) sav_feature_set_close(out);
     return status;
 }
@@ -35,30 +43,45 @@ static bool are_consecutive(const size_t *rows, size_t N) {
 sav_status sav_feature_set_choose(sav_feature_set *set, const size_t *rows, size_t N, sav_error *err) {
     const size_t width = set->L * set->H * set->d;
     const bool in_place = N && are_consecutive(rows, N);
-    const char **labels = sav_alloc(N, sizeof *labels);
+    const char **labels = sav_alloc(N, sizeof *labels), **questions = sav_alloc(N, sizeof *questions);
     size_t floats = 0;
     float *copy = !in_place && sav_mul(&floats, N, width) ? sav_alloc(floats, sizeof *copy) : NULL;
-    if (!labels || (!in_place && !copy)) {
+    if (!labels || !questions || (!in_place && !copy)) {
         sav_free(labels);
+        sav_free(questions);
         sav_free(copy);
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory for %zu rows", sav_store_folder(set->store), N);
     }
     for (size_t i = 0; i < N; i++) {
         labels[i] = set->labels[rows[i]];
+        questions[i] = set->questions[rows[i]];
         if (copy) memcpy(copy + i * width, set->features + rows[i] * width, width * sizeof *copy);
     }
     if (in_place) set->features += rows[0] * width;
     if (copy) set->features = copy;
     sav_free(set->labels);
+    sav_free(set->questions);
     set->labels = labels;
+    set->questions = questions;
     set->copy = copy;
     set->N = N;
     return SAV_OK;
 }
 
+const char *sav_feature_set_question(const sav_feature_set *set) {
+    const char *question = NULL;
+    for (size_t i = 0; i < set->N; i++) {
+        if (!set->labels[i]) continue;
+        if (!set->questions[i] || (question && strcmp(question, set->questions[i]) != 0)) return NULL;
+        question = set->questions[i];
+    }
+    return question;
+}
+
 void sav_feature_set_close(sav_feature_set *set) {
     sav_free(set->copy);
     sav_free(set->labels);
+    sav_free(set->questions);
     sav_store_close(set->store);
     *set = (sav_feature_set){0};
 }

@@ -13,6 +13,7 @@ typedef struct sav_feature_set {
     const float *features; /* [N, L, H, d] */
     /* [N], NULL: none. The array is the set's, the strings are the store's */
     const char **labels;
+    const char **questions; /* [N] of the same kind */
     sav_origin origin;
     sav_store *store;
     float *copy; /* owned: features that do not stand in the store as they are wanted */
@@ -22,6 +23,8 @@ typedef struct sav_feature_set {
 sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err);
 /* Rows [N] instead of all, in this order. */
 sav_status sav_feature_set_choose(sav_feature_set *set, const size_t *rows, size_t N, sav_error *err);
+/* What all labelled rows were asked; NULL: not the same, or not known. */
+const char *sav_feature_set_question(const sav_feature_set *set);
 void sav_feature_set_close(sav_feature_set *set);
 
 #endif

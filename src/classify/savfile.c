@@ -1,7 +1,8 @@
 /* savfile.c: a fitted classifier <-> `sav.safetensors` (docs/CLI.md §7).
  *
  *   activations F32 [C, K, d]   top_heads I32 [K, 2]   head_scores F32 [L, H]   class_counts I32 [C]
- *   metadata: int_to_str {"0": label, …}, model, model_sha256, engine, dtype, format_version
+ *   metadata: int_to_str {"0": label, …}, dtype, format_version, and of where the taps came from what is known:
+ *       model, model_sha256, engine, family, source_sha256, question
  *
  * Reading checks all of it: a file from elsewhere must not index outside a tap.
  */
@@ -28,8 +29,8 @@ static void put_labels(sav_text *out, const sav_labels *labels) {
 
 sav_status sav_classifier_save(const sav_classifier *classifier, const char *path, const sav_origin *origin,
                                sav_error *err) {
-    static const char *const keys[] = {"int_to_str", "model", "model_sha256",
-                                       "engine",     "dtype", "format_version"};
+    static const char *const keys[] = {"int_to_str",     "model",  "model_sha256",  "engine",  "dtype",
+                                       "format_version", "family", "source_sha256", "question"};
     const sav_classifier_view *v = &classifier->view;
     const size_t C = v->C, K = v->K, d = v->d, L = v->L, H = v->H;
     const sav_tensor tensors[] = {
@@ -46,9 +47,10 @@ sav_status sav_classifier_save(const sav_classifier *classifier, const char *pat
         sav_text_free(&labels);
         return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to write it", path);
     }
-    const char *const values[] = {labels.bytes,   origin->model, origin->model_sha256,
-                                  origin->engine, dtype,         FORMAT_VERSION};
-    sav_status status = sav_safetensors_write(path, tensors, 4, &(sav_metadata){6, keys, values}, err);
+    const char *const values[] = {
+        labels.bytes,   origin->model,  origin->model_sha256,  origin->engine,  dtype,
+        FORMAT_VERSION, origin->family, origin->source_sha256, origin->question};
+    sav_status status = sav_safetensors_write(path, tensors, 4, &(sav_metadata){9, keys, values}, err);
     sav_text_free(&labels);
     return status;
 }
@@ -150,12 +152,13 @@ static sav_status read_metadata(sav_classifier *classifier, const sav_safetensor
                         FORMAT_VERSION);
     if (dtype && !sav_storage_find(&classifier->view.dtype, dtype)) /* absent: f32 */
         return sav_fail(err, SAV_BAD_INPUT, "%s: found dtype %s; expected f32, bf16 or f16", path, dtype);
-    static const char *const keys[] = {"model", "model_sha256", "engine"};
-    char **const copies[] = {&classifier->model, &classifier->model_sha256, &classifier->engine};
-    for (size_t i = 0; i < 3; i++) {
+    static const char *const keys[] = {"model",  "model_sha256",  "engine",
+                                       "family", "source_sha256", "question"}; /* as in sav_origin */
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *value = sav_safetensors_metadata(file, keys[i]);
-        *copies[i] = sav_strdup(value);
-        if (value && !*copies[i]) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+        classifier->origin[i] = sav_strdup(value);
+        if (value && !classifier->origin[i])
+            return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
     }
     sav_json_doc *doc;
     sav_status status = sav_json_parse(&doc, labels, strlen(labels), path, 1, NULL, err);

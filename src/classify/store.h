@@ -20,6 +20,7 @@
 typedef struct sav_store_info {
     size_t L, H, d;
     const char *family, *model, *model_sha256, *engine, *dtype;
+    const char *source_sha256; /* of a quantised model: what it was made of; not written when NULL */
 } sav_store_info;
 
 /* What a list says of a row. */

@@ -5,8 +5,9 @@
 #include "io/json.h"
 
 /* The strings of an info by their JSON keys. */
-enum { FAMILY, MODEL, MODEL_SHA256, ENGINE, DTYPE, STRINGS };
-static const char *const keys[STRINGS] = {"family", "model", "model_sha256", "engine", "dtype"};
+enum { FAMILY, MODEL, MODEL_SHA256, ENGINE, DTYPE, SOURCE_SHA256, STRINGS };
+static const char *const keys[STRINGS] = {"family", "model", "model_sha256",
+                                          "engine", "dtype", "source_sha256"};
 
 static void strings_of(const char *out[STRINGS], const sav_store_info *info) {
     out[FAMILY] = info->family;
@@ -14,6 +15,7 @@ static void strings_of(const char *out[STRINGS], const sav_store_info *info) {
     out[MODEL_SHA256] = info->model_sha256;
     out[ENGINE] = info->engine;
     out[DTYPE] = info->dtype;
+    out[SOURCE_SHA256] = info->source_sha256;
 }
 
 static sav_status fail_memory(const char *path, sav_error *err) {
@@ -42,7 +44,8 @@ sav_status sav_store_header_make(sav_store_header *out, const sav_store_info *in
                                  .model = own[MODEL],
                                  .model_sha256 = own[MODEL_SHA256],
                                  .engine = own[ENGINE],
-                                 .dtype = own[DTYPE]};
+                                 .dtype = own[DTYPE],
+                                 .source_sha256 = own[SOURCE_SHA256]};
     if (info->L && info->H && info->d && sav_mul(&values, info->L, info->H) &&
         sav_mul(&values, values, info->d) && sav_mul(&out->row_bytes, values, sizeof(float)))
         return SAV_OK;
@@ -56,6 +59,7 @@ sav_status sav_store_header_write(const sav_store_info *info, const char *path, 
     strings_of(strings, info);
     sav_text_printf(&text, "{\"format\":1,\"L\":%zu,\"H\":%zu,\"d\":%zu", info->L, info->H, info->d);
     for (size_t i = 0; i < STRINGS; i++) {
+        if (i == SOURCE_SHA256 && !strings[i]) continue;
         sav_text_printf(&text, ",\"%s\":", keys[i]);
         if (strings[i])
             sav_json_put_string(&text, strings[i], strlen(strings[i]));
@@ -72,8 +76,8 @@ sav_status sav_store_header_write(const sav_store_info *info, const char *path, 
 sav_status sav_store_header_read(sav_store_header *out, const char *path, sav_error *err) {
     sav_json_doc *doc;
     sav_store_info info = {0};
-    const char **const strings[STRINGS] = {&info.family, &info.model, &info.model_sha256, &info.engine,
-                                           &info.dtype};
+    const char **const strings[STRINGS] = {&info.family, &info.model, &info.model_sha256,
+                                           &info.engine, &info.dtype, &info.source_sha256};
     size_t format = 0;
     sav_status status = sav_json_read(&doc, path, err);
     if (status) return status;
@@ -104,7 +108,7 @@ sav_status sav_store_header_check(const sav_store_info *here, const sav_store_in
         return SAV_BAD_INPUT;
     }
     for (size_t i = 0; i < STRINGS; i++) {
-        if (i == MODEL || sav_same_text(old[i], new[i])) continue;
+        if (i == MODEL || i == SOURCE_SHA256 || sav_same_text(old[i], new[i])) continue;
         sav_fail(err, SAV_BAD_INPUT, "%s: its features were made with %s %s; now it is %s", path, keys[i],
                  old[i] ? old[i] : "null", new[i] ? new[i] : "null");
         sav_hint(err, "Choose another folder, or remove that store.");

@@ -10,7 +10,7 @@
 
 typedef struct sav_store_header {
     sav_store_info info;
-    char *strings[5]; /* owned: what info's strings point to */
+    char *strings[6]; /* owned: what info's strings point to */
     size_t row_bytes; /* of a tap [L, H, d] */
 } sav_store_header;
 

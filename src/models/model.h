@@ -33,8 +33,8 @@ sav_status sav_model_bind(sav_binder *out, sav_model *model, const sav_rename *r
 
 /* ---- quantised folders (savs quantize) ----------------------------------------------------------------- */
 
-/* config.json's "quantization_config" {"quant_method": "savs_int8", "version": 1, "group_size": 64}
- * -> model->group. Other methods and versions are SAV_UNSUPPORTED. */
+/* config.json's "quantization_config" {"quant_method": "savs_int8", "version": 1, "group_size": 64, …}
+ * -> model->group, info.source_sha256. Other methods and versions are SAV_UNSUPPORTED. */
 sav_status sav_quantised_read(sav_model *model, const sav_json *config, const char *name, sav_error *err);
 /* Every shard of a quantised folder says the same version, those of others say none. */
 sav_status sav_quantised_check(const sav_model *model, sav_error *err);

@@ -1,6 +1,7 @@
 /* quantised.c: what says that a folder is savs quantize's, and in which version.
  *
- *   config.json   "quantization_config": {"quant_method": "savs_int8", "version": 1, "group_size": 64}
+ *   config.json   "quantization_config": {"quant_method": "savs_int8", "version": 1, "group_size": 64,
+ *                  "source_sha256": identity of the folder it was made of}
  *   each shard    metadata "savs_int8": "1"
  *   a matrix      NAME U8 [ceil(N/16), ceil(K/4), 16, 4], NAME_scale F32 [ceil(N/16), ceil(K/group), 16]
  *
@@ -36,7 +37,12 @@ sav_status sav_quantised_read(sav_model *model, const sav_json *config, const ch
                         method && method->kind == SAV_JSON_STRING ? method->text : "(none)");
     sav_config in = {.object = node, .name = name, .err = err};
     const size_t version = sav_config_size(&in, "version", 0), group = sav_config_size(&in, "group_size", 0);
+    const char *source = sav_config_string(&in, "source_sha256", "");
+    if (*source && (strlen(source) != 64 || strspn(source, "0123456789abcdef") != 64))
+        sav_config_fail(&in, SAV_BAD_INPUT, sav_config_find(&in, "source_sha256"), "source_sha256",
+                        "expected 64 digits of a SHA-256");
     if (in.status) return in.status;
+    memcpy(model->info.source_sha256, source, strlen(source) + 1);
     snprintf(text, sizeof text, "%zu", version);
     if (version != SAV_PACKED_VERSION) return wrong_version(name, text, err);
     if (group != 32 && group != 64 && group != 128)

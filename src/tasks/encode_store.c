@@ -145,7 +145,8 @@ sav_store_info sav_encode_store_info(const sav_encoder *encoder) {
                             .model = model->folder,
                             .model_sha256 = model->sha256,
                             .engine = session->engine,
-                            .dtype = sav_storage_name(session->dtype)};
+                            .dtype = sav_storage_name(session->dtype),
+                            .source_sha256 = *model->source_sha256 ? model->source_sha256 : NULL};
 }
 
 sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_list *list,

@@ -13,7 +13,7 @@ static const size_t shape[4] = {4, 1, 2, 2};
 static char path[600];
 
 static void test_round_trip(sav_dtype dtype) {
-    const sav_origin origin = {"tiny", "abc123", "exact"};
+    const sav_origin origin = {"tiny", "abc123", "exact", "qwen2", NULL, "What \"is\" it?\n"};
     const sav_fit_options options = {.K = 2, .dtype = dtype};
     sav_classifier *classifier, *again;
     sav_error err;
@@ -34,6 +34,9 @@ static void test_round_trip(sav_dtype dtype) {
         CHECK_STR(b->origin.model, "tiny");
         CHECK_STR(b->origin.model_sha256, "abc123");
         CHECK_STR(b->origin.engine, "exact");
+        CHECK_STR(b->origin.family, "qwen2");
+        CHECK_STR(b->origin.question, "What \"is\" it?\n");
+        CHECK(b->origin.source_sha256 == NULL);
         CHECK_OK(sav_predict(&p, votes[0], head_votes[0], classifier, features + 4, &err), &err);
         CHECK_OK(sav_predict(&q, votes[1], head_votes[1], again, features + 4, &err), &err);
         CHECK(p.winner == q.winner && p.margin == q.margin &&
@@ -122,8 +125,47 @@ static void test_paths(void) {
     sav_classifier_free(classifier);
 }
 
+/* Which model a file belongs to: by identity, or by what a quantised folder was made of. */
+static void test_check(void) {
+    static const char other[] = "0123456789012345678901234567890123456789012345678901234567890123";
+    sav_model *model;
+    sav_classifier *classifier, *loaded;
+    sav_error err;
+    if (!CHECK_OK(sav_model_open(&model, "golden/models/t70", &err), &err)) return;
+    const sav_model_info *m = sav_model_describe(model);
+    const sav_origin origins[] = {{.model_sha256 = m->sha256},
+                                  {.model_sha256 = other, .source_sha256 = m->sha256},
+                                  {.model = "unknown"},
+                                  {.model = "else", .model_sha256 = other},
+                                  {.model = "else", .model_sha256 = other, .source_sha256 = ""}};
+    const size_t all[4] = {2, m->L, m->H, m->d}, fewer[4] = {2, m->L - 1, m->H, m->d};
+    float *taps = sav_alloc(2 * m->features, sizeof *taps);
+    const sav_fit_options options = {.K = 1};
+    for (size_t i = 0; i < sizeof origins / sizeof *origins && taps; i++) {
+        if (!CHECK_OK(sav_fit(&classifier, taps, labels, all, &options, &err), &err)) break;
+        if (CHECK_OK(sav_classifier_save(classifier, path, &origins[i], &err), &err) &&
+            CHECK_OK(sav_classifier_open(&loaded, path, &err), &err)) {
+            if (i < 3)
+                CHECK_OK(sav_classifier_check(loaded, model, &err), &err);
+            else
+                CHECK_FAILS(sav_classifier_check(loaded, model, &err), &err, SAV_BAD_INPUT,
+                            "another model, else, than golden/models/t70");
+            sav_classifier_free(loaded);
+        }
+        sav_classifier_free(classifier);
+    }
+    if (taps && CHECK_OK(sav_fit(&classifier, taps, labels, fewer, &options, &err), &err)) {
+        CHECK_FAILS(sav_classifier_check(classifier, model, &err), &err, SAV_BAD_INPUT,
+                    "2 layers of 6 heads");
+        sav_classifier_free(classifier);
+    }
+    sav_free(taps);
+    sav_model_close(model);
+}
+
 int main(void) {
     snprintf(path, sizeof path, "%s/sav.safetensors", check_folder());
+    test_check();
     test_round_trip(SAV_F32);
     test_round_trip(SAV_BF16);
     test_round_trip(SAV_F16);

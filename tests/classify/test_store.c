@@ -13,7 +13,7 @@
 
 enum { VALUES = 6, ROW = VALUES * 4 };
 
-static const sav_store_info info = {1, 2, 3, "qwen2", "tiny", "digest", "exact", "f32"};
+static const sav_store_info info = {1, 2, 3, "qwen2", "tiny", "digest", "exact", "f32", NULL};
 static const float rows[3][VALUES] = {{1, 2, 3, 4, 5, 6}, {-1, 0, 0.5f, 7, 8, 9}, {3, 3, 3, 3, 3, 3}};
 static char folder[600];
 

@@ -44,14 +44,14 @@ for engine in panel exact; do
             encode --model "$model" --engine $engine --input "$list" --store "$scratch/s"
         check 'said once' said
         check 'info --verify is named' grep -q 'savs info --model .* --verify' "$scratch/err"
-        expect 1 'NaN' predict --sav "$scratch/good.sav" --model "$model" --engine $engine --image $picture \
+        expect 1 'NaN' predict --any-model --sav "$scratch/good.sav" --model "$model" --engine $engine --image $picture \
             --question x --quiet
         check 'no class is named' grep -q 'no answer' "$scratch/out"
         check 'no votes are named' [ -z "$(grep votes "$scratch/out")" ]
-        expect 1 'NaN' predict --sav "$scratch/good.sav" --model "$model" --engine $engine --image $picture \
+        expect 1 'NaN' predict --any-model --sav "$scratch/good.sav" --model "$model" --engine $engine --image $picture \
             --question x --json --quiet
         check 'null in JSON' grep -q '"prediction":null,"correct":null,"margin":0,"votes":{}' "$scratch/out"
-        expect 0 '4 of 4 predictions say nothing' predict --sav "$scratch/good.sav" --model "$model" \
+        expect 0 '4 of 4 predictions say nothing' predict --any-model --sav "$scratch/good.sav" --model "$model" \
             --engine $engine --input "$list" --out "$scratch/p.jsonl"
         check 'said once' said
         check 'four nulls' [ "$(grep -c '"prediction":null,"correct":false' "$scratch/p.jsonl")" -eq 4 ]
@@ -64,8 +64,8 @@ done
 
 # ---- heads fitted on NaN: a file from elsewhere may be such ----
 expect 0 'are NaN' fit --store "$scratch/s" --out "$scratch/nan.sav" --heads 3
-expect 1 'class means' predict --sav "$scratch/nan.sav" --model $llava --image $picture --question x --quiet
-expect 0 '4 of 4 predictions say nothing' predict --sav "$scratch/good.sav" --store "$scratch/s" --json
+expect 1 'class means' predict --any-model --sav "$scratch/nan.sav" --model $llava --image $picture --question x --quiet
+expect 0 '4 of 4 predictions say nothing' predict --any-model --sav "$scratch/good.sav" --store "$scratch/s" --json
 
 # ---- one weight of layer 1: its head there, 10 features, and by the residual all 60 of layer 2 ----
 copy_model $llava one
@@ -86,8 +86,8 @@ rm -rf "$scratch/s"
 expect 0 '' encode --model "$model" --input "$list" --store "$scratch/s"
 check 'zeros are numbers' [ -z "$(grep infinite "$scratch/err")" ]
 expect 0 'do not tell the classes apart' fit --store "$scratch/s" --out "$scratch/zero.sav" --heads 3
-expect 0 'every vote is as good as tied' predict --sav "$scratch/zero.sav" --store "$scratch/s"
-expect 0 'every vote is as good as tied' predict --sav "$scratch/good.sav" --model "$model" --image $picture \
+expect 0 'every vote is as good as tied' predict --any-model --sav "$scratch/zero.sav" --store "$scratch/s"
+expect 0 'every vote is as good as tied' predict --any-model --sav "$scratch/good.sav" --model "$model" --image $picture \
     --question x
 rm -rf "$scratch/o"
 expect 0 'every vote is as good as tied' run --model "$model" --train "$list" --test "$list" \

@@ -88,6 +88,100 @@ predict 0 '' --quiet --question "$asked" --input "$scratch/album" --out "$scratc
 check 'paths from the folder on' grep -q '^{"index":0,"image":"moss/a b.png",' "$scratch/album.jsonl"
 printf 'accuracy 1.0000 (95 %% interval 0.3424 to 1.0000): 2 of 2\n' | prints 'the score beside --out'
 
+# ---- a folder of pictures alone: labels are not needed, and nothing is scored ----
+mkdir "$scratch/holiday"
+cp $images/test0.png "$scratch/holiday/a.png"
+cp $images/test2.jpg "$scratch/holiday/Photo 2.JPG"
+cp $images/train3.png "$scratch/holiday/c"
+: >"$scratch/holiday/Thumbs.db"
+predict 0 '' --question "$asked" --input "$scratch/holiday"
+check 'nothing else is said' [ ! -s "$scratch/err" ]
+prints 'a folder of pictures' <<END
+$scratch/holiday/Photo 2.JPG: moss: 3 of 5 votes (brick 2)
+$scratch/holiday/a.png: moss: 4 of 5 votes (sea 1)
+$scratch/holiday/c: brick: 5 of 5 votes
+END
+predict 0 '' --question "$asked" --input "$scratch/holiday" --json
+check 'no label, not correct' grep -q '^\[{"index":0,"image":"Photo 2.JPG",.*"label":null,"prediction":"moss","correct":null' \
+    "$scratch/out"
+predict 0 '' --question "$asked" --input "$scratch/holiday" --out "$scratch/holiday.jsonl"
+check 'no accuracy' [ ! -s "$scratch/out" ]
+check 'a line a picture' [ "$(wc -l <"$scratch/holiday.jsonl")" -eq 3 ]
+
+# ---- what all training examples were asked is asked by default ----
+head -n 8 $lists/train.jsonl >"$scratch/same.jsonl"
+# shellcheck disable=SC2086
+expect 0 '' encode $exact --quiet --image-root $lists --input "$scratch/same.jsonl" --store "$scratch/same"
+expect 0 '' fit --quiet --heads 5 --store "$scratch/same" --out "$scratch/same.safetensors"
+check 'the question is in the file' grep -aq '"question":"What is this?"' "$scratch/same.safetensors"
+check 'and not when there are several' sh -c "! grep -aq '\"question\":' '$sav'"
+# shellcheck disable=SC2086
+expect 0 '' run $exact --quiet --heads 5 --image-root $lists --train "$scratch/same.jsonl" --test $lists/test.jsonl \
+    --out "$scratch/asked"
+check 'run writes it too' cmp "$scratch/same.safetensors" "$scratch/asked/sav.safetensors"
+several=$sav sav=$scratch/same.safetensors
+predict 0 '' --question "$asked" --image $images/test0.png $images/test1.png
+cp "$scratch/out" "$scratch/with"
+check 'nothing is said' [ ! -s "$scratch/err" ]
+predict 0 'asked as in the fit: What is this?' --image $images/test0.png $images/test1.png
+check 'the same votes without --question' cmp "$scratch/with" "$scratch/out"
+predict 0 '' --question "$asked" --input "$scratch/holiday"
+cp "$scratch/out" "$scratch/with"
+predict 0 'asked as in the fit' --input "$scratch/holiday"
+check 'nor for a folder' cmp "$scratch/with" "$scratch/out"
+predict 0 'the training examples were asked "What is this?"' --question 'What is that?' --image $images/test0.png
+sav=$several
+predict 0 'does not say what the training examples were asked' --image $images/test0.png
+# a store from before rows had questions
+sed -i 's/,"image":.*,"crc32"/,"crc32"/' "$scratch/same/index.jsonl"
+expect 0 '' fit --quiet --heads 5 --store "$scratch/same" --out "$scratch/old.safetensors"
+check 'an old store has no question' sh -c "! grep -aq '\"question\":' '$scratch/old.safetensors'"
+expect 0 '' predict --sav "$scratch/old.safetensors" --store "$scratch/same"
+check 'and no pictures' grep -q '^{"index":0,"image":null,' "$scratch/out"
+# --shots: only the examples taken count
+# shellcheck disable=SC2086
+expect 0 '' run $exact --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl --shots 1 --seed 3 \
+    --out "$scratch/one"
+check 'the question of those drawn' grep -aq '"question":"What is this?"' "$scratch/one/sav.safetensors"
+
+# ---- another model's classifier ----
+copy_model $llava other
+sed 's/{/{ /' $llava/config.json >"$model/config.json"
+other=$model
+refused() { # refused options...: but for --any-model
+    expect 1 "$sav: fitted with $llava (" predict --sav "$sav" "$@"
+    check 'how to go on' grep -q -e '--any-model' "$scratch/err"
+    check 'no votes' [ ! -s "$scratch/out" ]
+    expect 0 'was fitted with another model' predict --any-model --sav "$sav" "$@"
+}
+refused --engine exact --model "$other" --question "$asked" --image $images/test0.png
+prints 'its votes all the same' <<END
+$images/test0.png: moss: 4 of 5 votes (sea 1)
+END
+refused --engine exact --model "$other" --input $lists/test.jsonl --out "$scratch/other.jsonl"
+expect 0 '' encode --quiet --engine exact --model "$other" --input $lists/test.jsonl --store "$scratch/other-store"
+refused --store "$scratch/other-store"
+# a folder that quantize made, and what it was made of, are one model
+expect 0 '' quantize --quiet --model $llava --out "$scratch/int8"
+expect 0 'one is made of the other by quantize' predict --sav "$sav" --model "$scratch/int8" --question "$asked" \
+    --image $images/test0.png
+# shellcheck disable=SC2086
+expect 0 '' run --model "$scratch/int8" --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl \
+    --out "$scratch/int8-run"
+sav=$scratch/int8-run/sav.safetensors
+predict 0 'one is made of the other by quantize' --question "$asked" --image $images/test0.png
+expect 0 '' predict --sav "$sav" --model "$scratch/int8" --question "$asked" --image $images/test0.png
+check 'nothing is said of its own' [ ! -s "$scratch/err" ]
+expect 0 '' quantize --quiet --model $llava --group 32 --out "$scratch/int8-32"
+expect 0 'one is made of the other by quantize' predict --sav "$sav" --model "$scratch/int8-32" --question "$asked" \
+    --image $images/test0.png
+expect 0 'one is made of the other by quantize' predict --sav "$sav" --store "$scratch/run/test.store" --out "$scratch/x"
+expect 1 'fitted with' predict --sav "$sav" --model "$other" --engine exact --question "$asked" \
+    --image $images/test0.png
+sed -i 's/"source_sha256": "[0-9a-f]*"/"source_sha256": "abc"/' "$scratch/int8-32/config.json"
+expect 1 '"source_sha256": expected 64 digits' info --model "$scratch/int8-32"
+sav=$several
+
 # ---- a picture that cannot be read: those before it are printed, its path stands once ----
 printf 'GIF89a\001\0\001\0' >"$scratch/b.gif"
 predict 1 '--skip-bad' --question "$asked" --image $images/test0.png "$scratch/b.gif" $images/test1.png

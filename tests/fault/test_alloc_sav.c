@@ -41,7 +41,7 @@ static sav_status open_heads(sav_error *err) {
 #define LINE(id, word) (&(sav_store_line){.question_id = id, .label = word})
 
 static sav_status fill_store(sav_error *err) {
-    static const sav_store_info info = {1, 2, 2, "f", "m", "s", "e", "f32"};
+    static const sav_store_info info = {1, 2, 2, "f", "m", "s", "e", "f32", NULL};
     char name[65];
     static const char *const files[] = {"store.json", "index.jsonl", "features.f32"};
     char path[700];

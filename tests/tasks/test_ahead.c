@@ -39,7 +39,7 @@ static bool prepare(void) {
         !CHECK_OK(sav_session_open(&session, model, &options, &err), &err))
         return false;
     const sav_model_info *m = sav_model_describe(model);
-    info = (sav_store_info){m->L, m->H, m->d, m->family, m->folder, m->sha256, "exact", "f32"};
+    info = (sav_store_info){m->L, m->H, m->d, m->family, m->folder, m->sha256, "exact", "f32", NULL};
     sav_list *list = read_list();
     const bool ok = list && CHECK(m->features <= MOST) &&
                     CHECK_OK(sav_sample_chat(&chat, &list->samples[0], &err), &err) &&

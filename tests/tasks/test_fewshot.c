@@ -29,8 +29,8 @@ static float *floats_of(const sav_safetensors *file, const char *name, size_t sh
 /* The taps of the list's samples, in a store under check_folder. */
 static bool fill_store(const char *folder, const sav_list *list, const float *features,
                        const size_t shape[4]) {
-    const sav_store_info info = {shape[1], shape[2], shape[3], "llava_onevision",
-                                 "t70",    "digest", "exact",  "f32"};
+    const sav_store_info info = {shape[1], shape[2], shape[3], "llava_onevision", "t70", "digest",
+                                 "exact",  "f32",    NULL};
     sav_store *store;
     sav_error err;
     if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return false;

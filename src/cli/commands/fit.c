@@ -53,6 +53,7 @@ static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
     sav_text out = {0};
     sav_status status = cli->shots ? draw_shots(cli, set, err) : SAV_OK;
     if (!status) status = sav_cli_fit(&classifier, cli, set, err);
+    set->origin.question = sav_feature_set_question(set);
     if (!status) status = sav_classifier_save(classifier, cli->out, &set->origin, err);
     if (!status) {
         if (cli->json)

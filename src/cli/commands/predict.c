@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "base/utf8.h"
+#include "classify/classifier.h"
 #include "classify/feature_set.h"
 #include "cli/cli.h"
 #include "cli/fitting.h"
@@ -21,10 +22,23 @@ static sav_status check_shape(const sav_cli *cli, const sav_classifier_view *v, 
                     v->L, v->H, v->d, what, shape[0], shape[1], shape[2]);
 }
 
-static void warn_other_model(sav_cli *cli, const sav_classifier_view *v, const char *sha256,
-                             const char *what) {
-    if (v->origin.model_sha256 && sha256 && strcmp(v->origin.model_sha256, sha256) != 0)
+/* Another model's features of the same shape vote too, and mean nothing. */
+static sav_status check_model(const sav_cli *cli, const sav_classifier_view *v, const sav_origin *features,
+                              const char *what, sav_error *err) {
+    const sav_kin kin = sav_origin_kin(&v->origin, features);
+    if (kin == SAV_KIN_QUANTISED)
+        sav_console_say(cli->console, "%s was fitted with %s: one is made of the other by quantize", cli->sav,
+                        v->origin.model ? v->origin.model : "another folder");
+    if (kin != SAV_KIN_NONE) return SAV_OK;
+    if (cli->any_model) {
         sav_console_warn(cli->console, "%s was fitted with another model than %s", cli->sav, what);
+        return SAV_OK;
+    }
+    sav_fail(err, SAV_BAD_INPUT, "%s: fitted with %s (%.12s…); expected the same model, found %s (%.12s…)",
+             cli->sav, v->origin.model ? v->origin.model : "a model", v->origin.model_sha256, what,
+             features->model_sha256);
+    sav_hint(err, "Fit with this model, or vote all the same with --any-model.");
+    return SAV_BAD_INPUT;
 }
 
 /* ---- words for people ---------------------------------------------------------------------------------- */
@@ -87,9 +101,10 @@ static sav_status predict_list(job *j, sav_error *err) {
     const sav_model_info *info = sav_model_describe(model);
     const size_t shape[3] = {info->L, info->H, info->d}, bad = list->bad.count;
     status = check_shape(cli, view, shape, cli->model, err);
+    const sav_origin origin = {.model_sha256 = info->sha256, .source_sha256 = info->source_sha256};
+    if (!status) status = check_model(cli, view, &origin, cli->model, err);
     if (!status) status = sav_cli_check_keys(list, model, err);
     if (!status) {
-        warn_other_model(cli, view, info->sha256, cli->model);
         sav_encoder encoder = sav_cli_encoder(cli, model, session, cli->command->name);
         encoder.depth = sav_cli_depth(view);
         status = sav_encode_each(list, &encoder, add_sample, j, err);
@@ -106,7 +121,7 @@ static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feat
                                 sav_error *err) {
     const size_t shape[3] = {set->L, set->H, set->d}, row = set->L * set->H * set->d;
     sav_status status = check_shape(cli, p->view, shape, cli->store, err);
-    if (!status) warn_other_model(cli, p->view, set->origin.model_sha256, cli->store);
+    if (!status) status = check_model(cli, p->view, &set->origin, cli->store, err);
     for (size_t i = 0; i < set->N && !status; i++) {
         const sav_store_line *line = &sav_store_at(set->store, i)->line;
         const sav_answer who = {
@@ -147,13 +162,29 @@ static sav_status finish(sav_cli *cli, const sav_predictions *p, const sav_text 
 
 /* ---- what goes in -------------------------------------------------------------------------------------- */
 
+/* What pictures without a list are asked: what all training examples were, unless --question says it. */
+static void choose_question(sav_cli *cli, const char *fitted) {
+    if (!cli->question && fitted) {
+        cli->question = fitted;
+        if (*fitted) sav_console_say(cli->console, "asked as in the fit: %s", fitted);
+    } else if (!cli->question) {
+        sav_console_warn(cli->console,
+                         "no question given; the model sees the pictures alone, and %s does not say "
+                         "what the training examples were asked",
+                         cli->sav);
+        cli->question = "";
+    } else if (fitted && strcmp(cli->question, fitted) != 0) {
+        sav_console_warn(cli->console, "the training examples were asked \"%.200s\"", fitted);
+    }
+}
+
 /* --input LIST, or --image F… --question T. */
-static sav_status read_samples(job *j, sav_error *err) {
+static sav_status read_samples(job *j, const char *fitted, sav_error *err) {
     sav_cli *cli = j->cli;
     j->speaks = !cli->json && (cli->image_count || sav_os_is_folder(cli->input));
+    if (cli->image_count || sav_os_is_folder(cli->input)) choose_question(cli, fitted);
     if (!cli->image_count) return sav_cli_read_list(&j->list, cli, cli->input, LABELS_OPTIONAL, err);
-    const char *question = cli->question ? cli->question : "";
-    return sav_list_of_pictures(&j->list, cli->images, cli->image_count, question, cli->together, err);
+    return sav_list_of_pictures(&j->list, cli->images, cli->image_count, cli->question, cli->together, err);
 }
 
 /* Who asks about a picture must not take null for an answer. */
@@ -168,7 +199,7 @@ static sav_status fail_no_number(const sav_cli *cli, const sav_predictions *p, s
 
 static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
     job j = {.cli = cli};
-    sav_status status = read_samples(&j, err);
+    sav_status status = read_samples(&j, sav_classifier_describe(classifier)->origin.question, err);
     if (!status) status = sav_cli_try_beside(cli->out, j.list, err);
     const size_t total = j.list ? j.list->count : 0;
     const sav_prediction_options options = {total, cli->min_margin, j.list ? j.list->protocol : NULL};
@@ -232,6 +263,6 @@ const sav_command sav_command_predict = {
     .example =
         "savs predict --sav sav.safetensors --model llava --image cat.jpg --question 'What animal is this?'",
     .options = {NEEDS(SAV), TAKES_FORWARD_OPTIONS, TAKES_LIST_OPTIONS, TAKES(MODEL), TAKES(INPUT),
-                TAKES(IMAGE), TAKES(TOGETHER), TAKES(STORE), TAKES(OUT), TAKES(MIN_MARGIN)},
+                TAKES(IMAGE), TAKES(TOGETHER), TAKES(STORE), TAKES(OUT), TAKES(MIN_MARGIN), TAKES(ANY_MODEL)},
     .run = predict_command,
 };

@@ -135,6 +135,7 @@ static sav_status train(job *j, sav_error *err) {
     sav_status status = encode(j, &j->train, err);
     if (!status) status = sav_cli_fit(&j->classifier, j->cli, &j->train.set, err);
     if (status) return status;
+    j->train.set.origin.question = sav_feature_set_question(&j->train.set);
     sav_os_remove(j->metrics);
     sav_os_remove(j->predictions);
     return sav_classifier_save(j->classifier, j->sav, &j->train.set.origin, err);
