@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dirent.h>
+
 #include "../check.h"
-#include "base/os.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { LARGEST_SEED = 1 << 20, MUTATIONS = 1500 };
+enum { LARGEST_SEED = 1 << 17, MOST_SEEDS = 4096, MUTATIONS = 1500 };
 
 typedef struct seed {
     char *bytes; /* [length], NUL behind */
@@ -103,33 +104,60 @@ static size_t run_seed(const seed *seeds, size_t count, size_t index, size_t mut
     return runs;
 }
 
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The files of a folder by name. Plain C and dirent: base/os.h may be the one of memory.h. */
+static size_t list(char *names[MOST_SEEDS], const char *folder) {
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry = dir ? readdir(dir) : NULL; entry; entry = readdir(dir)) {
+        if (entry->d_name[0] == '.' || count == MOST_SEEDS) continue;
+        names[count] = malloc(strlen(entry->d_name) + 1);
+        if (names[count]) strcpy(names[count++], entry->d_name);
+    }
+    if (dir) closedir(dir);
+    qsort(names, count, sizeof *names, by_name);
+    return count;
+}
+
+static seed read_seed(const char *folder, const char *name) {
+    char path[1024];
+    seed out = {malloc(LARGEST_SEED), 0};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *in = fopen(path, "rb");
+    if (CHECK(in && out.bytes)) out.length = fread(out.bytes, 1, LARGEST_SEED, in);
+    if (in) fclose(in);
+    return out;
+}
+
 int main(int argc, char **argv) {
     const char *name = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
     size_t mutations = argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : MUTATIONS;
-    char folder[512], path[1024];
+    static char *names[MOST_SEEDS];
+    static seed seeds[MOST_SEEDS];
+    char folder[512];
     snprintf(folder, sizeof folder, "tests/fuzz/corpus/%s", strncmp(name, "fuzz_", 5) == 0 ? name + 5 : name);
     if (argc > 2) snprintf(folder, sizeof folder, "%s", argv[2]);
 
-    sav_error err;
-    char **names = NULL;
-    size_t count = 0, largest = 0, runs = 1;
-    if (!CHECK_OK(sav_os_list(&names, &count, folder, &err), &err)) return check_report(name);
-    seed *seeds = calloc(count + 1, sizeof *seeds);
-    for (size_t i = 0; seeds && i < count; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        CHECK_OK(sav_os_read_file(&seeds[i].bytes, &seeds[i].length, path, LARGEST_SEED, &err), &err);
+    size_t largest = 0, runs = 1;
+    const size_t count = list(names, folder);
+    for (size_t i = 0; i < count; i++) {
+        seeds[i] = read_seed(folder, names[i]);
         if (seeds[i].length > largest) largest = seeds[i].length;
     }
     unsigned char *work = malloc(largest + 64);
-    CHECK(seeds && work && count > 0);
+    CHECK(work && count > 0);
     run((const unsigned char *)"", 0);
-    for (size_t i = 0; seeds && work && i < count; i++)
+    for (size_t i = 0; work && i < count; i++)
         if (seeds[i].bytes) runs += run_seed(seeds, count, i, mutations / count + 1, work, largest + 64);
     printf("%s: %zu seeds, %zu inputs\n", name, count, runs);
 
-    for (size_t i = 0; seeds && i < count; i++) sav_free(seeds[i].bytes);
-    sav_os_names_free(names, count);
-    free(seeds);
+    for (size_t i = 0; i < count; i++) {
+        free(seeds[i].bytes);
+        free(names[i]);
+    }
     free(work);
     return check_report(name);
 }
