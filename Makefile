@@ -159,7 +159,7 @@ $(TESTS): $(BUILD)/%$(EXE): $(BUILD)/%.o $(HELP_OBJ) $(BUILD)/libsavs.a
 	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 # The plain driver gives a fuzz target a main: its seeds and mutations of them, the same ones each time.
-$(FUZZERS): $(BUILD)/%$(EXE): $(BUILD)/%.o $(BUILD)/tests/fuzz/driver.o $(HELP_OBJ) $(BUILD)/libsavs.a
+$(FUZZERS): $(BUILD)/%$(EXE): $(BUILD)/%.o $(BUILD)/tests/fuzz/driver.o $(BUILD)/tests/fuzz/os_memory.o $(HELP_OBJ) $(BUILD)/libsavs.a
 	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
 tests: $(TESTS) $(FUZZERS)
@@ -189,11 +189,12 @@ format:
 lint:
 	@MAKE="$(MAKE)" sh tools/lint
 
-## fuzz         each fuzz target under libFuzzer (clang) for FUZZ_SECONDS
-FUZZ_SECONDS ?= 30
+## fuzz         all fuzz targets under libFuzzer (clang), MINUTES in all (default 8); KEEP=1: new inputs stay in the corpus
+MINUTES ?= 8
+FUZZ_SECONDS ?= $(shell expr $(MINUTES) '*' 60 / $(words $(FUZZ_SRC)))
 fuzz:
 	@$(MAKE) CC=clang SAN=1 OMP=0 OPT=-O1 EXTRA=-fsanitize=fuzzer-no-link BUILD=build-fuzz build-fuzz/libsavs.a
-	@CC=clang SECONDS_EACH=$(FUZZ_SECONDS) LDLIBS="$(LDLIBS)" sh tests/fuzz/run $(FUZZ_SRC)
+	@CC=clang SECONDS_EACH=$(FUZZ_SECONDS) KEEP=$(KEEP) LDLIBS="$(LDLIBS)" sh tests/fuzz/run $(FUZZ_SRC)
 
 ## portability  one SHA-256 of the dump over compilers, levels, threads, ISAs, aarch64
 portability:

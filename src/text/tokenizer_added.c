@@ -26,10 +26,10 @@ sav_status sav_tokenizer_at(sav_status status, const sav_json *node, const char 
     return status;
 }
 
-sav_status sav_tokenizer_refuse(const char *what, const char *found, const char *expected, const sav_json *node,
-                         const char *name, sav_error *err) {
-    return sav_fail(err, SAV_UNSUPPORTED, "%s:%u:%u: %s \"%.60s\"; expected %s", name, node->line, node->column,
-                    what, found, expected);
+sav_status sav_tokenizer_refuse(const char *what, const char *found, const char *expected,
+                                const sav_json *node, const char *name, sav_error *err) {
+    return sav_fail(err, SAV_UNSUPPORTED, "%s:%u:%u: %s \"%.60s\"; expected %s", name, node->line,
+                    node->column, what, found, expected);
 }
 
 sav_status sav_tokenizer_check(sav_text *notes, const sav_json_doc *doc, const sav_keys *table,
@@ -210,7 +210,8 @@ static sav_status put_special(sav_tokenizer *t, const sav_json *node, const char
         token.content = (char *)(uintptr_t)node->text; /* read only */
         token.length = node->length;
     } else {
-        return sav_tokenizer_refuse("special token", "of another kind", "a string or an object", node, name, err);
+        return sav_tokenizer_refuse("special token", "of another kind", "a string or an object", node, name,
+                                    err);
     }
     token.special = true;
     if (sav_added_by_content(&t->added, token.content, token.length)) return SAV_OK;
@@ -266,9 +267,9 @@ static sav_status put_extra(sav_tokenizer *t, const sav_json *config, const char
     sav_status status = SAV_OK;
     if (sav_json_is_null(extra) || !extra->count) return SAV_OK;
     if (extra->kind != SAV_JSON_OBJECT)
-        return sav_tokenizer_refuse("extra_special_tokens", "of another kind",
-                                    "an object of names and tokens (newer forms: write additional_special_tokens)",
-                                    extra, name, err);
+        return sav_tokenizer_refuse(
+            "extra_special_tokens", "of another kind",
+            "an object of names and tokens (newer forms: write additional_special_tokens)", extra, name, err);
     for (const sav_json *node = extra->child; node && !status; node = node->next)
         status = other_placeholder(node)
                      ? sav_tokenizer_refuse("extra_special_tokens: another", node->key,
@@ -324,8 +325,8 @@ static sav_status read_legacy(sav_tokenizer *t, const sav_json_doc *doc, const s
     for (size_t i = 0; i < count && !status; i++) {
         const sav_json *node = members[i].node;
         sav_added_token token = {.content = (char *)(uintptr_t)node->key, .length = node->key_length};
-        token.special = special.count && bsearch(&node->key, special.items, special.count,
-                                                 sizeof *special.items, by_text);
+        token.special = special.count &&
+                        bsearch(&node->key, special.items, special.count, sizeof *special.items, by_text);
         token.normalized = !token.special;
         if (sav_added_by_content(&t->added, token.content, token.length)) continue;
         status = sav_tokenizer_at(put_added(t, &token, members[i].id, err), node, name, err);

@@ -94,7 +94,8 @@ static const sav_key SPECIAL_ROWS[] = {
 static const sav_keys SPECIAL = {.rows = SPECIAL_ROWS};
 
 static const sav_key MAP_ROWS[] = {
-    SAV_ONLY("extra_special_tokens", "null|{}|[]", "the library reads it in tokenizer_config.json alone"), {0}};
+    SAV_ONLY("extra_special_tokens", "null|{}|[]", "the library reads it in tokenizer_config.json alone"),
+    {0}};
 const sav_keys sav_special_map_keys = {
     .file = "special_tokens_map.json", .level = "", .rows = MAP_ROWS, .more = &SPECIAL};
 
@@ -103,9 +104,10 @@ static const sav_key CONFIG_ROWS[] = {
     SAV_OBJECT("added_tokens_decoder", &ADDED_BY_ID),
     SAV_READ("extra_special_tokens"),
     SAV_ONLY("model_specific_special_tokens", "null|{}|[]", "write them as extra_special_tokens"),
-    SAV_ONLY("tokenizer_class",
-             "\"Qwen2Tokenizer\"|\"Qwen2TokenizerFast\"|\"PreTrainedTokenizerFast\"|\"TokenizersBackend\"|null",
-             "another class may add tokens"),
+    SAV_ONLY(
+        "tokenizer_class",
+        "\"Qwen2Tokenizer\"|\"Qwen2TokenizerFast\"|\"PreTrainedTokenizerFast\"|\"TokenizersBackend\"|null",
+        "another class may add tokens"),
     SAV_ONLY("add_bos_token", "false|null", "Qwen2 adds none"),
     SAV_ONLY("add_eos_token", "false|null", "Qwen2 adds none"),
     SAV_ONLY("add_prefix_space", "false|null", "Qwen2 adds none"),

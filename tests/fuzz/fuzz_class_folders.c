@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "lists/list.h"
 #include "memory.h"
 #include "tasks/results.h"
@@ -36,7 +37,8 @@ static void use(const sav_list *list) {
         char place[200];
         sav_error err;
         if (!list->samples[i].question || !list->samples[i].media_count) abort();
-        if (list->samples[i].label && sav_utf8_check(list->samples[i].label, strlen(list->samples[i].label), "label", NULL))
+        if (list->samples[i].label &&
+            sav_utf8_check(list->samples[i].label, strlen(list->samples[i].label), "label", NULL))
             abort();
         sav_sample_location(place, sizeof place, list, &list->samples[i]);
         sav_sample_put(&out, &list->samples[i]);

@@ -15,8 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void load(void) {
     static const char header[] =
         "{\"__metadata__\":{\"savs\":\"{\\\"stages\\\":[\\\"inputs_embeds\\\",\\\"model.layers.0.output\\\","
-        "\\\"lm_head.output\\\"]}\"}," STAGE("inputs_embeds", "[2,2]", "0", "16") ","
-        STAGE("model.layers.0.output", "[2,2]", "16", "32") "," STAGE("lm_head.output", "[1,3]", "32", "44") "}";
+        "\\\"lm_head.output\\\"]}\"}," STAGE("inputs_embeds", "[2,2]", "0", "16") "," STAGE(
+            "model.layers.0.output", "[2,2]", "16", "32") "," STAGE("lm_head.output", "[1,3]", "32",
+                                                                    "44") "}";
     unsigned char file[8 + sizeof header - 1 + 44];
     const float values[11] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
     memset(file, 0, 8);

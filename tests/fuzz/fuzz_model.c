@@ -3,6 +3,7 @@
  * First byte: which folder and which of its files the rest replaces. What opens must have sizes that fit: the
  * tap, and the tokens of pictures of any shape.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,26 +15,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const FOLDERS[] = {"golden/models/report-llava", "golden/models/report-qwen2-vl",
                                       "golden/models/qwen2.5-vl", "golden/models/t70-lmms"};
-static const char *const FILES[] = {"config.json",
-                                    "preprocessor_config.json",
-                                    "processor_config.json",
-                                    "generation_config.json",
-                                    "tokenizer_config.json",
-                                    "special_tokens_map.json",
-                                    "added_tokens.json",
-                                    "chat_template.json",
-                                    "chat_template.jinja",
-                                    "model.safetensors.index.json",
-                                    "adapter_config.json",
-                                    "video_preprocessor_config.json"};
+static const char *const FILES[] = {"config.json",           "preprocessor_config.json",
+                                    "processor_config.json", "generation_config.json",
+                                    "tokenizer_config.json", "special_tokens_map.json",
+                                    "added_tokens.json",     "chat_template.json",
+                                    "chat_template.jinja",   "model.safetensors.index.json",
+                                    "adapter_config.json",   "video_preprocessor_config.json"};
 enum { FOLDER_COUNT = sizeof FOLDERS / sizeof FOLDERS[0], FILE_COUNT = sizeof FILES / sizeof FILES[0] };
 
 static void load(void) {
-    static const char *const llava[] = {"config.json",           "preprocessor_config.json", "processor_config.json",
-                                        "tokenizer_config.json", "tokenizer.json",           "chat_template.json",
-                                        "model.safetensors",     NULL};
-    static const char *const qwen[] = {"config.json",        "preprocessor_config.json", "tokenizer_config.json",
-                                       "tokenizer.json",     "model.safetensors",        NULL};
+    static const char *const llava[] = {
+        "config.json",    "preprocessor_config.json", "processor_config.json", "tokenizer_config.json",
+        "tokenizer.json", "chat_template.json",       "model.safetensors",     NULL};
+    static const char *const qwen[] = {"config.json",    "preprocessor_config.json", "tokenizer_config.json",
+                                       "tokenizer.json", "model.safetensors",        NULL};
     static const char *const lmms[] = {"config.json", "tokenizer_config.json", "tokenizer.json",
                                        "model.safetensors", NULL};
     memory_load(FOLDERS[0], llava);

@@ -14,14 +14,32 @@ static const char MODEL[] = "golden/models/report-qwen2-vl", TO[] = "int8";
 static unsigned char *tensors; /* [tensor_bytes] what follows the header */
 static size_t tensor_bytes;
 
+static void on_matrix(void *context, const char *name, double error, bool kept) {
+    (void)context;
+    (void)name;
+    (void)error;
+    (void)kept;
+}
+
+static sav_status go_on(void *context, uint64_t bytes, uint64_t total, sav_error *err) {
+    (void)context;
+    (void)bytes;
+    (void)total;
+    (void)err;
+    return SAV_OK;
+}
+
 static void load(void) {
-    static const char *const names[] = {"config.json", "preprocessor_config.json", "tokenizer_config.json",
-                                        "tokenizer.json", "model.safetensors", NULL};
+    static const char *const names[] = {"config.json",    "preprocessor_config.json", "tokenizer_config.json",
+                                        "tokenizer.json", "model.safetensors",        NULL};
+    const sav_quantize_hooks hooks = {NULL, on_matrix, go_on};
     sav_quantize_report report;
     sav_error err;
     size_t size, header = 8;
     memory_load(MODEL, names);
-    if (sav_quantize(&report, MODEL, TO, &(sav_quantize_options){.group = 32, .threads = 1}, NULL, &err)) abort();
+    if (sav_quantize(&report, MODEL, TO, &(sav_quantize_options){.group = 32, .threads = 1}, &hooks, &err) ||
+        !report.matrices)
+        abort();
     const unsigned char *bytes = memory_get(&size, "int8/model.safetensors");
     for (int i = 0; i < 3; i++) header += (size_t)bytes[i] << (8 * i);
     tensor_bytes = size - header;

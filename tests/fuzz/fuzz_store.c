@@ -48,8 +48,8 @@ static void split(const char *name, const char *ahead, size_t kept) {
 }
 
 static void load(void) {
-    static const char *const names[] = {"config.json", "preprocessor_config.json", "tokenizer_config.json",
-                                        "tokenizer.json", "model.safetensors", NULL};
+    static const char *const names[] = {"config.json",    "preprocessor_config.json", "tokenizer_config.json",
+                                        "tokenizer.json", "model.safetensors",        NULL};
     sav_error err;
     size_t length;
     memory_load(MODEL, names);

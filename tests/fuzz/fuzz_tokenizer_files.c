@@ -6,14 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "memory.h"
 #include "text/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char FOLDER[] = "golden/models/report-qwen2-vl";
-static const char *const FILES[] = {"tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
-                                    "tokenizer.json",        "vocab.json",              "merges.txt"};
+static const char *const FILES[] = {"tokenizer_config.json",
+                                    "special_tokens_map.json",
+                                    "added_tokens.json",
+                                    "tokenizer.json",
+                                    "vocab.json",
+                                    "merges.txt"};
 enum { FILE_COUNT = sizeof FILES / sizeof FILES[0] };
 
 static void put(const char *name, const void *bytes, size_t length) {
@@ -24,7 +29,8 @@ static void put(const char *name, const void *bytes, size_t length) {
 
 static void load(void) {
     static const char *const names[] = {"tokenizer_config.json", "tokenizer.json", NULL};
-    static const char vocab[] = "{\"a\": 0, \"b\": 1, \"ab\": 2, \"\\u0120\": 3}", merges[] = "#version: 0.2\na b\n";
+    static const char vocab[] = "{\"a\": 0, \"b\": 1, \"ab\": 2, \"\\u0120\": 3}",
+                      merges[] = "#version: 0.2\na b\n";
     memory_load(FOLDER, names);
     put("vocab.json", vocab, sizeof vocab - 1);
     put("merges.txt", merges, sizeof merges - 1);

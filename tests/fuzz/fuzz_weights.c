@@ -44,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < sav_weights_count(weights); i++) {
             const sav_tensor *t = sav_weights_at(weights, i);
             if (sav_weights_find(weights, t->name) != t || !*sav_weights_file_of(weights, t)) abort();
-            for (size_t n = 0; n < t->count; n++) sum += sav_tensor_float(t, n) + (double)sav_tensor_integer(t, n);
+            for (size_t n = 0; n < t->count; n++)
+                sum += sav_tensor_float(t, n) + (double)sav_tensor_integer(t, n);
         }
         if (sum > 1e300) abort();
         if (sav_weights_check(weights, &err)) abort();

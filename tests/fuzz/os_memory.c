@@ -285,16 +285,20 @@ sav_status sav_sys_list(sav_sys_names *out, const char *folder, sav_error *err) 
             const size_t length = strcspn(name, "/");
             bool there = false;
             for (size_t n = 0; n < out->count; n++)
-                there = there || (strlen(out->items[n]) == length && memcmp(out->items[n], name, length) == 0);
+                there = there ||
+                        (strlen(out->items[n]) == length && memcmp(out->items[n], name, length) == 0);
             if (!there && !sav_sys_names_add(out, sav_strndup(name, length)))
                 return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
         }
     return SAV_OK;
 }
 
+/* An empty folder has a file named ".", which lists leave out. */
 sav_status sav_os_make_folder(const char *path, sav_error *err) {
-    (void)path;
-    (void)err;
+    char *name = sav_path_join(path, ".");
+    if (!name) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
+    memory_put(name, "", 0);
+    sav_free(name);
     return SAV_OK;
 }
 

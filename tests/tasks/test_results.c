@@ -65,10 +65,9 @@ static void test_samples(void) {
     sav_text out = {0};
     if (!CHECK_OK(sav_list_parse(&list, text, strlen(text), "l", "", &options, &err), &err)) return;
     sav_sample_put(&out, &list->samples[0]);
-    check_line(
-        &out,
-        "{\"index\":0,\"images\":[\"R/a.jpg\",\"R/b.jpg\"],\"prompt\":\"\xC3\x9C \\\"q\\\"\\n\\u0001\\u007f/\","
-        "\"label\":\"Yes\",\"question_id\":1.0,\"group\":null}\n");
+    check_line(&out, "{\"index\":0,\"images\":[\"R/a.jpg\",\"R/b.jpg\"],\"prompt\":\"\xC3\x9C "
+                     "\\\"q\\\"\\n\\u0001\\u007f/\","
+                     "\"label\":\"Yes\",\"question_id\":1.0,\"group\":null}\n");
     sav_sample_put(&out, &list->samples[1]);
     check_line(
         &out,

@@ -31,7 +31,8 @@ static const char *const STRICTER[] = {
 /* What opens with a warning that names the key. */
 static const struct {
     const char *name, *key;
-} WARNED[] = {{"another *_token", "\"point_token\""}, {"older: another *_token of the map", "\"point_token\""}};
+} WARNED[] = {{"another *_token", "\"point_token\""},
+              {"older: another *_token of the map", "\"point_token\""}};
 
 static bool is_stricter(const char *name) {
     for (size_t i = 0; i < sizeof STRICTER / sizeof *STRICTER; i++)
@@ -83,7 +84,8 @@ static void test_case(const sav_json *entry, const sav_json *text) {
         ok = ok && CHECK(same_ids(&ids, want));
         ok = CHECK(warns_rightly(notes.bytes ? notes.bytes : "", name)) && ok;
     }
-    if (!ok) printf("  case %s: %s%s\n", name, status ? err.message : "opened; ", notes.bytes ? notes.bytes : "");
+    if (!ok)
+        printf("  case %s: %s%s\n", name, status ? err.message : "opened; ", notes.bytes ? notes.bytes : "");
     sav_ids_free(&ids);
     sav_text_free(&notes);
     sav_tokenizer_free(tokenizer);
@@ -98,7 +100,8 @@ static void test_messages(void) {
         {"\"split_special_tokens\": true", "\"split_special_tokens\": found true; expected false|null"},
         {"\"add_prefix_space\": true", "\"add_prefix_space\": found true"},
         {"\"extra_special_tokens\": [\"<point>\"]", "extra_special_tokens"},
-        {"\"extra_special_tokens\": {\"image_token\": \"<x>\"}", "extra_special_tokens: another \"image_token\""},
+        {"\"extra_special_tokens\": {\"image_token\": \"<x>\"}",
+         "extra_special_tokens: another \"image_token\""},
         {"\"new_image_key\": 1", "\"new_image_key\": this key may change numbers"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
