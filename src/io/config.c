@@ -45,16 +45,48 @@ void sav_config_expect(sav_config *in, const char *key, const char *absent, cons
 }
 
 void sav_config_triple(sav_config *in, const char *key, double out[3], const double absent[3]) {
-    const sav_json *node = sav_config_find(in, key);
+    const sav_json *node = sav_config_find(in, key), *v = node;
     memcpy(out, absent, 3 * sizeof *out);
     if (in->status || !node || node->kind == SAV_JSON_NULL) return;
-    const sav_json *v = node->kind == SAV_JSON_ARRAY && node->count == 3 ? node->child : NULL;
-    for (int i = 0; i < 3; i++, v = v->next) {
+    if (node->kind == SAV_JSON_ARRAY) v = node->count == 3 ? node->child : NULL;
+    for (int i = 0; i < 3; i++) {
         if (!v || v->kind != SAV_JSON_NUMBER) {
-            sav_config_fail(in, SAV_BAD_INPUT, node, key, "expected three numbers");
+            sav_config_fail(in, SAV_BAD_INPUT, node, key, "expected three numbers, or one");
             return;
         }
         out[i] = sav_json_number(v->text, v->length);
+        if (v != node) v = v->next;
+    }
+}
+
+void sav_config_range(sav_config *in, const char *key, size_t found, size_t most) {
+    if (found < 1 || found > most)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, key), key,
+                        "found %zu; expected a whole number from 1 to %zu", found, most);
+}
+
+void sav_config_no_null(sav_config *in, const char *key) {
+    const sav_json *node = sav_config_find(in, key);
+    if (node && node->kind == SAV_JSON_NULL)
+        sav_config_fail(in, SAV_UNSUPPORTED, node, key, "found null; expected a value, or no such key");
+}
+
+void sav_config_agree(sav_config *in, const sav_json *object, const sav_json *other, const sav_keys *table,
+                      const char *other_name) {
+    for (const sav_json *node = object ? object->child : NULL; node && !in->status; node = node->next) {
+        const sav_json *twin = sav_json_get(other, node->key);
+        const sav_key *row = sav_keys_find(table, node->key);
+        sav_text one = {0}, two = {0};
+        if (!twin || twin->kind == SAV_JSON_NULL || !row || row->use != SAV_KEY_READ) continue;
+        sav_json_put(&one, node);
+        sav_json_put(&two, twin);
+        if (one.failed || two.failed)
+            in->status = sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory", in->name);
+        else if (strcmp(one.bytes, two.bytes) != 0)
+            sav_config_fail(in, SAV_BAD_INPUT, node, node->key, "found %.60s; %s says %.60s", one.bytes,
+                            other_name, two.bytes);
+        sav_text_free(&one);
+        sav_text_free(&two);
     }
 }
 

@@ -12,7 +12,7 @@
 #ifndef SAV_CONFIG_H
 #define SAV_CONFIG_H
 
-#include "io/json.h"
+#include "io/keys.h"
 
 typedef struct sav_config {
     const sav_json *object; /* NULL: every field is absent */
@@ -34,11 +34,21 @@ bool sav_config_bool(sav_config *in, const char *key, bool absent);
 const char *sav_config_string(sav_config *in, const char *key, const char *absent);
 /* A string of which one value is known here; `absent` NULL: the same. Another one: SAV_UNSUPPORTED. */
 void sav_config_expect(sav_config *in, const char *key, const char *absent, const char *expected);
-/* Three numbers. */
+/* Three numbers, or one that stands for all three. */
 void sav_config_triple(sav_config *in, const char *key, double out[3], const double absent[3]);
+/* A size that is read already: from 1 to `most`. */
+void sav_config_range(sav_config *in, const char *key, size_t found, size_t most);
+/* null where versions of the library disagree about what it means. */
+void sav_config_no_null(sav_config *in, const char *key);
+/* Keys that `table` says are read and that `object` and `other` both have: the same values. */
+void sav_config_agree(sav_config *in, const sav_json *object, const sav_json *other, const sav_keys *table,
+                      const char *other_name);
 /* Any other complaint: "NAME[:LINE]: PART\"KEY\": …"; node may be NULL. Nothing when the status is set
  * already. */
 void sav_config_fail(sav_config *in, sav_status status, const sav_json *node, const char *key,
                      const char *format, ...) SAV_PRINTF(5, 6);
+
+/* What every config of the library holds, whatever its class: behind a class's own rows. */
+extern const sav_keys sav_config_keys;
 
 #endif

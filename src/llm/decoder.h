@@ -97,7 +97,10 @@ struct sav_decoder {
     void *own;                  /* the kind's modules, in the model's memory */
 };
 
-#define DECODER(name) extern const sav_decoder_kind sav_decoder_##name;
+/* Of each, the kind and what the keys of its config are. */
+#define DECODER(name)                                 \
+    extern const sav_decoder_kind sav_decoder_##name; \
+    extern const sav_keys sav_decoder_##name##_keys;
 #include "llm/decoders.inc"
 #undef DECODER
 

@@ -83,50 +83,52 @@ static void read_sizes(sav_decoder_config *c, sav_config *in, const sav_decoder_
 }
 
 static void check_sizes(sav_config *in, const sav_decoder_config *c) {
+    sav_config_range(in, "hidden_size", c->D, 1u << 20);
+    sav_config_range(in, "num_hidden_layers", c->L, 1u << 12);
+    sav_config_range(in, "num_attention_heads", c->H, 1u << 14);
+    sav_config_range(in, "num_key_value_heads", c->G, c->H);
+    sav_config_range(in, "intermediate_size", c->F, 1u << 22);
+    sav_config_range(in, "vocab_size", c->V, SIZE_MAX / 2);
     if (in->status) return;
-    if (c->norm_eps < 0 || c->rope_theta < 1) /* below 1, angles would grow past what sine and cosine take */
-        in->status = sav_fail(in->err, SAV_BAD_INPUT,
-                              "%s: found rms_norm_eps %g, rope_theta %g; expected at least 0 and 1", in->name,
-                              c->norm_eps, c->rope_theta);
-    else if (!c->D || !c->L || !c->H || !c->G || !c->F || !c->V || !c->d || c->d % 2 || c->H % c->G)
-        in->status = sav_fail(
-            in->err, SAV_BAD_INPUT,
-            "%s: sizes that do not fit: hidden_size %zu, %zu layers, %zu heads of %zu, %zu key/value "
-            "heads, intermediate_size %zu, vocab_size %zu",
-            in->name, c->D, c->L, c->H, c->d, c->G, c->F, c->V);
-    else if (c->D > 1u << 20 || c->F > 1u << 22 || c->H > 1u << 14 || c->d > 1024 || c->L > 1u << 12)
-        in->status = sav_fail(
-            in->err, SAV_BAD_INPUT,
-            "%s: sizes far beyond any Qwen2: hidden_size %zu, intermediate_size %zu, %zu heads of %zu, "
-            "%zu layers",
-            in->name, c->D, c->F, c->H, c->d, c->L);
+    if (c->H % c->G)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "num_key_value_heads"), "num_key_value_heads",
+                        "found %zu; expected a divisor of num_attention_heads, %zu", c->G, c->H);
+    if (!c->d || c->d % 2 || c->d > 1024) {
+        const sav_json *own = sav_json_get(in->object, "head_dim");
+        if (own)
+            sav_config_fail(in, SAV_BAD_INPUT, own, "head_dim",
+                            "found %zu; expected an even number from 2 to 1024", c->d);
+        else
+            sav_config_fail(
+                in, SAV_BAD_INPUT, sav_config_find(in, "hidden_size"), "hidden_size",
+                "found %zu, which gives %zu heads of %zu; expected an even head size from 2 to 1024", c->D,
+                c->H, c->d);
+    }
+    if (c->norm_eps < 0)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "rms_norm_eps"), "rms_norm_eps",
+                        "found %g; expected at least 0", c->norm_eps);
 }
 
-static const sav_json *rope_type(const sav_json *scaling) {
-    const sav_json *type = sav_json_get(scaling, "rope_type");
-    return type ? type : sav_json_get(scaling, "type");
-}
-
-static void read_plain_rope(sav_config *in) {
-    const sav_json *scaling = sav_config_find(in, "rope_scaling"), *type = rope_type(scaling);
-    if (!scaling || scaling->kind == SAV_JSON_NULL || sav_json_is(type, "default")) return;
-    sav_config_fail(in, SAV_UNSUPPORTED, scaling, "rope_scaling",
-                    "found type %s; expected none or \"default\"",
-                    type && type->kind == SAV_JSON_STRING ? type->text : "(none)");
+/* transformers 5 writes one layer type a layer. PARITY: the eager module of 4.51.3 masks by sliding_window in
+ * every layer, so a list that says otherwise is another model. */
+static void check_layers(sav_config *in, const sav_decoder_config *c) {
+    const sav_json *list = sav_config_find(in, "layer_types");
+    const char *expected = c->window ? "sliding_attention" : "full_attention";
+    if (!list || list->kind == SAV_JSON_NULL) return;
+    if (list->kind != SAV_JSON_ARRAY || list->count != c->L)
+        sav_config_fail(in, SAV_BAD_INPUT, list, "layer_types", "expected a list of %zu layers", c->L);
+    for (const sav_json *type = list->child; type && !in->status; type = type->next)
+        if (!sav_json_is(type, expected))
+            sav_config_fail(in, SAV_UNSUPPORTED, type, "layer_types",
+                            "found %.40s; expected \"%s\", as sliding_window says",
+                            type->kind == SAV_JSON_STRING ? type->text : "no name", expected);
 }
 
 /* mrope_section [t, h, w]: how many frequencies each of a token's three positions turns. */
-static void read_mrope(sav_decoder_config *c, sav_config *in) {
-    const sav_json *scaling = sav_config_find(in, "rope_scaling"), *type = rope_type(scaling);
-    const sav_json *section = sav_json_get(scaling, "mrope_section"), *node;
+static void read_section(sav_decoder_config *c, sav_config *in, const sav_json *section) {
     const size_t half = c->d / 2;
     size_t sum = 0, axis = 0;
-    if (type && !sav_json_is(type, "mrope") && !sav_json_is(type, "default"))
-        sav_config_fail(in, SAV_UNSUPPORTED, type, "rope_scaling", "expected type \"mrope\" or \"default\"");
-    if (!section || section->kind != SAV_JSON_ARRAY || section->count != 3)
-        sav_config_fail(in, SAV_BAD_INPUT, NULL, "rope_scaling",
-                        "expected \"mrope_section\" of three numbers");
-    for (node = in->status ? NULL : section->child; node && !in->status; node = node->next, axis++) {
+    for (const sav_json *node = section->child; node && !in->status; node = node->next, axis++) {
         int64_t count;
         if (!sav_json_integer(&count, node) || count < 0 || (uint64_t)count > half - sum) {
             sav_config_fail(in, SAV_BAD_INPUT, node, "mrope_section",
@@ -136,18 +138,130 @@ static void read_mrope(sav_decoder_config *c, sav_config *in) {
         c->section[axis] = (size_t)count;
         sum += (size_t)count;
     }
-    if (!in->status && sum != half)
+    if (sum != half)
         sav_config_fail(in, SAV_BAD_INPUT, section, "mrope_section",
                         "found a sum of %zu; expected half the head size, %zu", sum, half);
+}
+
+/* An object that says how positions turn: rope_scaling, or rope_parameters of transformers 5. */
+typedef struct rope_object {
+    const char *key, *type, *theta;
+} rope_object;
+
+static const rope_object ROPES[] = {
+    {"rope_scaling", "rope_scaling.rope_type", "rope_scaling.rope_theta"},
+    {"rope_parameters", "rope_parameters.rope_type", "rope_parameters.rope_theta"}};
+
+/* PARITY: "mrope" is "default" to the library. */
+static void read_rope_type(sav_config *in, const sav_json *rope, const rope_object *names, bool mrope) {
+    static const char *const keys[] = {"rope_type", "type"};
+    bool said = false;
+    for (size_t i = 0; i < 2; i++) {
+        const sav_json *type = sav_json_get(rope, keys[i]);
+        if (!type || type->kind == SAV_JSON_NULL) continue;
+        said = true;
+        if (!sav_json_is(type, "default") && !(mrope && sav_json_is(type, "mrope")))
+            sav_config_fail(in, SAV_UNSUPPORTED, type, names->type, "found %.40s; expected \"default\"%s",
+                            type->kind == SAV_JSON_STRING ? type->text : "no name",
+                            mrope ? " or \"mrope\"" : "");
+    }
+    if (!said && !mrope)
+        sav_config_fail(in, SAV_UNSUPPORTED, rope, names->type, "found none; expected \"default\"");
+}
+
+/* theta of rope_parameters, where 5.x has moved it; it may also stand where 4.51.3 looks for it. */
+static void read_moved_theta(sav_decoder_config *c, sav_config *in, const sav_json *rope,
+                             const rope_object *names, bool *said) {
+    const sav_json *plain = sav_config_find(in, "rope_theta"), *moved = sav_json_get(rope, "rope_theta");
+    if (!moved || moved->kind == SAV_JSON_NULL || in->status) return;
+    const double theta = moved->kind == SAV_JSON_NUMBER ? sav_json_number(moved->text, moved->length) : 0;
+    if (moved->kind != SAV_JSON_NUMBER)
+        sav_config_fail(in, SAV_BAD_INPUT, moved, names->theta, "expected a number");
+    else if ((*said || (plain && plain->kind != SAV_JSON_NULL)) && theta != c->rope_theta)
+        sav_config_fail(in, SAV_BAD_INPUT, moved, names->theta, "found %g; rope_theta says %g", theta,
+                        c->rope_theta);
+    c->rope_theta = theta;
+    *said = true;
+}
+
+/* How positions turn: theta, and for M-RoPE the sections. Both objects may stand there when they agree. */
+static void read_rope(sav_decoder_config *c, sav_config *in) {
+    const sav_json *plain = sav_config_find(in, "rope_theta"), *first = NULL;
+    bool said = false;
+    for (size_t i = 0; i < sizeof ROPES / sizeof *ROPES && !in->status; i++) {
+        const sav_json *rope = sav_config_find(in, ROPES[i].key),
+                       *section = sav_json_get(rope, "mrope_section");
+        size_t before[3];
+        if (!rope || rope->kind == SAV_JSON_NULL) continue;
+        if (rope->kind != SAV_JSON_OBJECT)
+            sav_config_fail(in, SAV_BAD_INPUT, rope, ROPES[i].key, "expected an object or null");
+        read_rope_type(in, rope, &ROPES[i], c->mrope);
+        read_moved_theta(c, in, rope, &ROPES[i], &said);
+        if (i == 1 && !said && (!plain || plain->kind == SAV_JSON_NULL))
+            sav_config_fail(in, SAV_BAD_INPUT, rope, ROPES[i].theta, "found none; expected a number");
+        if (!c->mrope || !section || in->status) continue;
+        if (section->kind != SAV_JSON_ARRAY || section->count != 3) {
+            sav_config_fail(in, SAV_BAD_INPUT, section, "mrope_section", "expected three numbers");
+            continue;
+        }
+        memcpy(before, c->section, sizeof before);
+        read_section(c, in, section);
+        if (first && memcmp(before, c->section, sizeof before) != 0)
+            sav_config_fail(in, SAV_BAD_INPUT, section, "mrope_section", "rope_scaling says another one");
+        first = section;
+    }
+    if (c->mrope && !first)
+        sav_config_fail(in, SAV_BAD_INPUT, NULL, "rope_scaling",
+                        "expected \"mrope_section\" of three numbers");
+    if (c->rope_theta < 1) /* below 1, angles would grow past what sine and cosine take */
+        sav_config_fail(in, SAV_BAD_INPUT, plain, "rope_theta", "found %g; expected at least 1",
+                        c->rope_theta);
 }
 
 static void read_config(sav_decoder_config *c, sav_config *in, const sav_decoder_config *absent) {
     *c = *absent;
     read_sizes(c, in, absent);
-    if (!c->mrope) read_plain_rope(in);
     check_sizes(in, c);
-    if (c->mrope) read_mrope(c, in);
+    check_layers(in, c);
+    if (!in->status) read_rope(c, in);
 }
+
+#define WINDOW "every layer is masked by sliding_window, as the eager module of 4.51.3 does"
+#define SCALED "positions are turned as rope_type \"default\" says, without scaling"
+
+static const sav_key ROPE_ROWS[] = {SAV_READ("rope_type"),
+                                    SAV_READ("type"),
+                                    SAV_READ("rope_theta"),
+                                    SAV_READ("mrope_section"),
+                                    SAV_ONLY("partial_rotary_factor", "1|null", SCALED),
+                                    {0}};
+
+/* A member that is not here belongs to a scaling, which its type names: the reader says so first. */
+static const sav_keys ROPE_KEYS = {.others = SAV_OTHERS_REFUSED, .rows = ROPE_ROWS};
+
+static const sav_key ROWS[] = {
+    SAV_READ("hidden_size"),
+    SAV_READ("num_hidden_layers"),
+    SAV_READ("num_attention_heads"),
+    SAV_READ("num_key_value_heads"),
+    SAV_READ("head_dim"),
+    SAV_READ("intermediate_size"),
+    SAV_READ("vocab_size"),
+    SAV_READ("max_position_embeddings"),
+    SAV_READ("hidden_act"),
+    SAV_READ("rms_norm_eps"),
+    SAV_READ("sliding_window"),
+    SAV_READ("layer_types"),
+    SAV_READ("tie_word_embeddings"),
+    SAV_READ("rope_theta"),
+    SAV_OBJECT("rope_scaling", &ROPE_KEYS),
+    SAV_OBJECT("rope_parameters", &ROPE_KEYS),
+    SAV_HARMLESS("use_mrope", "the architecture says how many positions a token has"),
+    SAV_HARMLESS("use_sliding_window", WINDOW),
+    SAV_HARMLESS("max_window_layers", WINDOW),
+    {0}};
+
+const sav_keys sav_decoder_qwen2_keys = {.rows = ROWS, .more = &sav_config_keys};
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
 

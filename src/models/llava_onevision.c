@@ -25,6 +25,9 @@ typedef struct llava {
     sav_preprocessor processor;
 } llava;
 
+#define NESTED "LlavaOnevisionForConditionalGeneration"
+#define FLAT "LlavaQwenForCausalLM" /* lmms-lab's own class */
+
 /* ---- names --------------------------------------------------------------------------------------------- */
 
 #define DECODER "language_model.model."
@@ -209,30 +212,104 @@ static void read_lmms(sav_model *model, llava *v, sav_binder *b, sav_config *in)
     read_grid(v, in, "image_aspect_ratio", &model->owned);
 }
 
-/* PARITY: without the file the class defaults are CLIP's mean and std; lmms-lab's folders have none and mean
- * SigLIP's .5 (test: golden/llava, cases lmms). */
+/* PARITY: the file's pinpoints choose the tiles, config.json's put them together again; where they differ the
+ * library fails, or mixes up its rows. An absent list is the class's. */
+static void check_pinpoints(const sav_anyres_grid *grid, sav_config *in) {
+    const sav_json *list = sav_config_find(in, "image_grid_pinpoints");
+    size_t count = 0;
+    bool same = false;
+    if (in->status) return;
+    if (list && list->kind != SAV_JSON_NULL && list->kind != SAV_JSON_ARRAY)
+        sav_config_fail(in, SAV_UNSUPPORTED, list, "image_grid_pinpoints", "expected pairs [height, width]");
+    const bool listed = list && list->kind == SAV_JSON_ARRAY;
+    size_t *pairs = sav_alloc(sav_max(listed ? list->count : 36, 1), 2 * sizeof *pairs);
+    if (!pairs)
+        in->status = sav_fail(in->err, SAV_NO_MEMORY, "%s: no memory", in->name);
+    else if (!in->status)
+        count = listed ? read_pairs(pairs, in, list) : all_pairs(pairs, 384);
+    if (pairs && !in->status)
+        same = count == grid->count && memcmp(pairs, grid->pinpoints, 2 * count * sizeof *pairs) == 0;
+    sav_free(pairs);
+    if (!same)
+        sav_config_fail(in, SAV_BAD_INPUT, list, "image_grid_pinpoints",
+                        "found %zu pinpoints%s; expected those of config.json, %zu", count,
+                        listed ? "" : ", the class's", grid->count);
+}
+
+/* PARITY: `size` is the tile's side, 384 where the file has none; the tower takes tiles of image_size. */
+static void check_size(size_t tile, sav_config *in) {
+    static const char *const sides[] = {"height", "width"};
+    const sav_json *size = sav_config_find(in, "size");
+    if (size && size->kind == SAV_JSON_NULL) size = NULL;
+    if (size && size->kind != SAV_JSON_OBJECT)
+        sav_config_fail(in, SAV_UNSUPPORTED, size, "size", "expected {\"height\", \"width\"}");
+    if (!size && tile != 384)
+        sav_config_fail(in, SAV_BAD_INPUT, NULL, "size",
+                        "found none, which is 384; expected the tower's image_size, %zu", tile);
+    for (size_t i = 0; i < 2 && size; i++) {
+        int64_t side = 0;
+        const sav_json *node = sav_json_get(size, sides[i]);
+        if (!sav_json_integer(&side, node) || side != (int64_t)tile)
+            sav_config_fail(in, SAV_BAD_INPUT, node ? node : size, "size",
+                            "found %s %.20s; expected the tower's image_size, %zu", sides[i],
+                            node && node->kind == SAV_JSON_NUMBER ? node->text : "of no number", tile);
+    }
+}
+
+static const sav_keys PREPROCESSOR;
+
+/* PARITY: without mean and std the class's are CLIP's; lmms-lab's folders have no such file and mean SigLIP's .5
+ * (test: golden/llava, cases lmms). */
 static sav_status read_processor(llava *v, const char *folder, bool lmms, sav_error *err) {
     static const sav_preprocessor_absent siglip = {.mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}};
     sav_preprocessor_absent clip = {0};
+    sav_json_doc *doc = NULL;
     memcpy(clip.mean, sav_clip_mean, sizeof clip.mean);
     memcpy(clip.std, sav_clip_std, sizeof clip.std);
-    return sav_preprocessor_read(&v->processor, lmms ? NULL : folder, lmms ? &siglip : &clip, err);
+    sav_status status = lmms ? SAV_OK : sav_preprocessor_open(&doc, folder, &PREPROCESSOR, err);
+    sav_config in = {.name = folder, .status = status, .err = err};
+    if (doc) in.object = sav_json_root(doc), in.name = sav_json_name(doc);
+    if (!status) sav_preprocessor_read(&v->processor, &in, lmms ? &siglip : &clip);
+    if (doc) check_size(v->grid.tile, &in);
+    if (doc) check_pinpoints(&v->grid, &in);
+    sav_json_free(doc);
+    return in.status;
+}
+
+/* PARITY: the processor writes as many placeholders for the whole picture as processor_config.json says. */
+static sav_status check_tokens(const llava *v, const char *folder, sav_error *err) {
+    const size_t P = v->tower.config.g * v->tower.config.g;
+    sav_json_doc *doc;
+    sav_status status = sav_model_file(&doc, folder, "processor_config.json", err);
+    if (!doc) return status;
+    sav_config in = {.object = sav_json_root(doc), .name = sav_json_name(doc), .err = err};
+    const size_t count = sav_config_size(&in, "num_image_tokens", P);
+    if (count != P)
+        sav_config_fail(&in, SAV_BAD_INPUT, sav_config_find(&in, "num_image_tokens"), "num_image_tokens",
+                        "found %zu; expected the tower's patches a tile, %zu", count, P);
+    sav_json_free(doc);
+    return in.status;
 }
 
 static sav_status open_model(sav_model *model, const sav_json *config, const char *name, sav_error *err) {
     const sav_rename *renames = layout_of(model->weights);
-    const bool lmms = renames == LMMS_LAB;
+    const bool lmms = renames == LMMS_LAB,
+               flat = sav_json_is(sav_json_get(config, "architectures")->child, FLAT);
     sav_binder b;
     sav_config in = {.object = config, .name = name, .err = err};
     llava *v = model->vision = sav_own(&model->owned, 1, sizeof *v);
     if (!v) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
     sav_status status = sav_model_bind(&b, model, renames, err);
     if (status) return status;
+    if (lmms != flat)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: \"architectures\": the tensors are named as %s names them",
+                        name, lmms ? FLAT : NESTED);
     if (lmms)
         read_lmms(model, v, &b, &in);
     else
         read_hf(model, v, &in);
     b.status = in.status ? in.status : read_processor(v, model->folder, lmms, err);
+    if (!b.status && !lmms) b.status = check_tokens(v, model->folder, err);
     v->tower.config.D = model->decoder.config.D;
     sav_siglip_bind(&v->tower, &b);
     sav_bind_scope(&b, "%s", "");
@@ -394,13 +471,137 @@ static void embed(sav_pass *p, float *const *to, const sav_model *model, const s
     }
 }
 
-static const char *const ARCHITECTURES[] = {"LlavaOnevisionForConditionalGeneration", "LlavaQwenForCausalLM",
-                                            NULL};
+/* ---- keys ---------------------------------------------------------------------------------------------- */
+
+#define ITS_OWN "text_config says it of the decoder"
+#define TRAINED "concerns training"
+#define OTHER_RULES "for other rules of cutting pictures"
+
+static const sav_key TEXT_ROWS[] = {SAV_ONLY("model_type", "\"qwen2\"|null", "the decoder is Qwen2"), {0}};
+static const sav_keys TEXT = {.rows = TEXT_ROWS, .more = &sav_decoder_qwen2_keys};
+
+static const sav_key NESTED_ROWS[] = {
+    SAV_OBJECT("text_config", &TEXT),
+    SAV_OBJECT("vision_config", &sav_siglip_keys),
+    SAV_OBJECT("quantization_config", &sav_quantised_keys),
+    SAV_ONLY("model_type", "\"llava_onevision\"|null", "the architecture is LLaVA-OneVision's"),
+    SAV_READ("image_token_index"),
+    SAV_READ("image_token_id"),
+    SAV_READ("image_grid_pinpoints"),
+    SAV_READ("vision_aspect_ratio"),
+    SAV_READ("vision_feature_layer"),
+    SAV_READ("vision_feature_select_strategy"),
+    SAV_READ("projector_hidden_act"),
+    SAV_READ("multimodal_projector_bias"),
+    SAV_ONLY("use_image_newline_parameter", "true|null", "a newline stands behind each row of a picture"),
+    SAV_HARMLESS("tie_word_embeddings", ITS_OWN),
+    SAV_HARMLESS("video_token_index", "for videos"),
+    SAV_HARMLESS("video_token_id", "for videos"),
+    SAV_HARMLESS("ignore_index", TRAINED),
+    SAV_HARMLESS("image_seq_length", "the size says how many tokens a picture takes"),
+    {0}};
+static const sav_keys CONFIG = {
+    .file = "config.json", .architecture = NESTED, .rows = NESTED_ROWS, .more = &sav_config_keys};
+
+static const sav_key FLAT_ROWS[] = {
+    SAV_OBJECT("quantization_config", &sav_quantised_keys),
+    SAV_READ("image_token_index"),
+    SAV_READ("image_grid_pinpoints"),
+    SAV_READ("image_aspect_ratio"),
+    SAV_READ("mm_projector_type"),
+    SAV_READ("mm_patch_merge_type"),
+    SAV_HARMLESS("mm_vision_tower", "the tensors say how wide and deep the tower is"),
+    SAV_HARMLESS("vision_tower_pretrained", "the tensors are the tower"),
+    SAV_HARMLESS("mm_hidden_size", "the tensors say how wide the tower is"),
+    SAV_HARMLESS("mm_vision_select_layer", "lmms-lab's SigLIP tower takes its last layer"),
+    SAV_HARMLESS("mm_vision_select_feature", "SigLIP has no class token"),
+    SAV_ONLY("mm_use_im_patch_token", "false|null", "no tokens stand around a picture"),
+    SAV_ONLY("mm_use_im_start_end", "false|null", "no tokens stand around a picture"),
+    SAV_ONLY("use_mm_proj", "true|null", "pictures go through the projector"),
+    SAV_ONLY("use_pos_skipping", "false|null", "positions are 0 … T - 1"),
+    SAV_ONLY("mm_resampler_type", "null", "the projector's rows are not resampled"),
+    SAV_HARMLESS("pos_skipping_range", "use_pos_skipping is off"),
+    SAV_HARMLESS("image_crop_resolution", OTHER_RULES),
+    SAV_HARMLESS("image_split_resolution", OTHER_RULES),
+    SAV_HARMLESS("mm_newline_position", "for videos"),
+    SAV_HARMLESS("mm_spatial_pool_*", "for videos"),
+    SAV_HARMLESS("add_faster_video", "for videos"),
+    SAV_HARMLESS("faster_token_stride", "for videos"),
+    SAV_HARMLESS("force_sample", "for videos"),
+    SAV_HARMLESS("add_time_instruction", "for videos"),
+    SAV_HARMLESS("mm_tunable_parts", TRAINED),
+    SAV_HARMLESS("mm_projector_lr", TRAINED),
+    SAV_HARMLESS("mm_vision_tower_lr", TRAINED),
+    SAV_HARMLESS("unfreeze_mm_vision_tower", TRAINED),
+    SAV_HARMLESS("freeze_mm_mlp_adapter", TRAINED),
+    SAV_HARMLESS("tune_mm_mlp_adapter", TRAINED),
+    SAV_HARMLESS("tokenizer_model_max_length", TRAINED),
+    SAV_HARMLESS("tokenizer_padding_side", TRAINED),
+    {0}};
+static const sav_keys CONFIG_FLAT = {
+    .file = "config.json", .architecture = FLAT, .rows = FLAT_ROWS, .more = &sav_decoder_qwen2_keys};
+
+static const sav_key SIZE_ROWS[] = {SAV_READ("height"),
+                                    SAV_READ("width"),
+                                    SAV_ONLY("shortest_edge", "null", "a tile is a square"),
+                                    SAV_ONLY("longest_edge", "null", "a tile is a square"),
+                                    {0}};
+static const sav_keys SIZE = {.others = SAV_OTHERS_REFUSED, .rows = SIZE_ROWS};
+
+static const sav_key PREPROCESSOR_ROWS[] = {
+    SAV_OBJECT("size", &SIZE),
+    SAV_READ("image_grid_pinpoints"),
+    SAV_ONLY("image_processor_type",
+             "\"LlavaOnevisionImageProcessor\"|\"LlavaOnevisionImageProcessorFast\"|"
+             "\"LlavaOnevisionImageProcessorPil\"|null",
+             "pictures are prepared as LLaVA-OneVision's processor does"),
+    SAV_HARMLESS("do_resize", "a tile has its size already"),
+    SAV_ONLY("do_pad", "true", "without it the library fails"),
+    SAV_ONLY("do_convert_rgb", "true|null", "pictures are RGB"),
+    {0}};
+static const sav_keys PREPROCESSOR = {.file = "preprocessor_config.json",
+                                      .architecture = NESTED,
+                                      .rows = PREPROCESSOR_ROWS,
+                                      .more = &sav_preprocessor_keys};
+
+/* lmms-lab's code knows no such file, and cuts pictures as its tower's own processor does. */
+static const sav_key PREPROCESSOR_FLAT_ROWS[] = {
+    SAV_ONLY("image_mean", "0.5|[0.5,0.5,0.5]", "SigLIP's"),
+    SAV_ONLY("image_std", "0.5|[0.5,0.5,0.5]", "SigLIP's"),
+    SAV_ONLY("rescale_factor", "0.00392156862745098", "SigLIP's"),
+    SAV_ONLY("resample", "3", "SigLIP's"),
+    SAV_ONLY("do_resize", "true", "SigLIP's"),
+    SAV_ONLY("do_rescale", "true", "SigLIP's"),
+    SAV_ONLY("do_normalize", "true", "SigLIP's"),
+    SAV_HARMLESS("size", "the tile is the smallest pinpoint of config.json"),
+    SAV_HARMLESS("image_processor_type", "config.json's architecture says how pictures are cut"),
+    {0}};
+static const sav_keys PREPROCESSOR_FLAT = {.file = "preprocessor_config.json",
+                                           .architecture = FLAT,
+                                           .rows = PREPROCESSOR_FLAT_ROWS,
+                                           .more = &sav_preprocessor_keys};
+
+static const sav_key PROCESSOR_ROWS[] = {
+    SAV_OBJECT("image_processor", &PREPROCESSOR),
+    SAV_READ("num_image_tokens"),
+    SAV_ONLY("vision_feature_select_strategy", "\"full\"|null", "all patches of a tile are tokens"),
+    SAV_ONLY("vision_aspect_ratio", "\"anyres_max_9\"|null", "a picture is cut to at most 9 tiles"),
+    SAV_ONLY("image_token", "\"<image>\"|null", "the prompt's placeholder"),
+    SAV_HARMLESS("video_token", "for videos"),
+    {0}};
+static const sav_keys PROCESSOR = {
+    .file = "processor_config.json", .rows = PROCESSOR_ROWS, .more = &sav_processor_keys};
+
+static const sav_keys *const KEYS[] = {&CONFIG,    &CONFIG_FLAT,         &PREPROCESSOR,   &PREPROCESSOR_FLAT,
+                                       &PROCESSOR, &sav_generation_keys, &sav_video_keys, NULL};
+
+static const char *const ARCHITECTURES[] = {NESTED, FLAT, NULL};
 
 const sav_family sav_family_llava_onevision = {.name = "llava_onevision",
                                                .architectures = ARCHITECTURES,
                                                .fallback = SAV_LAYOUT_QWEN_1_5,
                                                .decoder = &sav_decoder_qwen2,
+                                               .keys = KEYS,
                                                .open = open_model,
                                                .fit = fit,
                                                .read = read_picture,

@@ -62,8 +62,8 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     sav_status status = sav_quantised_read(model, root, name, err);
     if (!status) status = sav_weights_open(&model->weights, model->folder, err);
     if (!status) status = sav_quantised_check(model, err);
-    if (!status) status = sav_model_check_keys(model, root, err);
     if (!status) status = family->open(model, root, name, err);
+    if (!status) status = sav_model_check_keys(model, root, err); /* readers name the worse faults */
     if (!status) status = sav_tokenizer_open(&model->tokenizer, &model->notes, model->folder, err);
     if (!status)
         status = sav_layout_choose(&model->layout, &model->notes, model->folder, family->fallback, err);

@@ -15,6 +15,13 @@
 #include "kernels/packed.h"
 #include "models/model.h"
 
+static const sav_key ROWS[] = {SAV_READ("quant_method"),
+                               SAV_READ("version"),
+                               SAV_READ("group_size"),
+                               SAV_HARMLESS("source_sha256", "names the model that was quantised"),
+                               {0}};
+const sav_keys sav_quantised_keys = {.others = SAV_OTHERS_REFUSED, .rows = ROWS};
+
 static sav_status wrong_version(const char *where, const char *found, sav_error *err) {
     sav_fail(err, SAV_UNSUPPORTED, "%s: found version %.20s of the savs_int8 format; expected %d", where,
              found, SAV_PACKED_VERSION);

@@ -34,23 +34,49 @@ enum {
 static const sav_rename HF_4_52[] = {
     {"visual.", "model.visual."}, {"model.", "model.language_model."}, {NULL, NULL}};
 
-/* The processor's file repeats three sizes of the tower's; where they differ the library fails in the tower.
- * PARITY: only min_pixels and max_pixels at the top of the file count; `size` is ignored, and without the two
- * keys the class default rules, so that a picture is resized twice (test_qwen_vl.c). */
-static sav_status read_processor(qwen_vl *v, const char *folder, sav_error *err) {
+/* PARITY: only min_pixels and max_pixels count. `size` must have both edges, is ignored, and without the two
+ * keys the class default rules, so that a picture is resized twice (test_qwen_vl.c). Folders of transformers 5
+ * have their bounds there alone: a note says what rules instead. */
+static void check_size(sav_text *notes, const sav_preprocessor *processor, sav_config *in) {
+    const sav_json *size = sav_config_find(in, "size");
+    int64_t low, high;
+    if (in->status || !size || size->kind == SAV_JSON_NULL) return;
+    if (!sav_json_integer(&low, sav_json_get(size, "shortest_edge")) ||
+        !sav_json_integer(&high, sav_json_get(size, "longest_edge")))
+        sav_config_fail(in, SAV_BAD_INPUT, size, "size",
+                        "expected whole numbers \"shortest_edge\" and \"longest_edge\"");
+    else if (low != (int64_t)processor->min_pixels || high != (int64_t)processor->max_pixels)
+        sav_text_printf(notes,
+                        "%s:%u: \"size\": not read, as transformers 4.51.3 does not: pictures get %zu to %zu "
+                        "pixels; say others as \"min_pixels\" and \"max_pixels\"\n",
+                        in->name, size->line, processor->min_pixels, processor->max_pixels);
+}
+
+/* The processor's file repeats three sizes of the tower's; where they differ the library fails in the tower. */
+static void check_grid(sav_config *in, const char *key, size_t found, size_t tower) {
+    if (found != tower)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, key), key,
+                        "found %zu; expected vision_config's, %zu", found, tower);
+}
+
+static const sav_keys PREPROCESSOR, CONFIG_2, CONFIG_2_5;
+
+static sav_status read_processor(qwen_vl *v, sav_model *model, sav_error *err) {
     const sav_patch_grid *grid = &v->tower.config.grid, *found = &v->processor.grid;
     sav_preprocessor_absent absent = {.min_pixels = UTILS_MIN, .max_pixels = CLASS_MAX, .grid = *grid};
+    sav_json_doc *doc;
     memcpy(absent.mean, sav_clip_mean, sizeof absent.mean);
     memcpy(absent.std, sav_clip_std, sizeof absent.std);
-    sav_status status = sav_preprocessor_read(&v->processor, folder, &absent, err);
-    if (!status &&
-        (found->patch != grid->patch || found->merge != grid->merge || found->temporal != grid->temporal))
-        status = sav_fail(
-            err, SAV_BAD_INPUT,
-            "%s/preprocessor_config.json: patch_size %zu, merge_size %zu, temporal_patch_size %zu; "
-            "vision_config says %zu, %zu, %zu",
-            folder, found->patch, found->merge, found->temporal, grid->patch, grid->merge, grid->temporal);
-    return status;
+    sav_status status = sav_preprocessor_open(&doc, model->folder, &PREPROCESSOR, err);
+    if (status) return status;
+    sav_config in = {.object = sav_json_root(doc), .name = sav_json_name(doc), .err = err};
+    sav_preprocessor_read(&v->processor, &in, &absent);
+    check_grid(&in, "patch_size", found->patch, grid->patch);
+    check_grid(&in, "merge_size", found->merge, grid->merge);
+    check_grid(&in, "temporal_patch_size", found->temporal, grid->temporal);
+    check_size(&model->notes, &v->processor, &in);
+    sav_json_free(doc);
+    return in.status;
 }
 
 /* Configs of transformers >= 4.52 nest the decoder's fields. */
@@ -75,9 +101,12 @@ static void read_config(sav_model *model, qwen_vl *v, bool windows, sav_config *
         in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s: expected an object \"vision_config\"", in->name);
         return;
     }
+    if (nested)
+        sav_config_agree(in, nested, in->object, windows ? &CONFIG_2_5 : &CONFIG_2, "the top of the file");
     sav_config text = {
         .object = nested ? nested : in->object, .outer = in->object, .name = in->name, .err = in->err};
     sav_config tower = {.object = vision, .name = in->name, .part = "vision ", .err = in->err};
+    text.status = in->status;
     model->decoder.kind->read(c, &text, &absent);
     tower.status = text.status;
     if (windows)
@@ -88,8 +117,9 @@ static void read_config(sav_model *model, qwen_vl *v, bool windows, sav_config *
     in->status = tower.status;
     const size_t image = sav_config_size(in, "image_token_id", 151655);
     if (!in->status && c->D % c->H)
-        in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s: hidden_size %zu does not divide into %zu heads",
-                              in->name, c->D, c->H);
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(&text, "num_attention_heads"),
+                        "num_attention_heads", "found %zu; expected a divisor of hidden_size, %zu", c->H,
+                        c->D);
     if (image >= c->V)
         sav_config_fail(in, SAV_BAD_INPUT, NULL, "image_token_id",
                         "found %zu; expected an id below vocab_size %zu", image, c->V);
@@ -109,7 +139,7 @@ static sav_status open_model(sav_model *model, bool windows, const sav_json *con
     sav_status status = sav_model_bind(&b, model, newer ? HF_4_52 : NULL, err);
     if (status) return status;
     read_config(model, v, windows, &in);
-    b.status = in.status ? in.status : read_processor(v, model->folder, err);
+    b.status = in.status ? in.status : read_processor(v, model, err);
     sav_qwen_vit_bind(&v->tower, &b);
     model->decoder.kind->bind(&model->decoder, &b, "model.", "");
     model->info.vision_layers = v->tower.config.Lv;
@@ -164,6 +194,11 @@ static sav_status resized(sav_size *first, sav_size *last, const qwen_vl *v, sav
         status = sav_fail(err, SAV_BAD_INPUT,
                           "%zu x %zu pixels (width x height) after the resize; expected at most %d", first->w,
                           first->h, MOST_RESIZED);
+    if (!status && v->processor.keep && first->h % processor.factor == 0 &&
+        first->w % processor.factor == 0) {
+        *last = *first; /* do_resize false: as qwen_vl_utils has made it */
+        return SAV_OK;
+    }
     return status ? status : sav_smart_resize(last, *first, &processor, err);
 }
 
@@ -340,6 +375,71 @@ static void embed(sav_pass *p, float *const *to, const sav_model *model, const s
     }
 }
 
+/* ---- keys ---------------------------------------------------------------------------------------------- */
+
+#define AT_THE_TOP "the top of the file says it"
+#define TEXT_ROWS(name)                                                                                     \
+    {                                                                                                       \
+        SAV_ONLY("model_type", "\"" name "\"|\"" name "_text\"|null", "the decoder is this family's"),      \
+            SAV_HARMLESS("image_token_id", AT_THE_TOP), SAV_HARMLESS("video_token_id", AT_THE_TOP),         \
+            SAV_HARMLESS("vision_start_token_id", AT_THE_TOP),                                              \
+            SAV_HARMLESS("vision_end_token_id", AT_THE_TOP), SAV_HARMLESS("vision_token_id", AT_THE_TOP), { \
+            0                                                                                               \
+        }                                                                                                   \
+    }
+#define CONFIG_ROWS(name, text, tower)                                                                 \
+    {                                                                                                  \
+        SAV_OBJECT("text_config", text), SAV_OBJECT("vision_config", tower),                           \
+            SAV_OBJECT("quantization_config", &sav_quantised_keys),                                    \
+            SAV_ONLY("model_type", "\"" name "\"|null", "the architecture is this family's"),          \
+            SAV_READ("image_token_id"), SAV_READ("vision_start_token_id"), SAV_READ("video_token_id"), \
+            SAV_HARMLESS("vision_end_token_id", "the prompt's text has the token"),                    \
+            SAV_HARMLESS("vision_token_id", "no prompt holds the token"), {                            \
+            0                                                                                          \
+        }                                                                                              \
+    }
+
+static const sav_key TEXT_2_ROWS[] = TEXT_ROWS("qwen2_vl"), TEXT_2_5_ROWS[] = TEXT_ROWS("qwen2_5_vl");
+static const sav_keys TEXT_2 = {.rows = TEXT_2_ROWS, .more = &sav_decoder_qwen2_keys};
+static const sav_keys TEXT_2_5 = {.rows = TEXT_2_5_ROWS, .more = &sav_decoder_qwen2_keys};
+static const sav_key ROWS_2[] = CONFIG_ROWS("qwen2_vl", &TEXT_2, &sav_qwen_vit_keys_2);
+static const sav_key ROWS_2_5[] = CONFIG_ROWS("qwen2_5_vl", &TEXT_2_5, &sav_qwen_vit_keys_2_5);
+static const sav_keys CONFIG_2 = {.file = "config.json", .rows = ROWS_2, .more = &sav_decoder_qwen2_keys};
+static const sav_keys CONFIG_2_5 = {.file = "config.json", .rows = ROWS_2_5, .more = &sav_decoder_qwen2_keys};
+
+static const sav_key SIZE_ROWS[] = {SAV_READ("shortest_edge"),
+                                    SAV_READ("longest_edge"),
+                                    SAV_ONLY("height", "null", "bounds count pixels"),
+                                    SAV_ONLY("width", "null", "bounds count pixels"),
+                                    {0}};
+static const sav_keys SIZE = {.others = SAV_OTHERS_REFUSED, .rows = SIZE_ROWS};
+
+static const sav_key PREPROCESSOR_ROWS[] = {
+    SAV_OBJECT("size", &SIZE),
+    SAV_READ("min_pixels"),
+    SAV_READ("max_pixels"),
+    SAV_READ("patch_size"),
+    SAV_READ("merge_size"),
+    SAV_READ("temporal_patch_size"),
+    SAV_ONLY("image_processor_type",
+             "\"Qwen2VLImageProcessor\"|\"Qwen2VLImageProcessorFast\"|\"Qwen2VLImageProcessorPil\"|"
+             "\"Qwen2_5_VLImageProcessor\"|null",
+             "pictures are prepared as Qwen2-VL's processor does"),
+    SAV_HARMLESS("do_pad", "this processor pads nothing"),
+    SAV_HARMLESS("do_convert_rgb", "qwen_vl_utils has made pictures RGB before"),
+    {0}};
+static const sav_keys PREPROCESSOR = {
+    .file = "preprocessor_config.json", .rows = PREPROCESSOR_ROWS, .more = &sav_preprocessor_keys};
+
+static const sav_key PROCESSOR_ROWS[] = {SAV_OBJECT("image_processor", &PREPROCESSOR), {0}};
+static const sav_keys PROCESSOR = {
+    .file = "processor_config.json", .rows = PROCESSOR_ROWS, .more = &sav_processor_keys};
+
+static const sav_keys *const KEYS_2[] = {&CONFIG_2,       &PREPROCESSOR, &PROCESSOR, &sav_generation_keys,
+                                         &sav_video_keys, NULL};
+static const sav_keys *const KEYS_2_5[] = {&CONFIG_2_5,          &PREPROCESSOR,   &PROCESSOR,
+                                           &sav_generation_keys, &sav_video_keys, NULL};
+
 static const char *const QWEN2_VL[] = {"Qwen2VLForConditionalGeneration", NULL};
 static const char *const QWEN2_5_VL[] = {"Qwen2_5_VLForConditionalGeneration", NULL};
 
@@ -347,6 +447,7 @@ const sav_family sav_family_qwen2_vl = {.name = "qwen2_vl",
                                         .architectures = QWEN2_VL,
                                         .fallback = SAV_LAYOUT_QWEN_VL,
                                         .decoder = &sav_decoder_qwen2,
+                                        .keys = KEYS_2,
                                         .bounded = true,
                                         .open = open_2,
                                         .positions = positions,
@@ -359,6 +460,7 @@ const sav_family sav_family_qwen2_5_vl = {.name = "qwen2_5_vl",
                                           .architectures = QWEN2_5_VL,
                                           .fallback = SAV_LAYOUT_QWEN_VL,
                                           .decoder = &sav_decoder_qwen2,
+                                          .keys = KEYS_2_5,
                                           .bounded = true,
                                           .open = open_2_5,
                                           .positions = positions,

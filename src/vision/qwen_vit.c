@@ -13,7 +13,7 @@
 
 #include "kernels/elementwise.h"
 
-enum { MLP_ROWS = 512 };
+enum { MLP_ROWS = 512, MOST_WIDE = 1 << 16 };
 
 static const double NORM_EPS = 1e-6; /* in the modules, not in any config */
 
@@ -47,7 +47,11 @@ void sav_qwen_vit_read_2(sav_qwen_vit_config *c, sav_config *in) {
     c->D = sav_config_size(in, "hidden_size", 3584);
     const double ratio = sav_config_double(in, "mlp_ratio", 4);
     sav_config_expect(in, "hidden_act", "quick_gelu", "quick_gelu");
-    c->Fv = ratio > 0 && ratio < 64 ? (size_t)((double)c->Dv * ratio) : 0;
+    sav_config_range(in, "embed_dim", c->Dv, MOST_WIDE);
+    if (!(ratio > 0 && ratio < 64))
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "mlp_ratio"), "mlp_ratio",
+                        "found %g; expected a number above 0 and below 64", ratio);
+    c->Fv = in->status ? 0 : (size_t)((double)c->Dv * ratio);
 }
 
 /* fullatt_block_indexes -> a flag a block. */
@@ -89,20 +93,63 @@ void sav_qwen_vit_read_2_5(sav_qwen_vit_config *c, sav_config *in, sav_owned *ow
 }
 
 void sav_qwen_vit_check(const sav_qwen_vit_config *c, size_t D, sav_config *in) {
+    const bool newer = c->full != NULL; /* the names of Qwen2_5_VLVisionConfig */
+    const char *wide = newer ? "hidden_size" : "embed_dim", *out = newer ? "out_hidden_size" : "hidden_size";
+    sav_config_range(in, wide, c->Dv, MOST_WIDE);
+    sav_config_range(in, "depth", c->Lv, 1u << 10);
+    sav_config_range(in, "num_heads", c->Hv, c->Dv);
+    sav_config_range(in, newer ? "intermediate_size" : "mlp_ratio", c->Fv, 1u << 22);
+    sav_config_range(in, "patch_size", c->grid.patch, 256);
+    sav_config_range(in, "spatial_merge_size", c->grid.merge, 16);
+    sav_config_range(in, "temporal_patch_size", c->grid.temporal, 16);
     if (in->status) return;
-    if (!c->Lv || !c->Dv || !c->Hv || !c->Fv || c->Dv % c->Hv || c->Dv / c->Hv % 4 || !c->grid.patch ||
-        !c->grid.merge || !c->grid.temporal || c->Lv > 1u << 10 || c->Dv > 1u << 16 || c->Fv > 1u << 18 ||
-        c->grid.patch > 256 || c->grid.merge > 16 || c->grid.temporal > 16)
-        in->status = sav_fail(
-            in->err, SAV_BAD_INPUT,
-            "%s: vision sizes that do not fit: width %zu, %zu heads (a head's size must be divisible by "
-            "4), MLP %zu, %zu layers, patches of %zu pixels",
-            in->name, c->Dv, c->Hv, c->Fv, c->Lv, c->grid.patch);
-    else if (c->D != D)
-        in->status = sav_fail(in->err, SAV_BAD_INPUT,
-                              "%s: the tower gives rows of %zu; the decoder's hidden_size is %zu", in->name,
-                              c->D, D);
+    if (c->Dv % c->Hv || c->Dv / c->Hv % 4)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "num_heads"), "num_heads",
+                        "found %zu with %s %zu; expected heads of a size that is divisible by 4", c->Hv, wide,
+                        c->Dv);
+    if (c->D != D)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, out), out,
+                        "found %zu; expected the decoder's hidden_size, %zu", c->D, D);
 }
+
+/* transformers 5 writes the tower's own turning, which is in the modules here. */
+static const sav_key ROPE_ROWS[] = {
+    SAV_ONLY("rope_theta", "10000", "the tower turns rows and columns by a theta of 10000"),
+    SAV_ONLY("rope_type", "\"axial\"|\"default\"", "the tower turns rows and columns"),
+    {0}};
+static const sav_keys ROPE_KEYS = {.others = SAV_OTHERS_REFUSED, .rows = ROPE_ROWS};
+
+#define OLD_NAME "a name that the class does not read"
+
+static const sav_key COMMON[] = {SAV_READ("depth"),
+                                 SAV_READ("num_heads"),
+                                 SAV_READ("in_channels"),
+                                 SAV_READ("patch_size"),
+                                 SAV_READ("spatial_merge_size"),
+                                 SAV_READ("temporal_patch_size"),
+                                 SAV_READ("hidden_size"),
+                                 SAV_READ("hidden_act"),
+                                 SAV_OBJECT("rope_parameters", &ROPE_KEYS),
+                                 SAV_HARMLESS("in_chans", OLD_NAME),
+                                 SAV_HARMLESS("spatial_patch_size", OLD_NAME),
+                                 {0}};
+static const sav_key ROWS_2[] = {
+    SAV_READ("embed_dim"),
+    SAV_READ("mlp_ratio"),
+    SAV_ONLY("model_type", "\"qwen2_vl\"|\"qwen2_vl_vision\"|null", "the tower is Qwen2-VL's"),
+    {0}};
+static const sav_key ROWS_2_5[] = {
+    SAV_READ("intermediate_size"),
+    SAV_READ("out_hidden_size"),
+    SAV_READ("window_size"),
+    SAV_READ("fullatt_block_indexes"),
+    SAV_HARMLESS("tokens_per_second", "for videos"),
+    SAV_ONLY("model_type", "\"qwen2_5_vl\"|\"qwen2_5_vl_vision\"|null", "the tower is Qwen2.5-VL's"),
+    {0}};
+
+static const sav_keys COMMON_KEYS = {.rows = COMMON, .more = &sav_config_keys};
+const sav_keys sav_qwen_vit_keys_2 = {.rows = ROWS_2, .more = &COMMON_KEYS};
+const sav_keys sav_qwen_vit_keys_2_5 = {.rows = ROWS_2_5, .more = &COMMON_KEYS};
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
 

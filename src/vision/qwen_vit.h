@@ -51,6 +51,7 @@ typedef struct sav_qwen_vit_scratch {
 /* vision_config of Qwen2VLVisionConfig and of Qwen2_5_VLVisionConfig. The status is the config's. */
 void sav_qwen_vit_read_2(sav_qwen_vit_config *c, sav_config *in);
 void sav_qwen_vit_read_2_5(sav_qwen_vit_config *c, sav_config *in, sav_owned *owned);
+extern const sav_keys sav_qwen_vit_keys_2, sav_qwen_vit_keys_2_5; /* what their keys are */
 /* Sizes that cannot be, or do not fit a decoder of width D. */
 void sav_qwen_vit_check(const sav_qwen_vit_config *c, size_t D, sav_config *in);
 /* Tensors "visual.…"; m->config is there. */

@@ -42,17 +42,36 @@ void sav_siglip_read(sav_siglip_config *c, sav_config *in) {
 }
 
 void sav_siglip_check(sav_siglip_config *c, sav_config *in) {
+    sav_config_range(in, "hidden_size", c->Dv, 1u << 16);
+    sav_config_range(in, "num_hidden_layers", c->Lv, 1u << 10);
+    sav_config_range(in, "num_attention_heads", c->Hv, c->Dv);
+    sav_config_range(in, "intermediate_size", c->Fv, 1u << 18);
+    sav_config_range(in, "image_size", c->tile, 4096);
+    sav_config_range(in, "patch_size", c->patch, c->tile);
     if (in->status) return;
-    if (!c->Dv || !c->Fv || !c->Lv || !c->Hv || c->Dv % c->Hv || !c->patch || c->tile < c->patch ||
-        c->tile > 4096 || c->Dv > 1u << 16 || c->Fv > 1u << 18 || c->Lv > 1u << 10)
-        in->status = sav_fail(
-            in->err, SAV_BAD_INPUT,
-            "%s: vision sizes that do not fit: hidden_size %zu, %zu heads, intermediate_size %zu, %zu "
-            "layers, image_size %zu, patch_size %zu",
-            in->name, c->Dv, c->Hv, c->Fv, c->Lv, c->tile, c->patch);
-    else
-        c->g = c->tile / c->patch;
+    if (c->Dv % c->Hv)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "num_attention_heads"), "num_attention_heads",
+                        "found %zu; expected a divisor of hidden_size, %zu", c->Hv, c->Dv);
+    c->g = c->tile / c->patch;
 }
+
+static const sav_key CONFIG[] = {
+    SAV_READ("hidden_size"),
+    SAV_READ("intermediate_size"),
+    SAV_READ("num_hidden_layers"),
+    SAV_READ("num_attention_heads"),
+    SAV_READ("image_size"),
+    SAV_READ("patch_size"),
+    SAV_READ("layer_norm_eps"),
+    SAV_READ("hidden_act"),
+    SAV_ONLY("num_channels", "3|null", "pictures are RGB"),
+    SAV_ONLY("model_type", "\"siglip_vision_model\"|null", "the tower is SigLIP"),
+    SAV_HARMLESS("vision_use_head", "the tower's rows are taken before its head"),
+    SAV_HARMLESS("projection_dim", "SigLIP projects nothing"),
+    SAV_HARMLESS("vocab_size", "the tower has no words"),
+    {0}};
+
+const sav_keys sav_siglip_keys = {.rows = CONFIG, .more = &sav_config_keys};
 
 static void bind_layer(sav_binder *b, sav_siglip_layer *m, const sav_siglip_config *c) {
     const size_t Dv = c->Dv;

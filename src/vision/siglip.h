@@ -40,6 +40,7 @@ typedef struct sav_siglip_scratch {
 
 /* vision_config; D is the caller's. The status is the config's. */
 void sav_siglip_read(sav_siglip_config *c, sav_config *in);
+extern const sav_keys sav_siglip_keys; /* what vision_config's keys are */
 /* g, and sizes that cannot be: the status of `in`. */
 void sav_siglip_check(sav_siglip_config *c, sav_config *in);
 /* Tensors "vision_tower.vision_model.…" and "multi_modal_projector.…"; m->config is there. */
