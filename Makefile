@@ -119,7 +119,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%$(EXE))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%$(EXE))
 
-.PHONY: all always help demo test tests asan lint format fuzz portability dist-check exhaustive golden parity bench bench-batch install clean
+.PHONY: all always help demo test tests asan lint format fuzz portability dist-check exhaustive golden parity bench bench-batch install uninstall clean
 all: $(BUILD)/savs$(EXE) $(BUILD)/libsavs.a
 
 help:
@@ -231,16 +231,34 @@ $(BUILD)/tools/bench/bench_batch: $(BUILD)/tools/bench/bench_batch.o $(BUILD)/li
 $(BUILD)/tools/to_ppm: $(BUILD)/tools/to_ppm.o $(BUILD)/libsavs.a
 	$(SAY) $(LINK) $^ $(LDLIBS) -o $@
 
-## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc under PREFIX
-install: all $(BUILD)/libsavs.so
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include
-	install -m 755 $(BUILD)/savs$(EXE) $(DESTDIR)$(PREFIX)/bin/savs$(EXE)
-	install -m 644 $(BUILD)/libsavs.a $(DESTDIR)$(PREFIX)/lib/libsavs.a
-	install -m 755 $(BUILD)/libsavs.so $(DESTDIR)$(PREFIX)/lib/libsavs.so.0
-	ln -sf libsavs.so.0 $(DESTDIR)$(PREFIX)/lib/libsavs.so
-	install -m 644 src/sav.h $(DESTDIR)$(PREFIX)/include/sav.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
-	    -e 's|@OMP@|$(filter -fopenmp,$(LDFLAGS))|' tools/savs.pc.in >$(DESTDIR)$(PREFIX)/lib/pkgconfig/savs.pc
+# The manual page and the completions, by the program itself. RUNNER: words in front of it, an emulator.
+WRITTEN := $(addprefix $(BUILD)/share/,savs.1 savs.bash _savs)
+$(BUILD)/share/savs.1:    ASK = --man
+$(BUILD)/share/savs.bash: ASK = --completion bash
+$(BUILD)/share/_savs:     ASK = --completion zsh
+$(WRITTEN): $(BUILD)/savs$(EXE)
+	@mkdir -p $(@D)
+	$(SAY) $(RUNNER) $< help $(ASK) >$@.new && mv $@.new $@
+
+# What install puts where, under PREFIX: file, place, mode
+INSTALLED = '$(BUILD)/savs$(EXE)' 'bin/savs$(EXE)' 755 $(BUILD)/libsavs.a lib/libsavs.a 644 $(BUILD)/libsavs.so lib/libsavs.so.0 755 \
+    src/sav.h include/sav.h 644 $(BUILD)/share/savs.pc lib/pkgconfig/savs.pc 644 \
+    $(BUILD)/share/savs.1 share/man/man1/savs.1 644 $(BUILD)/share/savs.bash share/bash-completion/completions/savs 644 \
+    $(BUILD)/share/_savs share/zsh/site-functions/_savs 644
+WHERE = "$(DESTDIR)$(PREFIX)"
+
+## install      savs, libsavs.a, libsavs.so, sav.h, savs.pc, manual page, completions of bash and zsh under PREFIX
+install: all $(BUILD)/libsavs.so $(WRITTEN)
+	@sed -e 's|@PREFIX@|$(subst $() ,\\ ,$(PREFIX))|' -e 's|@VERSION@|$(VERSION)|' -e 's|@LIBS@|$(LDLIBS)|' \
+	    -e 's|@OMP@|$(filter -fopenmp,$(LDFLAGS))|' tools/savs.pc.in >$(BUILD)/share/savs.pc
+	@set -e; set -- $(INSTALLED); while [ $$# -gt 0 ]; do to=$(WHERE)/$$2; echo "$$to"; \
+	    mkdir -p "$$(dirname "$$to")"; install -m $$3 "$$1" "$$to"; shift 3; done
+	@ln -sf libsavs.so.0 $(WHERE)/lib/libsavs.so
+
+## uninstall    removes what install put there
+uninstall:
+	@set -e; set -- $(INSTALLED); while [ $$# -gt 0 ]; do rm -f $(WHERE)/$$2; shift 3; done
+	@rm -f $(WHERE)/lib/libsavs.so
 
 ## golden       every golden again, by Python (tools/requirements.txt); ends by showing what changed
 PYTHON ?= python3

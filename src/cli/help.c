@@ -47,8 +47,11 @@ const sav_command *sav_find_command(int *used, int count, char **words) {
     return found;
 }
 
-/* "tokens" of "show tokens" in the group "show"; NULL: no member of it. */
-static const char *member_name(const sav_command *command, const sav_command *group) {
+const sav_command *sav_command_at(size_t i) {
+    return i < COMMAND_COUNT ? COMMANDS[i] : NULL;
+}
+
+const char *sav_command_member(const sav_command *command, const sav_command *group) {
     const size_t length = strlen(group->name);
     const bool inside = strncmp(command->name, group->name, length) == 0 && command->name[length] == ' ';
     return inside ? command->name + length + 1 : NULL;
@@ -58,7 +61,7 @@ static const char *member_name(const sav_command *command, const sav_command *gr
 static void put_members(sav_text *out, const sav_command *group, bool whole) {
     const char *between = "";
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        const char *member = member_name(COMMANDS[i], group);
+        const char *member = sav_command_member(COMMANDS[i], group);
         if (!member) continue;
         sav_text_printf(out, "%s%s", between, whole ? COMMANDS[i]->name : member);
         between = whole ? ", " : "|";
@@ -104,7 +107,7 @@ static void put_group(sav_text *out, const sav_command *group) {
     put_members(out, group, false);
     sav_text_printf(out, " [options]\n%s.\n\n", group->summary);
     for (size_t i = 0; i < COMMAND_COUNT; i++) {
-        if (!member_name(COMMANDS[i], group)) continue;
+        if (!sav_command_member(COMMANDS[i], group)) continue;
         if (!first) first = COMMANDS[i];
         put_row(out, COMMANDS[i]);
     }

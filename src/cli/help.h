@@ -12,6 +12,10 @@ void sav_help_version(sav_text *out);
 /* What to say when no command has the name that `words` begin with. */
 void sav_help_unknown(sav_text *out, int count, char **words);
 
+/* The rows of the table in its order, groups last; NULL past the end. */
+const sav_command *sav_command_at(size_t i);
+/* "tokens" of "show tokens" in the group "show"; NULL: no member of it. */
+const char *sav_command_member(const sav_command *command, const sav_command *group);
 /* The row that the first words name, or NULL; how many words that took. */
 const sav_command *sav_find_command(int *used, int count, char **words);
 

@@ -13,6 +13,7 @@
 #include "cli/help.h"
 #include "cli/hub.h"
 #include "cli/lost_page.h"
+#include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/waiting.h"
 
@@ -48,6 +49,23 @@ static int print_command(sav_console *console, const sav_command *command) {
 static int print_version(sav_console *console) {
     sav_text text = {0};
     sav_help_version(&text);
+    return print(console, &text);
+}
+
+/* help --man, help --completion SHELL: what make install writes into files. */
+static int print_generated(sav_console *console, int count, char **words) {
+    sav_text text = {0};
+    const char *shell = count == 2 && strcmp(words[0], "--completion") == 0 ? words[1] : "";
+    if (count == 1 && strcmp(words[0], "--man") == 0)
+        sav_manual_page(&text);
+    else if (strcmp(shell, "bash") == 0)
+        sav_manual_bash(&text);
+    else if (strcmp(shell, "zsh") == 0)
+        sav_manual_zsh(&text);
+    else {
+        fputs("usage: savs help --man | --completion bash | --completion zsh\n", stderr);
+        return USAGE;
+    }
     return print(console, &text);
 }
 
@@ -111,7 +129,7 @@ static bool asks_for_help(const char *word) {
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
-/* words: COMMAND options | help COMMAND | help | --help | -h | --version */
+/* words: COMMAND options | help COMMAND | help | --help | -h | --version | help --man, --completion SHELL */
 static int run(sav_console *console, int count, char **words) {
     const bool help = count > 0 && strcmp(words[0], "help") == 0;
     if (help) {
@@ -120,6 +138,7 @@ static int run(sav_console *console, int count, char **words) {
     }
     if (count == 0) return help ? print_commands(console) : print_usage(0, NULL);
     if (asks_for_help(words[0])) return print_commands(console);
+    if (help && words[0][0] == '-') return print_generated(console, count, words);
     if (strcmp(words[0], "--version") == 0) return print_version(console);
     int used;
     const sav_command *command = sav_find_command(&used, count, words);

@@ -302,3 +302,44 @@ void sav_options_describe(sav_text *out, const sav_command *command) {
         sav_text_printf(out, "%*s %s\n", used < WIDE ? (int)(WIDE - used) : WIDE, "", o->help);
     }
 }
+
+/* ---- rows ---------------------------------------------------------------------------------------------- */
+
+bool sav_options_taken(const sav_command *command, size_t id) {
+    return is_taken(command, id);
+}
+
+void sav_options_put_value(sav_text *out, size_t id) {
+    const option *o = &OPTIONS[id];
+    if (o->kind != FORMAT) {
+        if (o->value) put_choices(out, o);
+        return;
+    }
+    for (size_t i = 0; sav_format_at(i); i++)
+        sav_text_printf(out, "%s%s", i ? "|" : "", sav_format_at(i)->name);
+}
+
+static sav_option_wants wanted(const option *o) {
+    static const char *const paths[] = {"DIR", "FILE", "LIST", "F", "F64"};
+    switch (o->kind) {
+    case FLAG:
+        return SAV_WANTS_NOTHING;
+    case CHOICE:
+    case ENGINE:
+    case ISA:
+    case FORMAT:
+        return SAV_WANTS_CHOICE;
+    case PLACE:
+    case FILES:
+        return SAV_WANTS_PATH;
+    default:
+        for (size_t i = 0; o->kind == TEXT && i < sizeof paths / sizeof *paths; i++)
+            if (strcmp(o->value, paths[i]) == 0) return SAV_WANTS_PATH;
+        return SAV_WANTS_TEXT;
+    }
+}
+
+sav_option_row sav_options_at(size_t id) {
+    const option *o = &OPTIONS[id];
+    return (sav_option_row){o->name, o->help, wanted(o), o->kind == FILES};
+}
