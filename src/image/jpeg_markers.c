@@ -11,7 +11,10 @@
 
 #include <string.h>
 
-enum { JPEG_LS = 0xF7 }; /* its frame; no JPEG decoder reads it */
+enum {
+    SOS = 0xDA,    /* start of a scan */
+    JPEG_LS = 0xF7 /* its frame; no JPEG decoder reads it */
+};
 
 /* Exif that stands in several markers is one block: the first with its header, the others without. */
 static sav_status add_exif(sav_picture_info *info, const unsigned char *body, size_t length, sav_error *err) {
@@ -67,11 +70,14 @@ sav_status sav_jpeg_walk(sav_jpeg_head *out, const sav_image_source *in, sav_err
         at += 1;
         if (p[0] != 0xFF || marker == 0xFF) continue; /* bytes between markers; a marker that is padded */
         at += 1;
+        if (marker && marker < 0xC0)
+            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: found FF %02X; expected a marker", in->name,
+                            at - 2, (unsigned)marker);
         if (marker == JPEG_LS) out->process = marker;
         if (!has_length(marker)) continue;
         if (in->length - at < 2) break;
-        const size_t length = (size_t)p[2] << 8 | p[3];
-        if (length < 2 || length > in->length - at || marker == 0xDA) break;
+        const size_t length = sav_max(2, (size_t)p[2] << 8 | p[3]);
+        if (length > in->length - at || marker == SOS) break;
         status = read_marker(out, marker, p + 4, length - 2, err);
         at += length;
     }
