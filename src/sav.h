@@ -194,7 +194,7 @@ typedef struct sav_session_info {
     size_t tokens;    /* T of the latest prompt */
     size_t pictures;  /* read so far */
     size_t turned;    /* of them with an EXIF or XMP orientation other than 1 */
-    size_t damaged;   /* of them read though an end marker, a checksum or some pixel data was not right */
+    size_t damaged;       /* of them read though end marker, checksum, pixel data or EXIF is not right */
     size_t unrefined; /* of them progressive JPEGs without their last refinements */
     const char *first_damaged, *first_unrefined; /* their paths; NULL: none, or no memory to keep it */
     size_t scratch_bytes;                        /* of the latest forward */

@@ -80,11 +80,12 @@ void sav_cli_warn_pictures(const sav_cli *cli, const sav_session *session) {
                          "(--exif-rotate turns them)",
                          info->turned, info->pictures);
     if (info->damaged)
-        sav_console_warn(cli->console,
-                         "%zu of %zu pictures are damaged (end marker, checksum or pixel data) and are used "
-                         "as far as they can be read, as Pillow does%s%s",
-                         info->damaged, info->pictures, info->first_damaged ? "; the first: " : "",
-                         info->first_damaged ? info->first_damaged : "");
+        sav_console_warn(
+            cli->console,
+            "%zu of %zu pictures are damaged (end marker, checksum, pixel data or EXIF) and are used "
+            "as far as they can be read, as Pillow does%s%s",
+            info->damaged, info->pictures, info->first_damaged ? "; the first: " : "",
+            info->first_damaged ? info->first_damaged : "");
     if (info->unrefined)
         sav_console_warn(cli->console,
                          "%zu of %zu pictures are progressive JPEGs without their last refinements: libjpeg "

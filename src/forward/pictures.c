@@ -49,7 +49,7 @@ sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav
     sav_status status = sav_image_read(&image, path, how->most_pixels, err);
     if (status) return status; /* reading says which file; what follows knows sizes alone */
     seen->read++;
-    seen->turned += image.orientation != 1;
+    seen->turned += image.orientation > 1;
     if (image.damaged && !seen->damaged++) seen->first_damaged = sav_strdup(path);
     if (image.unrefined && !seen->unrefined++) seen->first_unrefined = sav_strdup(path);
     if (how->rotate) status = sav_image_rotate(&image, image.orientation, err);

@@ -17,7 +17,8 @@ typedef struct sav_image {
     /* 1…8 as the file says it in EXIF or XMP; 1 where it says nothing; 0 where what it says is broken, so that
      * Pillow's exif_transpose raises. Parsed, never applied here */
     int orientation;
-    /* Read as Pillow reads it, but its end marker, a checksum, or a part of its compressed pixels is not right */
+    /* Read as Pillow reads it, but its end marker, a checksum, a part of its compressed pixels, or what should
+     * say its orientation is not right */
     bool damaged;
     /* A progressive JPEG without its last refinements: libjpeg smooths it, and not each version alike */
     bool unrefined;

@@ -265,6 +265,7 @@ sav_status sav_jpeg_decode(sav_image *out, const sav_image_source *in, sav_error
     }
     sav_free(j.row);
     out->orientation = orientation;
+    out->damaged |= !orientation;
     sav_info_free(&head.info);
     return status;
 }

@@ -71,8 +71,8 @@ sav_status sav_jpeg_walk(sav_jpeg_head *out, const sav_image_source *in, sav_err
         if (p[0] != 0xFF || marker == 0xFF) continue; /* bytes between markers; a marker that is padded */
         at += 1;
         if (marker && marker < 0xC0)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: found FF %02X; expected a marker", in->name,
-                            at - 2, (unsigned)marker);
+            return sav_fail(err, SAV_BAD_INPUT, "%s: byte %zu: JPEG: found FF %02X; expected a marker",
+                            in->name, at - 2, (unsigned)marker);
         if (marker == JPEG_LS) out->process = marker;
         if (!has_length(marker)) continue;
         if (in->length - at < 2) break;

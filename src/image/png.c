@@ -255,7 +255,7 @@ sav_status sav_png_decode(sav_image *out, const sav_image_source *in, sav_error 
     if (j.png) png_destroy_read_struct(&j.png, &j.info, NULL);
     if (j.pixels != out->rgb) sav_free(j.pixels);
     out->orientation = orientation;
-    out->damaged |= parts.damaged;
+    out->damaged |= parts.damaged || !orientation;
     sav_info_free(&parts.info);
     return status;
 }

@@ -74,7 +74,8 @@ static void check_good(sav_image *image, const sav_json *record, const char *nam
 
 /* odd.json says what must be noted of a picture, and what an error must name. */
 static void check_notes(const sav_image *image, const sav_json *record, const char *name) {
-    if (!CHECK_SIZE(image->damaged, member(record, "damaged")) ||
+    const bool damaged = member(record, "damaged") || member(record, "orientation") == 0;
+    if (!CHECK_SIZE(image->damaged, damaged) ||
         !CHECK_SIZE(image->unrefined, member(record, "unrefined") != 0))
         printf("%s: damaged, or unrefined\n", name);
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes golden/image/odd.safetensors and odd.json: pictures as they come, and what Pillow 11.3.0 makes of them.
+"""Writes golden/image/odd.safetensors, odd.json, files/ and files.json: pictures as they come, and what Pillow 11.3.0
+makes of them.
 
     python tools/golden/odd_pictures.py [--out golden/image]
 
@@ -9,10 +10,13 @@ damaged         the file was read, but its end marker, a checksum or a part of i
 unrefined       1: a progressive JPEG whose last refinements are missing; 2: one that libjpeg-turbo before 3.0.1
                 smooths otherwise than after: rows of chroma subsampled, or exactly two blocks wide
 words           what our message names, where the picture is refused
+files/ holds some as files, for tests of the command line; files.json the SHA-256 (16 digits) of what Qwen2VLImageProcessor
+makes of each, as stored and turned: [name, turned, rows of patches, columns, digest], or "raises" where Pillow does.
 Files are built here byte by byte around Pillow's own: each is a kind of file that cameras and tools do write, or the
 smallest file that shows one rule of Pillow's.
 """
 import argparse
+import hashlib
 import io
 import random
 import struct
@@ -395,6 +399,38 @@ def jpeg_processes():
     yield "jpeg_process/jpeg_ls", good[:at] + b"\xf7" + good[at + 1:], "JPEG-LS"
 
 
+def whole_files():
+    picture = smooth(112, 56)
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    good, photo = out.getvalue(), jpeg(picture, quality=80, subsampling=0)
+    end = good.index(b"IEND") - 4
+    rough = jpeg(picture, quality=80, subsampling=0, progressive=True)
+    yield "xmp.png", good[:33] + international(XML, XMP % b"6") + good[33:]
+    yield "xmp-behind.png", good[:end] + international(XML, XMP_ELEMENT % b"8", 1) + good[end:]
+    yield "xmp.jpg", app1(photo, NS + XMP % b"5")
+    yield "broken-exif.png", good[:33] + chunk(b"eXIf", b"no TIFF block") + good[33:]
+    yield "unrefined.jpg", rough[:scans(rough)[0][5]] + b"\xff\xd9"
+    yield "cut-checksum.png", good[:end - 6]
+
+
+def processed(folder):
+    """[name, turned, rows, columns, digest] of each file, by the processor of golden/models/report-qwen2-vl."""
+    from transformers import Qwen2VLImageProcessor
+    processor = Qwen2VLImageProcessor.from_pretrained(folder.parents[1] / "models" / "report-qwen2-vl")
+    for path in sorted(folder.glob("*.*g")):
+        for turned in (0, 1):
+            try:
+                image = Image.open(path)
+                image = ImageOps.exif_transpose(image) if turned else image
+            except SyntaxError:
+                yield [path.name, turned, 0, 0, "raises"]
+                continue
+            out = processor(image.convert("RGB"), return_tensors="np")
+            values = np.ascontiguousarray(out["pixel_values"], "<f4").tobytes()
+            yield [path.name, turned, *map(int, out["image_grid_thw"][0][1:]), hashlib.sha256(values).hexdigest()[:16]]
+
+
 def turn_of(image):
     """1 to 8: what exif_transpose does; 0: it raises."""
     try:
@@ -447,6 +483,10 @@ def main():
         add(name, data, words=words)
     save_file(files, out / "odd.safetensors")
     (out / "odd.json").write_text(rows(records) + "\n")
+    (out / "files").mkdir(exist_ok=True)
+    for name, data in whole_files():
+        (out / "files" / name).write_bytes(data)
+    (out / "files.json").write_text(rows(list(processed(out / "files"))) + "\n")
 
 
 if __name__ == "__main__":

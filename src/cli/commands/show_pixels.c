@@ -14,11 +14,11 @@
 static void put_picture_json(sav_text *out, const char *path, const sav_picture_report *r) {
     sav_text_string(out, "{\"image\":");
     sav_json_put_string(out, path, strlen(path));
-    sav_text_printf(
-        out,
-        ",\"height\":%zu,\"width\":%zu,\"turned\":%s,\"pinpoint\":[%zu,%zu],\"fit\":[%zu,%zu],\"tile\":%zu",
-        r->height, r->width, r->turned ? "true" : "false", r->best_height, r->best_width, r->fit_height,
-        r->fit_width, r->tile);
+    sav_text_printf(out, ",\"height\":%zu,\"width\":%zu,\"turned\":%s,\"damaged\":%s,\"unrefined\":%s",
+                    r->height, r->width, r->turned ? "true" : "false", r->damaged ? "true" : "false",
+                    r->unrefined ? "true" : "false");
+    sav_text_printf(out, ",\"pinpoint\":[%zu,%zu],\"fit\":[%zu,%zu],\"tile\":%zu", r->best_height,
+                    r->best_width, r->fit_height, r->fit_width, r->tile);
     sav_text_printf(out, ",\"grid\":[%zu,%zu],\"tiles\":%zu,\"map\":[%zu,%zu],\"shrunk\":%s,\"tokens\":%zu}",
                     r->rows, r->columns, r->tiles, r->map_height, r->map_width, r->shrunk ? "true" : "false",
                     r->tokens);
@@ -27,7 +27,7 @@ static void put_picture_json(sav_text *out, const char *path, const sav_picture_
 static void put_picture(sav_text *out, const char *path, const sav_picture_report *r) {
     sav_text_shown(out, path);
     sav_text_printf(out, ": %zu x %zu (width x height)%s%s%s\n  fitted to %zu x %zu", r->width, r->height,
-                    r->turned ? ", with an EXIF orientation" : "", r->damaged ? ", damaged" : "",
+                    r->turned ? ", with an orientation" : "", r->damaged ? ", damaged" : "",
                     r->unrefined ? ", without its last refinements" : "", r->fit_width, r->fit_height);
     if (!r->tile) sav_text_printf(out, ": %zu x %zu patches", r->columns, r->rows);
     if (r->tile)
