@@ -356,7 +356,7 @@ STRICTER = {
     "damaged/png_taller_than_data": "fewer rows than the header says",
 }
 
-# Files that are read, with a note that they are damaged (odd_pictures.py has more).
+# Files that are read, with a note that they are damaged (odd_pictures_golden.py has more).
 NOTED = {"damaged/png_idat_crc", "damaged/png_first_idat_crc", "damaged/png_cut_crc", "damaged/png_cut_data_1",
          "damaged/jpeg_marker_in_scan", "damaged/jpeg_eoi_early"}
 

@@ -2,7 +2,7 @@
 """Writes golden/image/odd.safetensors, odd.json, files/ and files.json: pictures as they come, and what Pillow 11.3.0
 makes of them.
 
-    python tools/golden/odd_pictures.py [--out golden/image]
+    python tools/golden/odd_pictures_golden.py [--out golden/image]
 
 The same shape as decode.json (tools/golden/image_golden.py), with three differences:
 orientation     found by turning: 1 to 8 is the turn whose pixels ImageOps.exif_transpose returns, 0: it raises
