@@ -7,11 +7,14 @@
 
 #include "base/base.h"
 
+typedef struct sav_label_node sav_label_node;
+
 typedef struct sav_labels { /* zeroed = empty */
     char **names;           /* [count], owned */
     size_t count, capacity;
-    uint32_t *slots; /* open addressing: id + 1, 0 = free; [slot_count], a power of two */
-    size_t slot_count;
+    sav_label_node *nodes; /* [count + 1] the names in order, a balanced tree */
+    size_t node_capacity;
+    uint32_t root;
 } sav_labels;
 
 /* The id of name, a new one at its first appearance. */

@@ -205,10 +205,10 @@ static bool same_key(const sav_json *a, const sav_json *b) {
 }
 
 static sav_status found_twice(parser *in, const sav_json *node) {
-    if (!in->duplicate) {
+    char quoted[SAV_QUOTED];
+    if (!in->duplicate)
         return sav_fail(in->err, SAV_BAD_INPUT, "%s:%u:%u: found the key \"%s\" a second time in one object",
-                        in->name, node->line, node->column, node->key);
-    }
+                        in->name, node->line, node->column, sav_quote(quoted, node->key, node->key_length));
     if (!*in->duplicate) *in->duplicate = node->key;
     return SAV_OK;
 }
@@ -540,10 +540,11 @@ double sav_json_number(const char *text, size_t length) {
 static sav_status wrong(const sav_json *node, const char *key, const char *expected, const char *name,
                         sav_error *err) {
     sav_text found = {0};
+    char quoted[SAV_QUOTED] = "something else";
     sav_json_put(&found, node);
-    sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: \"%s\": found %.60s; expected %s", name,
-                                 node->line, node->column, key, found.bytes ? found.bytes : "something else",
-                                 expected);
+    if (found.bytes) sav_quote(quoted, found.bytes, found.length);
+    sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s:%u:%u: \"%s\": found %s; expected %s", name,
+                                 node->line, node->column, key, quoted, expected);
     sav_text_free(&found);
     return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../check.h"
+#include "../colliding.h"
 #include "base/os.h"
 #include "io/json.h"
 
@@ -107,23 +108,13 @@ static void test_most_bytes(void) {
 
 /* ---- keys that collide --------------------------------------------------------------------------------- */
 
-/* From the state that the ones before lead to, both blocks of a pair lead to states whose low 45 bits are
- * equal (tools/bench/colliding_keys.py): so all 2^PAIRS words, one block of each pair, have one slot in any
- * table of up to 2^16 slots. */
-enum { PAIRS = 15, BLOCK = 8 };
-static const char *const BLOCKS[PAIRS][2] = {
-    {"ihcwsleh", "ahvllgtq"}, {"jwbqfbmy", "slxbrzdc"}, {"jeidwhtd", "qoshxztj"}, {"ltpkhupo", "zsukzdbh"},
-    {"mnsmvfrn", "peplsgua"}, {"deyhdmye", "cxyptwtt"}, {"rjbdxhub", "ynrhkful"}, {"dmfblzen", "okrzuduh"},
-    {"dxraoudy", "zhvfawmg"}, {"mtilhjjd", "ycimqghn"}, {"gmklkmwh", "oqqqyiqs"}, {"umtrmdyk", "hjoqbkeo"},
-    {"pfokwtct", "hgyiptha"}, {"ubwtodls", "nfexvbtq"}, {"ajpcbxqs", "exvjpisk"}};
-
 /* {"WORD":0,…} of the first `count` words; seedless ones, or plain numbers of the same length. */
 static void put_object(sav_text *out, size_t count, bool colliding) {
     sav_text_string(out, "{");
     for (size_t i = 0; i < count; i++) {
         sav_text_string(out, i ? ",\"" : "\"");
-        for (size_t k = 0; k < PAIRS && colliding; k++) sav_text_bytes(out, BLOCKS[k][i >> k & 1], BLOCK);
-        if (!colliding) sav_text_printf(out, "%0*zu", PAIRS * BLOCK, i);
+        if (colliding) put_colliding(out, i);
+        if (!colliding) sav_text_printf(out, "%0*zu", COLLIDING_LENGTH, i);
         sav_text_string(out, "\":0");
     }
 }
@@ -142,15 +133,15 @@ static double seconds_of(const sav_text *text, const char *twice_wanted) {
 }
 
 static void test_colliding_keys(void) {
-    enum { COUNT = 1 << PAIRS };
-    sav_text plain = {0}, colliding = {0};
-    put_object(&plain, COUNT, false);
-    put_object(&colliding, COUNT, true);
+    sav_text plain = {0}, colliding = {0}, first = {0};
+    put_colliding(&first, 0);
+    put_object(&plain, COLLIDING_WORDS, false);
+    put_object(&colliding, COLLIDING_WORDS, true);
     sav_text_string(&plain, "}");
     const char *words = colliding.bytes;
-    const size_t slot = sav_hash(words + 2, PAIRS * BLOCK) & 0xFFFF, step = PAIRS * BLOCK + 5;
-    CHECK(sav_hash(words + 2 + step, PAIRS * BLOCK) != sav_hash(words + 2, PAIRS * BLOCK));
-    CHECK_SIZE(sav_hash(words + 2 + step * 5000, PAIRS * BLOCK) & 0xFFFF, slot);
+    const size_t slot = sav_hash(words + 2, COLLIDING_LENGTH) & 0xFFFF, step = COLLIDING_LENGTH + 5;
+    CHECK(sav_hash(words + 2 + step, COLLIDING_LENGTH) != sav_hash(words + 2, COLLIDING_LENGTH));
+    CHECK_SIZE(sav_hash(words + 2 + step * 5000, COLLIDING_LENGTH) & 0xFFFF, slot);
     const size_t length = colliding.length;
     sav_text_string(&colliding, "}");
     const double usual = seconds_of(&plain, NULL), worst = seconds_of(&colliding, NULL);
@@ -160,11 +151,12 @@ static void test_colliding_keys(void) {
     colliding.length = length;
     for (size_t i = 0; i < 2; i++) {
         sav_text_string(&colliding, ",\"");
-        for (size_t k = 0; k < PAIRS; k++) sav_text_bytes(&colliding, BLOCKS[k][i], BLOCK);
+        put_colliding(&colliding, i);
         sav_text_string(&colliding, "\":0");
     }
     sav_text_string(&colliding, "}");
-    seconds_of(&colliding, BLOCKS[0][0]);
+    seconds_of(&colliding, first.bytes);
+    sav_text_free(&first);
     sav_text_free(&plain);
     sav_text_free(&colliding);
 }
