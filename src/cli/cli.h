@@ -31,9 +31,10 @@ typedef enum sav_option_use { SAV_OPTION_ABSENT, SAV_OPTION_TAKEN, SAV_OPTION_RE
 #define TAKES(id) [SAV_OPTION_##id] = SAV_OPTION_TAKEN
 #define NEEDS(id) [SAV_OPTION_##id] = SAV_OPTION_REQUIRED
 /* How a forward is computed and a picture read; how a list is read. */
-#define TAKES_FORWARD_OPTIONS                                                              \
-    TAKES(ENGINE), TAKES(DTYPE), TAKES(ISA), TAKES(THREADS), TAKES(MEMORY), TAKES(PILLOW), \
-        TAKES(MIN_PIXELS), TAKES(MAX_PIXELS), TAKES(MAX_PICTURE_PIXELS), TAKES(EXIF_ROTATE)
+#define TAKES_FORWARD_OPTIONS                                                                          \
+    TAKES(ENGINE), TAKES(DTYPE), TAKES(ISA), TAKES(THREADS), TAKES(MEMORY), TAKES(MAX_PICTURE_PIXELS), \
+        TAKES_PIXEL_OPTIONS
+#define TAKES_PIXEL_OPTIONS TAKES(PILLOW), TAKES(MIN_PIXELS), TAKES(MAX_PIXELS), TAKES(EXIF_ROTATE)
 #define TAKES_LIST_OPTIONS TAKES(DATA), TAKES(IMAGE_ROOT), TAKES(QUESTION), TAKES(SKIP_BAD)
 
 /* One a file of commands/; the table of all is commands.inc. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "cli/inputs.h"
 #include "tasks/engine_list.h"
 
 static sav_dtype storage_type(const sav_cli *cli) {
@@ -25,8 +26,12 @@ static sav_status check_choice(sav_cli *cli, sav_error *err) {
     return SAV_OK;
 }
 
+static int pillow_of(const sav_cli *cli) {
+    return cli->pillow && strcmp(cli->pillow, "13") == 0 ? 13 : 11;
+}
+
 sav_status sav_cli_picture_options(sav_options *out, sav_cli *cli, sav_error *err) {
-    out->pillow = cli->pillow && strcmp(cli->pillow, "13") == 0 ? 13 : 11;
+    out->pillow = pillow_of(cli);
     out->exif_rotate = cli->exif_rotate;
     out->min_pixels = cli->min_pixels;
     out->max_pixels = cli->max_pixels;
@@ -139,19 +144,42 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
                          .not_finite = not_finite};
 }
 
+/* What decides the pixels, in words: part of a sample's name in a store. */
+static void put_pixel_options(sav_text *out, const sav_cli *cli) {
+    sav_text_printf(out, "pillow %d%s", pillow_of(cli), cli->exif_rotate ? ", turned by EXIF" : "");
+    if (cli->min_pixels) sav_text_printf(out, ", at least %zu", cli->min_pixels);
+    if (cli->max_pixels) sav_text_printf(out, ", at most %zu", cli->max_pixels);
+}
+
 sav_status sav_cli_encode(sav_encode_report *report, const char *folder, sav_list *list,
                           const sav_encoder *encoder, sav_error *err) {
     sav_cli *cli = encoder->context;
     sav_text pixels = {0};
-    sav_text_printf(&pixels, "pillow %d%s", sav_session_describe(encoder->session)->pillow,
-                    cli->exif_rotate ? ", turned by EXIF" : "");
-    if (cli->min_pixels) sav_text_printf(&pixels, ", at least %zu", cli->min_pixels);
-    if (cli->max_pixels) sav_text_printf(&pixels, ", at most %zu", cli->max_pixels);
+    put_pixel_options(&pixels, cli);
     sav_status status = pixels.failed ? sav_fail(err, SAV_NO_MEMORY, "no memory for the options")
                                       : sav_encode_store(report, folder, list, pixels.bytes, encoder, err);
     sav_text_free(&pixels);
     if (!status && report->damaged)
         sav_console_warn(cli->console, "%s: %zu rows at its end were damaged: they are computed again",
                          folder, report->damaged);
+    return status;
+}
+
+sav_status sav_cli_choose_rows(sav_feature_set *set, sav_cli *cli, sav_list *list, sav_error *err) {
+    const size_t bad = list->bad.count;
+    sav_text pixels = {0};
+    size_t *rows = sav_alloc(list->count, sizeof *rows);
+    put_pixel_options(&pixels, cli);
+    sav_status status = rows && !pixels.failed
+                            ? sav_encode_find(rows, set->store, list, pixels.bytes, cli->skip_bad, err)
+                            : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
+    if (!status) status = sav_feature_set_choose(set, rows, list->count, err);
+    for (size_t i = 0; i < list->count && !status; i++) {
+        set->labels[i] = list->samples[i].label;
+        set->questions[i] = list->samples[i].question;
+    }
+    if (!status) sav_cli_warn_left_out(cli, list, bad);
+    sav_text_free(&pixels);
+    sav_free(rows);
     return status;
 }

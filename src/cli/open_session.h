@@ -3,6 +3,7 @@
 #ifndef SAV_CLI_OPEN_SESSION_H
 #define SAV_CLI_OPEN_SESSION_H
 
+#include "classify/feature_set.h"
 #include "cli/cli.h"
 #include "tasks/encode.h"
 
@@ -25,5 +26,9 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
  * sav_cli_encoder. */
 sav_status sav_cli_encode(sav_encode_report *report, const char *folder, sav_list *list,
                           const sav_encoder *encoder, sav_error *err);
+
+/* The other way round: only the list's rows of a store, in its order, with its labels. The list has to outlive
+ * the set. */
+sav_status sav_cli_choose_rows(sav_feature_set *set, sav_cli *cli, sav_list *list, sav_error *err);
 
 #endif

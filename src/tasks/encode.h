@@ -59,6 +59,11 @@ typedef struct sav_encode_report {
 /* What a store of these features says of them. */
 sav_store_info sav_encode_store_info(const sav_encoder *encoder);
 
+/* rows [list->count]: where the features of the list's samples stand in a store that is open for reading. A sample
+ * that is not there is an error, or with skip_bad becomes a note in list->bad and leaves the list. */
+sav_status sav_encode_find(size_t *rows, const sav_store *store, sav_list *list, const char *pixel_options,
+                           bool skip_bad, sav_error *err);
+
 /* Appends the list to the store `folder`, which is made where there is none. What is there already is not
  * computed again. pixel_options: in words, what else decides the pixels. The report is filled after a failure
  * too. */

@@ -177,3 +177,43 @@ sav_status sav_encode_store(sav_encode_report *report, const char *folder, sav_l
     sav_free(f.saved);
     return status;
 }
+
+/* ---- a list's rows in a store -------------------------------------------------------------------------- */
+
+static sav_status find_row(size_t *row, const sav_store *store, const sav_sample *sample,
+                           const char *pixel_options, sav_error *err) {
+    char key[65];
+    sav_chat *chat;
+    sav_status status = sav_sample_chat(&chat, sample, err);
+    if (status) return status;
+    status = sav_store_key(key, &chat->prompt, sav_store_describe(store), pixel_options, err);
+    sav_chat_free(chat);
+    if (status || sav_store_find(row, store, key)) return status;
+    sav_fail(err, SAV_BAD_INPUT, "found no features of this sample in %s", sav_store_folder(store));
+    sav_hint(err, "Encode the list into the store first, and give the same picture options here.");
+    return SAV_BAD_INPUT;
+}
+
+sav_status sav_encode_find(size_t *rows, const sav_store *store, sav_list *list, const char *pixel_options,
+                           bool skip_bad, sav_error *err) {
+    size_t found = 0;
+    sav_status status = SAV_OK;
+    bool *keep = sav_alloc(list->count, sizeof *keep);
+    if (!keep) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
+    for (size_t i = 0; i < list->count && !status; i++) {
+        status = find_row(&rows[found], store, &list->samples[i], pixel_options, err);
+        keep[i] = !status;
+        found += keep[i];
+        if (!status || status == SAV_NO_MEMORY) continue;
+        sav_sample_place(err, list, &list->samples[i]);
+        if (skip_bad)
+            status = sav_notes_add(&list->bad, list->samples[i].line, err->message)
+                         ? SAV_OK
+                         : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", list->name);
+    }
+    if (!status) sav_list_keep(list, keep);
+    sav_free(keep);
+    if (status || found) return status;
+    return sav_fail(err, SAV_BAD_INPUT, "%s: none of its samples has features in %s", list->name,
+                    sav_store_folder(store));
+}

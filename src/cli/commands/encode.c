@@ -34,14 +34,15 @@ static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report
 static void warn_ghosts(sav_cli *cli, const sav_encode_report *report) {
     const size_t others = report->unlisted - report->relabelled;
     if (report->relabelled)
-        sav_console_warn(
-            cli->console,
-            "%s: %zu rows have another label or question_id in this list; fit takes both for examples",
-            cli->store, report->relabelled);
+        sav_console_warn(cli->console,
+                         "%s: %zu rows have another label or question_id in this list: fit takes both for "
+                         "examples, unless --input LIST tells it which count",
+                         cli->store, report->relabelled);
     if (others)
         sav_console_warn(
             cli->console,
-            "%s: %zu rows are of samples that this list does not have; fit takes them for examples",
+            "%s: %zu rows are of samples that this list does not have: fit takes them for examples, "
+            "unless --input LIST tells it which count",
             cli->store, others);
 }
 

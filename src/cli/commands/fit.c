@@ -1,9 +1,13 @@
-/* fit.c: `savs fit`: a store's features -> sav.safetensors. */
+/* fit.c: `savs fit`: a store's features -> sav.safetensors. With a list, that says which rows count, and their
+ * labels. */
 #include <string.h>
 
 #include "classify/feature_set.h"
+#include "classify/labels.h"
 #include "cli/cli.h"
 #include "cli/fitting.h"
+#include "cli/inputs.h"
+#include "cli/open_session.h"
 #include "cli/outputs.h"
 #include "io/json.h"
 #include "lists/shots.h"
@@ -48,6 +52,31 @@ static void put_json(sav_text *out, const sav_classifier_view *v, const char *pa
                     v->cut_taken, v->near_ties, v->nan_cosines);
 }
 
+/* Samples that stand in the store under two labels: a list was mended, and encoded again. */
+static sav_status warn_relabelled(sav_cli *cli, const sav_feature_set *set, sav_error *err) {
+    sav_labels samples = {0};
+    size_t id, twice = 0;
+    sav_status status = SAV_OK;
+    size_t *first = sav_alloc(set->N, sizeof *first); /* the row of each sample's first label */
+    if (!first) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", cli->store);
+    for (size_t i = 0; i < set->N && !status; i++) {
+        const size_t known = samples.count;
+        status = sav_labels_add(&id, &samples, sav_store_at(set->store, i)->sample, err);
+        if (status || !set->labels[i]) continue;
+        if (id == known || !set->labels[first[id]]) first[id] = i;
+        twice += strcmp(set->labels[first[id]], set->labels[i]) != 0;
+    }
+    if (twice)
+        sav_console_warn(
+            cli->console,
+            "%s: %zu rows are of samples that stand there under another label too: all are used, "
+            "unless --input LIST says which count",
+            cli->store, twice);
+    sav_labels_free(&samples);
+    sav_free(first);
+    return status;
+}
+
 static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
     sav_classifier *classifier = NULL;
     sav_text out = {0};
@@ -68,21 +97,24 @@ static sav_status fit(sav_cli *cli, sav_feature_set *set, sav_error *err) {
 }
 
 static sav_status fit_command(sav_cli *cli, sav_error *err) {
-    sav_feature_set set;
+    sav_feature_set set = {0};
+    sav_list *list = NULL;
     sav_status status = sav_cli_try_file(cli, cli->out, err);
+    if (!status && cli->input) status = sav_cli_read_list(&list, cli, cli->input, LABELS_REQUIRED, err);
     if (!status) status = sav_feature_set_open(&set, cli->store, err);
-    if (status) return status;
-    status = fit(cli, &set, err);
+    if (!status) status = list ? sav_cli_choose_rows(&set, cli, list, err) : warn_relabelled(cli, &set, err);
+    if (!status) status = fit(cli, &set, err);
     sav_feature_set_close(&set);
+    sav_list_free(list);
     return status;
 }
 
 const sav_command sav_command_fit = {
     .name = "fit",
-    .usage = "--store DIR --out FILE [options]",
+    .usage = "--store DIR [--input LIST] --out FILE [options]",
     .summary = "class means, head scores, selection from a store; no model needed",
     .example = "savs fit --store train.store --out sav.safetensors",
-    .options = {NEEDS(STORE), NEEDS(OUT), TAKES(HEADS), TAKES(VALIDATION), TAKES(SHOTS), TAKES(SEED),
-                TAKES(THREADS)},
+    .options = {NEEDS(STORE), NEEDS(OUT), TAKES(INPUT), TAKES_LIST_OPTIONS, TAKES_PIXEL_OPTIONS, TAKES(HEADS),
+                TAKES(VALIDATION), TAKES(SHOTS), TAKES(SEED), TAKES(THREADS)},
     .run = fit_command,
 };

@@ -117,16 +117,20 @@ static sav_status predict_list(job *j, sav_error *err) {
     return status;
 }
 
-static sav_status predict_store(sav_cli *cli, sav_predictions *p, const sav_feature_set *set,
-                                sav_error *err) {
+static sav_status predict_store(job *j, const sav_feature_set *set, sav_error *err) {
     const size_t shape[3] = {set->L, set->H, set->d}, row = set->L * set->H * set->d;
-    sav_status status = check_shape(cli, p->view, shape, cli->store, err);
-    if (!status) status = check_model(cli, p->view, &set->origin, cli->store, err);
+    sav_cli *cli = j->cli;
+    sav_status status = check_shape(cli, j->votes.view, shape, cli->store, err);
+    if (!status) status = check_model(cli, j->votes.view, &set->origin, cli->store, err);
     for (size_t i = 0; i < set->N && !status; i++) {
+        if (j->list) {
+            status = add_sample(j, &j->list->samples[i], set->features + i * row, err);
+            continue;
+        }
         const sav_store_line *line = &sav_store_at(set->store, i)->line;
         const sav_answer who = {
             .index = i, .image = line->image, .question_id = line->question_id, .label = line->label};
-        status = sav_predictions_add(p, who, set->features + i * row, err);
+        status = sav_predictions_add(&j->votes, who, set->features + i * row, err);
     }
     return status;
 }
@@ -217,28 +221,32 @@ static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_
     return status;
 }
 
+/* All rows of a store, or those of a list. */
 static sav_status from_store(sav_cli *cli, const sav_classifier *classifier, sav_error *err) {
-    sav_feature_set set;
-    sav_predictions p = {0};
-    sav_status status = sav_feature_set_open(&set, cli->store, err);
-    if (status) return status;
-    const sav_prediction_options options = {.most = set.N, .min_margin = cli->min_margin};
-    status = sav_predictions_begin(&p, classifier, &options, err);
-    if (!status) status = predict_store(cli, &p, &set, err);
-    if (!status) sav_cli_warn_votes(cli, &p);
-    if (!status) status = finish(cli, &p, &(sav_text){0}, err);
-    sav_predictions_free(&p);
+    job j = {.cli = cli};
+    sav_feature_set set = {0};
+    sav_status status =
+        cli->input ? read_samples(&j, sav_classifier_describe(classifier)->origin.question, err) : SAV_OK;
+    if (!status) status = sav_feature_set_open(&set, cli->store, err);
+    if (!status && j.list) status = sav_cli_choose_rows(&set, cli, j.list, err);
+    const sav_prediction_options options = {set.N, cli->min_margin, j.list ? j.list->protocol : NULL};
+    if (!status) status = sav_predictions_begin(&j.votes, classifier, &options, err);
+    if (!status) status = predict_store(&j, &set, err);
+    if (!status) sav_cli_warn_votes(cli, &j.votes);
+    if (!status) status = finish(cli, &j.votes, &j.words, err);
+    sav_predictions_free(&j.votes);
+    sav_text_free(&j.words);
     sav_feature_set_close(&set);
+    sav_list_free(j.list);
     return status;
 }
 
 static sav_status predict_command(sav_cli *cli, sav_error *err) {
     sav_classifier *classifier;
-    const bool list = cli->input || cli->image_count;
     if (!cli->model == !cli->store)
         return sav_cli_misuse(cli, err, "expected either --model DIR or --store DIR");
-    if (cli->store && list)
-        return sav_cli_misuse(cli, err, "--store has its own samples: expected no --input and no --image");
+    if (cli->store && cli->image_count)
+        return sav_cli_misuse(cli, err, "--store has its own samples: expected no --image");
     if (cli->model && !cli->input == !cli->image_count)
         return sav_cli_misuse(cli, err, "expected either --input LIST or --image F… beside --model");
     if (cli->together && !cli->image_count)
@@ -257,7 +265,8 @@ static sav_status predict_command(sav_cli *cli, sav_error *err) {
 
 const sav_command sav_command_predict = {
     .name = "predict",
-    .usage = "--sav FILE (--model DIR (--input LIST | --image F… [--together] [--question T]) | --store DIR) "
+    .usage = "--sav FILE (--model DIR (--input LIST | --image F… [--together] [--question T]) | --store DIR "
+             "[--input LIST]) "
              "[options]",
     .summary = "vote; with a model it runs only as deep as the deepest selected head",
     .example =
