@@ -105,6 +105,11 @@ static void test_others(void) {
                 {"<!DOCTYPE html><html></html>", "web page"},
                 {"PK\003\004________________", "zip archive"},
                 {"\200\002}q\001X________________", "pickle"},
+                {"\200\004\225X________________", "pickle"},
+                {"\223NUMPY\001________________", "NumPy array"},
+                {"\037\213\010_________________", "gzip"},
+                {"\050\265\057\375________________", "zstd"},
+                {"\211HDF\r\n\032\n____________", "HDF5"},
                 {"GGUF\003___________________", "GGUF"},
                 {"something else altogether", "no safetensors file"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

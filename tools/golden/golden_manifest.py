@@ -26,6 +26,7 @@ COMMANDS = [
     ("models/", "python -m tools.oracle.generate"),
     ("qwen2/", "python -m tools.oracle.generate"),
     ("llava/", "python -m tools.oracle.generate"),
+    ("hooks/", "python tools/golden/hooks_golden.py"),
     ("changed/", "python -m tools.oracle.generate"),
     ("cases.json", "python -m tools.oracle.generate"),
     ("f32_errors.json", "python -m tools.oracle.generate"),

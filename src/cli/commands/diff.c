@@ -6,56 +6,82 @@
 #include "io/json.h"
 #include "tasks/compare.h"
 #include "tasks/compare_fits.h"
+#include "tasks/compare_names.h"
 
 typedef struct verdict {
+    double limit; /* rel-L2; below 0: every bit */
+    bool common;  /* what only one file has does not count */
+    size_t stages;
     /* stages that differ, and the first of them, one that both files have where there is one */
     size_t different, first;
-    size_t missing; /* of them, those that only one file has */
+    size_t missing; /* that only one file has */
     size_t widest;  /* stage with the largest rel-L2 among those compared */
     double rel_l2;
+    size_t noise, real; /* stages that differ by float noise, and by more; both files have them */
+    size_t first_real;
+    size_t loudest; /* stage with the largest rel-L2 of the noise in front of the first real one */
 } verdict;
 
-static verdict judge(const sav_comparison *c, double limit) {
-    verdict v = {0};
-    for (size_t i = 0; i < sav_compare_count(c); i++) {
+static bool is_missing(const sav_compare_stage *s) {
+    return s->kind >= SAV_COMPARE_ONLY_A;
+}
+
+static void judge_noise(verdict *v, const sav_comparison *c, size_t i) {
+    const sav_compare_stage *s = sav_compare_at(c, i);
+    if (s->kind == SAV_COMPARE_EQUAL || is_missing(s)) return;
+    if (!s->noise) {
+        if (!v->real++) v->first_real = i;
+    } else if (!v->real) {
+        if (!v->noise++ || s->rel_l2 > sav_compare_at(c, v->loudest)->rel_l2) v->loudest = i;
+    }
+}
+
+static verdict judge(const sav_comparison *c, double limit, bool common) {
+    verdict v = {.limit = limit, .common = common, .stages = sav_compare_count(c)};
+    for (size_t i = 0; i < v.stages; i++) {
         const sav_compare_stage *s = sav_compare_at(c, i);
+        judge_noise(&v, c, i);
         if (s->rel_l2 > v.rel_l2) {
             v.rel_l2 = s->rel_l2;
             v.widest = i;
         }
-        if (!sav_compare_differs(s, limit)) continue;
-        const bool missing = s->kind >= SAV_COMPARE_ONLY_A;
-        if (v.different == v.missing && (!missing || v.different == 0)) v.first = i;
+        v.missing += is_missing(s);
+        if (!sav_compare_differs(s, limit) || (common && is_missing(s))) continue;
+        const bool compared_before = v.different && !is_missing(sav_compare_at(c, v.first));
+        if (!v.different || (!compared_before && !is_missing(s))) v.first = i;
         v.different++;
-        v.missing += missing;
     }
     return v;
 }
 
 /* ---- for people ---------------------------------------------------------------------------------------- */
 
-static void put_stage(sav_text *out, const sav_compare_stage *s, bool truth) {
+static void put_stage(sav_text *out, const sav_compare_stage *s, const verdict *v, bool truth) {
     sav_text_printf(out, "%-58s %-22s ", s->name, s->shape);
     if (s->kind == SAV_COMPARE_SHAPES)
-        sav_text_string(out, "other shape");
+        sav_text_printf(out, "%-45s", "other shape");
     else
         sav_text_printf(out, "%9zu of %-9zu %10.3g %10.3g", s->differ, s->count, s->max_abs, s->rel_l2);
+    if (v->limit >= 0)
+        sav_text_printf(out, "  %-6s", sav_compare_differs(s, v->limit) ? "OUT" : "within");
+    else
+        sav_text_printf(out, "  %-6s", s->kind == SAV_COMPARE_EQUAL ? "" : s->noise ? "noise" : "OUT");
+    if (truth && s->has_truth) sav_text_printf(out, " %10.3g %10.3g", s->truth_a, s->truth_b);
     if (s->nan_a || s->nan_b) sav_text_printf(out, "  NaN: %zu in A, %zu in B", s->nan_a, s->nan_b);
-    if (truth && s->has_truth) sav_text_printf(out, "  %10.3g %10.3g", s->truth_a, s->truth_b);
+    while (out->length && out->bytes[out->length - 1] == ' ') out->bytes[--out->length] = 0;
     sav_text_string(out, "\n");
 }
 
-static void put_table(sav_text *out, const sav_comparison *c, bool truth) {
+static void put_table(sav_text *out, const sav_comparison *c, const verdict *v, bool truth) {
     bool header = false;
-    for (size_t i = 0; i < sav_compare_count(c); i++) {
+    for (size_t i = 0; i < v->stages; i++) {
         const sav_compare_stage *s = sav_compare_at(c, i);
-        if (s->kind >= SAV_COMPARE_ONLY_A || (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth)))
-            continue;
+        if (is_missing(s) || (s->kind == SAV_COMPARE_EQUAL && !(truth && s->has_truth))) continue;
         if (!header)
             sav_text_printf(out, "%-58s %-22s %-22s %10s %10s%s\n", "stage", "shape", "elements that differ",
-                            "max |A-B|", "rel-L2", truth ? "  A to truth B to truth" : "");
+                            "max |A-B|", "rel-L2", truth ? "           A to truth B to truth" : "");
         header = true;
-        put_stage(out, s, truth);
+        put_stage(out, s, v, truth);
     }
 }
 
@@ -75,43 +101,116 @@ static void put_missing(sav_text *out, const sav_comparison *c, sav_compare_kind
     sav_text_string(out, "\n");
 }
 
-static void put_first(sav_text *out, const sav_compare_stage *s) {
+/* Which stages were paired although the files name them differently, and that there is none to pair. */
+static void put_names(sav_text *out, const sav_comparison *c, const verdict *v) {
+    uint32_t changes[2];
+    const size_t renamed = sav_compare_renamed(&changes[0], &changes[1], c);
+    if (renamed) sav_text_printf(out, "names: %zu stages matched, reading", renamed);
+    for (int i = 0; i < 2 && renamed; i++) {
+        if (!changes[i]) continue;
+        sav_text_printf(out, "%s %s's ", i && changes[0] ? ";" : "", i ? "B" : "A");
+        sav_stage_changes(out, changes[i]);
+    }
+    if (renamed) sav_text_string(out, "\n");
+    if (v->stages && v->missing == v->stages)
+        sav_text_string(out,
+                        "names: no stage stands in both files; expected module paths of transformers, as "
+                        "model.layers.0.output (golden/STAGES.md)\n");
+}
+
+static void put_element(sav_text *out, const char *what, const sav_compare_element *e) {
+    sav_text_printf(out, ", %s %zu: A has %.9g, B has %.9g", what, e->index, e->a, e->b);
+}
+
+/* Of bits the first element that differs, of distances the one that is most out. */
+static void put_first(sav_text *out, const sav_compare_stage *s, const verdict *v) {
     sav_text_printf(out, "first that differs: %s", s->name);
-    if (s->kind == SAV_COMPARE_VALUES && s->differ)
-        sav_text_printf(out, ", element %zu: A has %.9g, B has %.9g", s->first, s->first_a, s->first_b);
+    if (s->kind == SAV_COMPARE_VALUES && s->differ && v->limit < 0)
+        put_element(out, "element", &s->first);
+    else if (s->kind == SAV_COMPARE_VALUES && s->differ)
+        put_element(out, "most at element", &s->farthest);
     sav_text_string(out, "\n");
 }
 
-static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v, double limit) {
-    const size_t count = sav_compare_count(c);
+static void put_noise(sav_text *out, const sav_comparison *c, const verdict *v) {
+    const sav_compare_stage *real = sav_compare_at(c, v->first_real), *loud = sav_compare_at(c, v->loudest);
+    if (!v->real && !v->noise) return;
+    if (!v->real)
+        sav_text_string(out, "float noise only");
+    else if (v->noise)
+        sav_text_printf(out, "all differences before %s are float noise", real->name);
+    else
+        sav_text_string(out, "no float noise");
+    if (v->noise) sav_text_printf(out, " (largest rel-L2 %.3g at %s)", loud->rel_l2, loud->name);
+    if (v->real) sav_text_printf(out, "; first real one: %s", real->name);
+    if (v->real && real->kind == SAV_COMPARE_SHAPES) sav_text_printf(out, ", %s", real->shape);
+    if (v->real && real->kind == SAV_COMPARE_VALUES) {
+        if (real->integers)
+            sav_text_printf(out, ", %zu of %zu", real->differ, real->count);
+        else
+            sav_text_printf(out, ", rel-L2 %.3g", real->rel_l2);
+        put_element(out, "most at element", &real->farthest);
+    }
+    sav_text_string(out, "\n");
+}
+
+/* Positions are a usual cause of what shows first behind the attention. */
+static void put_advice(sav_text *out, const sav_comparison *c, const verdict *v) {
+    for (size_t i = 0; i < v->stages && v->real; i++) {
+        const sav_compare_stage *s = sav_compare_at(c, i);
+        if (is_missing(s) && strcmp(s->name, "position_ids") == 0)
+            sav_text_printf(
+                out, "position_ids stands in %s only: with it in both, wrong positions would be named\n",
+                s->kind == SAV_COMPARE_ONLY_A ? "A" : "B");
+    }
+}
+
+static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v) {
+    const size_t count = v->common ? v->stages - v->missing : v->stages;
+    const char *what = v->common ? "common stages" : "stages";
     put_missing(out, c, SAV_COMPARE_ONLY_A);
     put_missing(out, c, SAV_COMPARE_ONLY_B);
+    put_names(out, c, v);
     if (v->different) {
-        put_first(out, sav_compare_at(c, v->first));
-        sav_text_printf(out, "different: %zu of %zu stages", v->different, count);
-        if (v->missing) sav_text_printf(out, ", of which %zu stand in one file only", v->missing);
-        if (limit >= 0) sav_text_printf(out, " beyond rel-L2 %g", limit);
+        put_first(out, sav_compare_at(c, v->first), v);
+        if (v->limit < 0) put_noise(out, c, v);
+        put_advice(out, c, v);
+        sav_text_printf(out, "different: %zu of %zu %s", v->different, count, what);
+        if (v->missing && !v->common)
+            sav_text_printf(out, ", of which %zu stand in one file only", v->missing);
+        if (v->limit >= 0) sav_text_printf(out, " beyond rel-L2 %g", v->limit);
         sav_text_string(out, "\n");
-    } else if (limit >= 0 && v->rel_l2 > 0) {
-        sav_text_printf(out, "within rel-L2 %g: %zu stages; largest %.3g at %s\n", limit, count, v->rel_l2,
-                        sav_compare_at(c, v->widest)->name);
+    } else if (v->limit >= 0 && v->rel_l2 > 0) {
+        sav_text_printf(out, "within rel-L2 %g: %zu %s; largest %.3g at %s\n", v->limit, count, what,
+                        v->rel_l2, sav_compare_at(c, v->widest)->name);
     } else {
-        sav_text_printf(out, "equal: %zu stages, every bit\n", count);
+        sav_text_printf(out, "equal: %zu %s, every bit\n", count, what);
     }
 }
 
 /* ---- for programs -------------------------------------------------------------------------------------- */
+
+static void put_json_element(sav_text *out, const char *key, const sav_compare_element *e) {
+    sav_text_printf(out, ",\"%s\":{\"element\":%zu,\"a\":", key, e->index);
+    sav_json_put_double(out, e->a);
+    sav_text_string(out, ",\"b\":");
+    sav_json_put_double(out, e->b);
+    sav_text_string(out, "}");
+}
 
 static void put_json_stage(sav_text *out, const sav_compare_stage *s, double limit) {
     static const char *const kinds[] = {"equal", "values", "shapes", "only_a", "only_b"};
     sav_text_string(out, "{\"name\":");
     sav_json_put_string(out, s->name, strlen(s->name));
     sav_text_printf(
-        out, ",\"kind\":\"%s\",\"within\":%s,\"shape\":\"%s\",\"elements\":%zu,\"differ\":%zu,\"max_abs\":",
-        kinds[s->kind], sav_compare_differs(s, limit) ? "false" : "true", s->shape, s->count, s->differ);
+        out, ",\"kind\":\"%s\",\"within\":%s,\"noise\":%s,\"shape\":\"%s\",\"elements\":%zu,\"differ\":%zu",
+        kinds[s->kind], sav_compare_differs(s, limit) ? "false" : "true", s->noise ? "true" : "false",
+        s->shape, s->count, s->differ);
+    sav_text_string(out, ",\"max_abs\":");
     sav_json_put_double(out, s->max_abs);
     sav_text_string(out, ",\"rel_l2\":");
     sav_json_put_double(out, s->rel_l2);
+    if (s->differ) put_json_element(out, "farthest", &s->farthest);
     if (s->has_truth) {
         sav_text_string(out, ",\"rel_l2_a_truth\":");
         sav_json_put_double(out, s->truth_a);
@@ -121,18 +220,25 @@ static void put_json_stage(sav_text *out, const sav_compare_stage *s, double lim
     sav_text_string(out, "}");
 }
 
-static void put_json(sav_text *out, const sav_comparison *c, const verdict *v, double limit) {
-    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu,\"first\":", v->different ? "false" : "true",
-                    v->different);
-    if (v->different)
-        sav_json_put_string(out, sav_compare_at(c, v->first)->name,
-                            strlen(sav_compare_at(c, v->first)->name));
+static void put_json_name(sav_text *out, const char *key, const sav_compare_stage *s) {
+    sav_text_printf(out, ",\"%s\":", key);
+    if (s)
+        sav_json_put_string(out, s->name, strlen(s->name));
     else
         sav_text_string(out, "null");
-    sav_text_string(out, ",\"stages\":[");
-    for (size_t i = 0; i < sav_compare_count(c); i++) {
+}
+
+static void put_json(sav_text *out, const sav_comparison *c, const verdict *v) {
+    uint32_t changes[2];
+    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu", v->different ? "false" : "true",
+                    v->different);
+    put_json_name(out, "first", v->different ? sav_compare_at(c, v->first) : NULL);
+    put_json_name(out, "first_real", v->real ? sav_compare_at(c, v->first_real) : NULL);
+    sav_text_printf(out, ",\"common\":%zu,\"renamed\":%zu,\"stages\":[", v->stages - v->missing,
+                    sav_compare_renamed(&changes[0], &changes[1], c));
+    for (size_t i = 0; i < v->stages; i++) {
         sav_text_string(out, i ? ",\n" : "\n");
-        put_json_stage(out, sav_compare_at(c, i), limit);
+        put_json_stage(out, sav_compare_at(c, i), v->limit);
     }
     sav_text_string(out, "]}\n");
 }
@@ -142,14 +248,19 @@ static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
     sav_text out = {0};
     sav_status status = sav_compare_open(&c, cli->operands[0], cli->operands[1], cli->truth, err);
     if (status) return status;
-    const verdict v = judge(c, cli->max_rel_l2);
+    const verdict v = judge(c, cli->max_rel_l2, cli->common);
     if (cli->json) {
-        put_json(&out, c, &v, cli->max_rel_l2);
+        put_json(&out, c, &v);
     } else {
-        put_table(&out, c, cli->truth != NULL);
-        put_verdict(&out, c, &v, cli->max_rel_l2);
+        put_table(&out, c, &v, cli->truth != NULL);
+        put_verdict(&out, c, &v);
     }
     status = sav_console_print(&out, err);
+    if (!status && cli->common && v.missing == v.stages) {
+        status = sav_fail(err, SAV_BAD_INPUT, "--common: %s and %s have no stage in common", cli->operands[0],
+                          cli->operands[1]);
+        sav_hint(err, "docs/BACKENDS.md says how stages are named");
+    }
     cli->code = v.different ? 1 : 0;
     sav_text_free(&out);
     sav_compare_free(c);
@@ -261,8 +372,8 @@ static sav_status diff_command(sav_cli *cli, sav_error *err) {
     const char *a = cli->operands[0], *b = cli->operands[1];
     const bool stores = sav_os_is_folder(a) && sav_os_is_folder(b);
     const bool heads = !stores && sav_compare_is_classifier(a) && sav_compare_is_classifier(b);
-    if ((stores || heads) && (cli->truth || cli->max_rel_l2 >= 0))
-        return sav_cli_misuse(cli, err, "--truth and --max-rel-l2 are for dumps");
+    if ((stores || heads) && (cli->truth || cli->common || cli->max_rel_l2 >= 0))
+        return sav_cli_misuse(cli, err, "--truth, --common and --max-rel-l2 are for dumps");
     if (stores) return diff_stores(cli, err);
     return heads ? diff_classifiers(cli, err) : diff_dumps(cli, err);
 }
@@ -273,7 +384,7 @@ const sav_command sav_command_diff = {
     .summary =
         "two dumps stage by stage, the first that differs; two sav.safetensors or stores: heads, votes",
     .example = "savs diff golden.safetensors mine.safetensors --max-rel-l2 1e-5",
-    .options = {TAKES(TRUTH), TAKES(MAX_REL_L2), TAKES(HEADS)},
+    .options = {TAKES(TRUTH), TAKES(MAX_REL_L2), TAKES(COMMON), TAKES(HEADS)},
     .operands = 2,
     .failure = 2,
     .run = diff_command,
