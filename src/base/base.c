@@ -67,13 +67,15 @@ void sav_hint(sav_error *err, const char *format, ...) {
 
 void sav_error_prefix(sav_error *err, const char *format, ...) {
     if (!err) return;
-    char raw[sizeof err->message * 3];
+    char raw[LONGEST_RAW], prefix[sizeof err->message];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(raw, sizeof err->message, format, args);
+    vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    if (n < 0 || (size_t)n >= sizeof err->message) return;
-    snprintf(raw + n, sizeof raw - (size_t)n, ": %s", err->message);
+    copy_escaped(prefix, sizeof prefix, raw);
+    const size_t n = strlen(prefix);
+    if (strncmp(err->message, prefix, n) == 0 && err->message[n] == ':') return; /* said already */
+    snprintf(raw, sizeof raw, "%s: %s", prefix, err->message);
     copy_escaped(err->message, sizeof err->message, raw);
 }
 

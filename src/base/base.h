@@ -33,7 +33,8 @@ sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) 
 /* Adds advice, "what to do", to an error that is already filled. */
 void sav_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
-/* Puts "prefix: " in front of the message: for example the list's line in front of an image's error. */
+/* Puts "prefix: " in front of the message, unless it begins so already: for example the list's line in front of an
+ * image's error. */
 void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
 /* A larger number of threads from a user is an error. */

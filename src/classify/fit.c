@@ -12,6 +12,7 @@
 #include "classify/classifier.h"
 #include "classify/random.h"
 #include "kernels/float_mode.h"
+#include "kernels/parallel.h"
 
 /* What a fit needs between its steps. */
 typedef struct work {
@@ -62,7 +63,7 @@ static sav_status check_options(const sav_fit_options *options, sav_error *err) 
     if (!(options->validation >= 0 && options->validation < 1))
         return sav_fail(err, SAV_BAD_INPUT, "found a validation share of %g; expected one between 0 and 1",
                         options->validation);
-    return SAV_OK;
+    return sav_threads_check(options->threads, err);
 }
 
 static sav_status check_K(size_t K, size_t L, size_t H, sav_error *err) {

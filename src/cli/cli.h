@@ -60,6 +60,7 @@ typedef struct sav_command {
 #define SAV_VALUE_ISA const char *    /* one of their ISAs */
 #define SAV_VALUE_FORMAT const char * /* a list format */
 #define SAV_VALUE_COUNT size_t        /* from 1 */
+#define SAV_VALUE_TEAM size_t         /* from 1 to SAV_MAX_THREADS */
 #define SAV_VALUE_NUMBER size_t       /* from 0 */
 #define SAV_VALUE_SEED uint64_t
 #define SAV_VALUE_SHARE double        /* in (0, 1) */

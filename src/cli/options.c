@@ -24,6 +24,7 @@ typedef enum kind {
     ISA,
     FORMAT,
     COUNT,
+    TEAM,
     NUMBER,
     SEED,
     SHARE,
@@ -98,6 +99,7 @@ static bool read_size(uint64_t *out, const char *text) {
 /* What a number of each kind is; NULL: the kind is no number. */
 static const char *const NUMBERS[] = {
     [COUNT] = "a whole number from 1",
+    [TEAM] = "a whole number from 1 to 256",
     [NUMBER] = "a whole number from 0",
     [SEED] = "a whole number from 0",
     [SHARE] = "a number between 0 and 1",
@@ -121,7 +123,8 @@ static bool set_number(void *place, kind wanted, const char *text) {
         *(double *)place = real;
         return true;
     default:
-        if (!read_whole(&whole, text, wanted == COUNT, INT_MAX)) return false;
+        if (!read_whole(&whole, text, wanted != NUMBER, wanted == TEAM ? SAV_MAX_THREADS : INT_MAX))
+            return false;
         *(size_t *)place = (size_t)whole;
         return true;
     }

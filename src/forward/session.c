@@ -46,6 +46,7 @@ static sav_status choose(sav_session *s, const sav_options *o, sav_error *err) {
     if (!s->kernels) return err->status;
     sav_status status = check_engine(s, err);
     if (!status) status = sav_float_mode_check(err);
+    if (!status) status = sav_threads_check(o->threads, err);
     if (!status) status = sav_picture_choose(&s->pictures.how, s->model, o, err);
     s->run = (sav_run){.R = o->dtype, .threads = threads, .team_work = SAV_TEAM_WORK};
     if (!status && s->kernels->start) status = s->kernels->start(&s->run, err);

@@ -444,7 +444,8 @@ sav_status sav_quantize(sav_quantize_report *out, const char *folder, const char
                         sav_error *err) {
     sav_model *model;
     *out = (sav_quantize_report){.group = options->group ? options->group : 128};
-    sav_status status = sav_model_open(&model, folder, err);
+    sav_status status = sav_threads_check(options->threads, err);
+    if (!status) status = sav_model_open(&model, folder, err);
     if (status) return status;
     work w = {.model = model, .folder = folder, .to = to, .options = *options, .hooks = hooks, .report = out};
     w.options.group = out->group;

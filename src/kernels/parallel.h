@@ -14,6 +14,13 @@ static inline bool sav_team(const sav_run *run, size_t work) {
     return work >= run->team_work;
 }
 
+/* 0 and below: whatever is usual. */
+static inline sav_status sav_threads_check(int wanted, sav_error *err) {
+    if (wanted <= SAV_MAX_THREADS) return SAV_OK;
+    return sav_fail(err, SAV_BAD_INPUT, "found %d threads; expected at most %d", wanted,
+                    (int)SAV_MAX_THREADS);
+}
+
 /* Without OpenMP there is one thread, whatever was asked for. */
 static inline int sav_threads(int wanted) {
 #ifdef _OPENMP

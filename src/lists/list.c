@@ -80,7 +80,7 @@ void sav_sample_location(char *out, size_t size, const sav_list *list, const sav
 void sav_sample_place(sav_error *err, const sav_list *list, const sav_sample *sample) {
     char place[512];
     sav_sample_location(place, sizeof place, list, sample);
-    if (strncmp(err->message, place, strlen(place)) != 0) sav_error_prefix(err, "%s", place);
+    sav_error_prefix(err, "%s", place);
 }
 
 /* ---- while it is read ---------------------------------------------------------------------------------- */

@@ -75,6 +75,7 @@ static void test_back(void) {
 
 /* An error and its hint are lines for a terminal, too; a NUL ends no JSON string. */
 static void test_errors(void) {
+    static char long_place[300];
     sav_error err;
     sav_text json = {0};
     sav_fail(&err, SAV_BAD_INPUT, "%s: no",
@@ -99,6 +100,19 @@ static void test_errors(void) {
         CHECK(length == strlen(err.message) && length < sizeof err.message && length > 600);
         CHECK(strstr(err.message, "…") && (!escaped || strncmp(escaped, "\\x1b", 4) == 0));
     }
+    /* a place is named once, whatever its bytes and length */
+    static const char *const places[] = {"p.png", "b\xFF/\x1b.png", "l.jsonl:1", long_place};
+    memset(long_place, 'y', sizeof long_place - 1);
+    for (size_t i = 0; i < 4; i++) {
+        char once[sizeof err.message];
+        sav_fail(&err, SAV_BAD_INPUT, "%s: found a device", places[i]);
+        strcpy(once, err.message);
+        sav_error_prefix(&err, "%s", places[i]);
+        CHECK_STR(err.message, once);
+    }
+    sav_fail(&err, SAV_BAD_INPUT, "l.jsonl:12: found nothing");
+    sav_error_prefix(&err, "%s", "l.jsonl:1"); /* another place */
+    CHECK_STR(err.message, "l.jsonl:1: l.jsonl:12: found nothing");
     sav_json_put_string(&json, "a\0b", 3);
     CHECK_STR(json.bytes, "\"a\\u0000b\"");
     sav_text_free(&json);

@@ -117,4 +117,18 @@ copy_model $shards wordpiece; printf '{"model": {"type": "WordPiece", "vocab": {
 use 1 tokenizer.json
 
 check 'nothing was written' [ ! -e "$scratch/dump.safetensors" ]
+# ---- a tower whose sizes no machine has: the key is named before anything is made of it ----
+for value in 9223372036854775807 16777217 4611686018427387904; do
+    copy_model golden/models/qwen2-vl wide
+    sed "s/\"embed_dim\": [0-9]*/\"embed_dim\": $value/" "$model/config.json" >"$scratch/config.json"
+    cp "$scratch/config.json" "$model/config.json"
+    expect 1 "\"embed_dim\": found $value" info --model "$model"
+done
+for value in 1e300 64 0 -1; do
+    copy_model golden/models/qwen2-vl wide
+    sed "s/\"mlp_ratio\": [0-9.]*/\"mlp_ratio\": $value/" "$model/config.json" >"$scratch/config.json"
+    cp "$scratch/config.json" "$model/config.json"
+    expect 1 '"mlp_ratio": found' info --model "$model"
+done
+
 report 'cli model'

@@ -92,4 +92,21 @@ for name in "no${esc}[31m" "no$latin" "no$c1" "no$turn" "no${nl}x"; do
     run_on 1 '' encode --input "$name" --store "$scratch/x"
     check 'no such list' clean "$scratch/err"
 done
+# ---- a path is named once ----
+once() { [ "$(grep -oF "$1" "$scratch/err" | wc -l)" -eq 1 ]; }
+mkdir -p "$scratch/loose" && printf x >"$scratch/loose/broken.png"
+for bad in /dev/null "$scratch/none.png" "$scratch/loose" "$scratch/loose/broken.png"; do
+    printf '{"image":"%s","question":"x","label":"y"}\n' "$bad" >"$scratch/bad.jsonl"
+    printf '[{"role":"user","content":[{"type":"image","image":"%s"}]}]' "$bad" >"$scratch/bad.json"
+    run_on 1 "$bad" predict --sav "$scratch/sav.safetensors" --image "$bad" --question x --quiet
+    check "predict --image $bad" once "$bad"
+    expect 1 "$bad" show pixels --model $llava --image "$bad"
+    check "show pixels --image $bad" once "$bad"
+    run_on 1 "$bad" dump --messages "$scratch/bad.json" --out "$scratch/x"
+    check "dump $bad" once "$bad"
+    run_on 1 'bad.jsonl:1: ' encode --input "$scratch/bad.jsonl" --store "$scratch/x.store" --quiet
+    check "encode $bad" once "$bad"
+    run_on 1 "$bad" encode --input "$bad" --store "$scratch/x.store" --quiet --question x
+done
+
 report 'cli names'

@@ -44,7 +44,9 @@ expect 2 '--model' encode --model
 expect 2 '--model' encode --model= --input tests/cli/lib --store "$scratch/x"
 expect 2 'exact' $dump --engine fast
 expect 2 'bf16' $dump --dtype f8
-for threads in 0 -1 1.5 many 99999999999999999999; do expect 2 '--threads' $dump --threads $threads; done
+for threads in 0 -1 1.5 many 99999999999999999999 257 100000; do
+    expect 2 'expected a whole number from 1 to 256' $dump --threads $threads
+done
 for heads in 0 -3 x; do expect 2 '--heads' fit --store "$scratch/none" --out "$scratch/x" --heads $heads; done
 expect 2 'behind' $dump behind
 expect 2 '--data' show samples --input tests/cli/lib --data no-such-format
