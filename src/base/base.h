@@ -74,6 +74,11 @@ static inline size_t sav_max(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
+/* "1 row", "2 rows" */
+static inline const char *sav_plural(size_t n) {
+    return n == 1 ? "" : "s";
+}
+
 static inline double sav_mib(uint64_t bytes) {
     return (double)bytes / (1024.0 * 1024.0);
 }

@@ -34,18 +34,19 @@ static const char BASH_BEGIN[] =
     "    case $before in\n";
 static const char BASH_COMMANDS[] = "    *)\n"
                                     "        case $COMP_CWORD:${COMP_WORDS[1]}:${COMP_WORDS[2]} in\n";
-static const char BASH_END[] = "        esac\n"
-                               "        ;;\n"
-                               "    esac\n"
-                               "    local IFS=$'\\n'\n"
-                               "    COMPREPLY=($(compgen -W \"${words// /$IFS}\" -- \"$word\"))\n"
-                               "    case $paths$word in -*) return ;; esac\n"
-                               "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
-                               "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
-                               "        if type compopt >/dev/null 2>&1; then compopt -o filenames 2>/dev/null; fi\n"
-                               "    fi\n"
-                               "}\n"
-                               "complete -F _savs savs\n";
+static const char BASH_END[] =
+    "        esac\n"
+    "        ;;\n"
+    "    esac\n"
+    "    local IFS=$'\\n'\n"
+    "    COMPREPLY=($(compgen -W \"${words// /$IFS}\" -- \"$word\"))\n"
+    "    case $paths$word in -*) return ;; esac\n"
+    "    if [ ${#COMPREPLY[@]} -eq 0 ]; then\n"
+    "        COMPREPLY=($(compgen -f -- \"$word\"))\n"
+    "        if type compopt >/dev/null 2>&1; then compopt -o filenames 2>/dev/null; fi\n"
+    "    fi\n"
+    "}\n"
+    "complete -F _savs savs\n";
 
 /* "    --a | --b) what ;;": the options that want this. */
 static void put_bash_wants(sav_text *out, sav_option_wants wants, const char *what) {

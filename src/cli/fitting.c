@@ -5,8 +5,8 @@
 
 void sav_cli_warn_few(sav_cli *cli, size_t few) {
     if (few)
-        sav_console_warn(cli->console, "%zu classes have fewer than %zu examples: all are used", few,
-                         cli->shots);
+        sav_console_warn(cli->console, "%zu class%s fewer than %zu examples: all are used", few,
+                         few == 1 ? " has" : "es have", cli->shots);
 }
 
 sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error *err) {
@@ -36,6 +36,9 @@ static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier) {
                          "%zu classes, \"%s\" the first, have one example: their scores in the choice of "
                          "heads are vacuous",
                          single, classifier->class_names[first]);
+    if (classifier->C == 1)
+        sav_console_warn(cli->console, "there is one class, \"%s\": every prediction will be that",
+                         classifier->class_names[0]);
     if (classifier->nan_cosines)
         sav_console_warn(cli->console,
                          "%zu of %zu comparisons of a training example with the class means are NaN",
@@ -70,9 +73,10 @@ size_t sav_cli_depth(const sav_classifier_view *classifier) {
 void sav_cli_put_heads(sav_text *out, const sav_classifier_view *classifier) {
     enum { COLUMNS = 4 };
     sav_text_printf(out,
-                    "%zu of %zu heads vote on %zu classes (layer.head and the share of examples it puts into "
+                    "%zu of %zu heads vote on %zu class%s (layer.head and the share of examples it puts into "
                     "their class):\n",
-                    classifier->K, classifier->L * classifier->H, classifier->C);
+                    classifier->K, classifier->L * classifier->H, classifier->C,
+                    classifier->C == 1 ? "" : "es");
     for (size_t k = 0; k < classifier->K; k++) {
         const size_t l = (size_t)classifier->top_heads[2 * k], h = (size_t)classifier->top_heads[2 * k + 1];
         sav_text_printf(out, "  %2zu.%-2zu %.3f%s", l, h,

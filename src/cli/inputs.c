@@ -34,7 +34,8 @@ sav_status sav_cli_read_list(sav_list **out, sav_cli *cli, const char *path, sav
     const sav_list *list = *out;
     warn_notes(cli, &list->warnings, 0, "");
     if (list->bad.count)
-        sav_console_warn(cli->console, "%s: %zu bad records left out", list->name, list->bad.count);
+        sav_console_warn(cli->console, "%s: %zu bad record%s left out", list->name, list->bad.count,
+                         sav_plural(list->bad.count));
     warn_notes(cli, &list->bad, 0, "left out: ");
     return SAV_OK;
 }
@@ -46,7 +47,7 @@ sav_status sav_cli_check_keys(const sav_list *list, const sav_model *model, sav_
 void sav_cli_warn_left_out(sav_cli *cli, const sav_list *list, size_t from) {
     const size_t count = list->bad.count - from;
     if (!count) return;
-    sav_console_warn(cli->console, "%s: %zu samples left out", list->name, count);
+    sav_console_warn(cli->console, "%s: %zu sample%s left out", list->name, count, sav_plural(count));
     warn_notes(cli, &list->bad, from, "left out: ");
 }
 

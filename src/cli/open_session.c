@@ -106,11 +106,11 @@ enum { SHORT_JOB = 10 /* seconds that need no forecast */ };
 static void progress(void *context, const sav_encode_progress *how_far) {
     sav_cli *cli = context;
     const double left = sav_pace_left(&cli->pace, how_far, sav_os_seconds());
+    const size_t samples = how_far->total + cli->pace.later - how_far->finished;
     char words[32];
     if (left >= SHORT_JOB && !cli->pace.told) {
         sav_console_duration(words, sizeof words, left);
-        sav_console_say(cli->console, "about %s for %zu more samples", words,
-                        how_far->total + cli->pace.later - how_far->finished);
+        sav_console_say(cli->console, "about %s for %zu more sample%s", words, samples, sav_plural(samples));
     }
     if (left >= 0) cli->pace.told = true; /* short ones too */
     sav_console_progress(cli->console, &(sav_console_work){.what = cli->work,

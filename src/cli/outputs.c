@@ -116,7 +116,8 @@ void sav_cli_explain_kept(const sav_cli *cli, const sav_encode_report *report, c
     if ((err->status == SAV_BAD_INPUT || err->status == SAV_UNSUPPORTED) && !cli->skip_bad && report->begun)
         sav_cli_add_hint(err, "Mend the list, or leave out what is bad with --skip-bad.");
     if (report->kept)
-        sav_cli_add_hint(err, "%zu rows are in %s: the same command goes on.", report->kept, store);
+        sav_cli_add_hint(err, "%zu row%s in %s: the same command goes on.", report->kept,
+                         report->kept == 1 ? " is" : "s are", store);
 }
 
 static sav_status print_finished(const sav_predictions *p, const sav_text *words, bool json) {

@@ -115,6 +115,9 @@ static void put_classes(sav_text *out, const sav_accuracy *a) {
     }
     sav_text_string(out, "},\"confusion\":{\"labels\":[");
     for (size_t c = 0; c < C; c++) put_name(out, &a->classes, c);
+    sav_text_string(out, "],\"columns\":[");
+    for (size_t c = 0; c < C; c++) put_name(out, &a->classes, c);
+    if (C) sav_text_string(out, ",\"another class or no answer\"");
     sav_text_string(out, "],\"matrix\":[");
     for (size_t row = 0; row < C; row++) {
         sav_text_string(out, row ? ",[" : "[");
@@ -141,8 +144,8 @@ void sav_accuracy_put(sav_scores *out, const sav_accuracy *a) {
         sav_text_printf(&out->words, "accuracy %.4f (95 %% interval %.4f to %.4f): %zu of %zu\n", a->share,
                         a->interval[0], a->interval[1], a->correct, a->scored);
     if (a->tested > a->scored)
-        sav_text_printf(&out->words, "%zu samples without a label: predicted, not scored\n",
-                        a->tested - a->scored);
+        sav_text_printf(&out->words, "%zu sample%s without a label: predicted, not scored\n",
+                        a->tested - a->scored, sav_plural(a->tested - a->scored));
 }
 
 sav_status sav_score_accuracy(sav_scores *out, const sav_answers *answers, sav_error *err) {

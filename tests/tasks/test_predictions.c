@@ -49,7 +49,7 @@ static void test_lines(void) {
             "\"correct\":null,\"margin\":1,\"votes\":{\"a\":1},\"head_votes\":[\"a\"]}]\n");
         CHECK_OK(sav_predictions_score(&json, &words, &p, NULL, &err), &err);
         CHECK_STR(words.bytes, "accuracy 0.5000 (95 % interval 0.0945 to 0.9055): 1 of 2\n"
-                               "1 samples without a label: predicted, not scored\n");
+                               "1 sample without a label: predicted, not scored\n");
         CHECK(json.bytes && strstr(json.bytes, "{\"accuracy\":0.5,") == json.bytes &&
               strstr(json.bytes, "\"tied_votes\":0}\n") != NULL);
         sav_predictions_free(&p);

@@ -93,13 +93,14 @@ static void test_metrics(void) {
     accuracy.macro_f1 = 0.5;
     sav_accuracy_put(&scores, &accuracy);
     check_line(&scores.words, "accuracy 0.6250 (95 % interval 0.2500 to 0.7500): 2 of 3\n"
-                              "1 samples without a label: predicted, not scored\n");
+                              "1 sample without a label: predicted, not scored\n");
     sav_metrics_put(&out, &m);
     check_line(
         &out,
         "{\"accuracy\":0.625,\"accuracy_interval\":[0.25,0.75],\"n_test\":4,\"n_scored\":3,\"n_correct\":2,"
         "\"balanced_accuracy\":0.75,\"macro_f1\":0.5,\"recall\":{\"cat\":0.5,\"d\\\"og\":1},"
-        "\"confusion\":{\"labels\":[\"cat\",\"d\\\"og\"],\"matrix\":[[1,1,0],[0,1,0]]},\"n_classes\":3,\"n_"
+        "\"confusion\":{\"labels\":[\"cat\",\"d\\\"og\"],\"columns\":[\"cat\",\"d\\\"og\",\"another class or "
+        "no answer\"],\"matrix\":[[1,1,0],[0,1,0]]},\"n_classes\":3,\"n_"
         "heads\":5,"
         "\"cut\":{\"count\":7,\"next\":6,\"tied\":2,\"taken\":1},\"n_head_scoring\":9,\"fit_near_ties\":4,"
         "\"fit_nan_cosines\":1,\"near_ties\":3,\"nan_cosines\":0,\"tied_votes\":1,\"timings\":{\"fit\":0.5}}"
@@ -114,6 +115,7 @@ static void test_metrics(void) {
     check_line(&out,
                "{\"accuracy\":null,\"accuracy_interval\":null,\"n_test\":1,\"n_scored\":0,\"n_correct\":0,"
                "\"balanced_accuracy\":null,\"macro_f1\":null,\"recall\":{},\"confusion\":{\"labels\":[],"
+               "\"columns\":[],"
                "\"matrix\":[]},"
                "\"n_classes\":3,\"n_heads\":5,\"near_ties\":0,\"nan_cosines\":0,\"tied_votes\":0}\n");
     sav_text_free(&scores.members);

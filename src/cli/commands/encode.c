@@ -13,8 +13,8 @@ static void put_report(sav_text *out, const sav_cli *cli, const sav_list *list, 
                         "{\"rows\":%zu,\"forwarded\":%zu,\"copied\":%zu,\"present\":%zu,\"left_out\":%zu}\n",
                         rows, r->forwarded, r->copied, r->present, list->bad.count);
     else
-        sav_text_printf(out, "%s: %zu rows: %zu computed, %zu equal to another sample, %zu there before\n",
-                        cli->store, rows, r->forwarded, r->copied, r->present);
+        sav_text_printf(out, "%s: %zu row%s: %zu computed, %zu equal to another sample, %zu there before\n",
+                        cli->store, rows, sav_plural(rows), r->forwarded, r->copied, r->present);
 }
 
 static sav_status encode(sav_cli *cli, sav_list *list, sav_encode_report *report, sav_error *err) {
