@@ -81,7 +81,7 @@ expect 1 '_scale: found F32' info --model "$model"
 copy_model "$int8" method; replace "$model/config.json" savs_int8 savs_int4
 expect 1 'found method savs_int4' info --model "$model"
 copy_model "$int8" dtype; replace "$model/model.safetensors" '"dtype":"U8"' '"dtype":"I8"'
-expect 1 'found dtype I8' info --model "$model"
+expect 1 'found I8' info --model "$model"
 copy_model "$int8" no-scales; replace "$model/model.safetensors" 'q_proj.weight_scale' 'q_proj.weight_scalf'
 expect 1 'q_proj.weight_scale is missing' info --model "$model"
 copy_model "$int8" cut; head -c 1000000 "$int8/model.safetensors" >"$model/model.safetensors"
