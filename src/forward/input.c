@@ -49,8 +49,7 @@ static sav_status check_count(const sav_input *in, const sav_model *model, const
                         parts[0]->text, model->folder);
     if (places != count)
         return sav_fail(err, SAV_BAD_INPUT, "the prompt has %zu placeholder%s %s for %zu picture%s", places,
-                        places == 1 ? "" : "s", sav_layout_placeholder(model->layout), count,
-                        count == 1 ? "" : "s");
+                        sav_plural(places), sav_layout_placeholder(model->layout), count, sav_plural(count));
     return SAV_OK;
 }
 

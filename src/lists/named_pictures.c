@@ -42,7 +42,7 @@ sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t
     if (places > pictures) {
         sav_list_free(list);
         return sav_fail(err, SAV_BAD_INPUT, "--question: found %zu <image> placeholders for %zu picture%s",
-                        places, pictures, pictures == 1 ? "" : "s");
+                        places, pictures, sav_plural(pictures));
     }
     *out = list;
     return SAV_OK;

@@ -269,8 +269,8 @@ void sav_record_check_placeholders(const sav_sample *out, sav_record *in) {
     if (found > out->media_count)
         in->status = sav_fail(in->err, SAV_BAD_INPUT,
                               "%s:%u: found %zu <image> placeholder%s for %zu picture%s", in->source->list,
-                              in->object->line, found, found == 1 ? "" : "s", out->media_count,
-                              out->media_count == 1 ? "" : "s");
+                              in->object->line, found, sav_plural(found), out->media_count,
+                              sav_plural(out->media_count));
     else if (sav_sample_placeholders(out, "<video>"))
         in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s:%u: found a <video> placeholder without a video",
                               in->source->list, in->object->line);

@@ -65,7 +65,7 @@ check 'nothing ahead' diff -r "$scratch/right" "$scratch/store"
 printf 'XXXX' | dd of="$scratch/store/features.f32" bs=1 seek=$(($(wc -c <"$scratch/store/features.f32") - 4)) \
     conv=notrunc 2>"$scratch/dd"
 expect 1 'row 2 is damaged' fit --quiet --store "$scratch/store" --out "$scratch/o.sav"
-expect 0 '1 rows at its end were damaged' encode --model $tiny --input "$scratch/list.jsonl" \
+expect 0 '1 damaged row at its end' encode --model $tiny --input "$scratch/list.jsonl" \
     --store "$scratch/store"
 check 'computed again' diff -r "$scratch/right" "$scratch/store"
 

@@ -70,10 +70,11 @@ static void put_row(sav_text *out, const char *name, const sav_bench_row *row, d
 
 static void put_words(sav_text *out, const report *r) {
     const sav_bench *b = &r->bench;
-    sav_text_printf(out, "%s\n%s, %s, %d thread%s; %zu tokens", r->info->folder, r->session->engine,
-                    r->session->isa, r->session->threads, r->session->threads == 1 ? "" : "s", b->tokens);
+    sav_text_printf(out, "%s\n%s, %s, %d thread%s; %zu token%s", r->info->folder, r->session->engine,
+                    r->session->isa, r->session->threads, sav_plural((size_t)r->session->threads), b->tokens,
+                    sav_plural(b->tokens));
     if (r->height) sav_text_printf(out, ", a picture of %zu x %zu among them", r->height, r->width);
-    sav_text_printf(out, "; medians of %zu forward%s\n", b->rounds, b->rounds == 1 ? "" : "s");
+    sav_text_printf(out, "; medians of %zu forward%s\n", b->rounds, sav_plural(b->rounds));
     sav_text_printf(
         out, "peak of a core: %.1f Gflop/s float32, %.1f double; shares are of the first, in CPU seconds\n\n",
         b->peak, b->peak_double);

@@ -92,7 +92,7 @@ static void put_missing(sav_text *out, const sav_comparison *c, sav_compare_kind
     for (size_t i = 0; i < sav_compare_count(c); i++) count += sav_compare_at(c, i)->kind == kind;
     if (!count) return;
     sav_text_printf(out, "only in %s: %zu stage%s: ", kind == SAV_COMPARE_ONLY_A ? "A" : "B", count,
-                    count == 1 ? "" : "s");
+                    sav_plural(count));
     size_t named = 0;
     for (size_t i = 0; i < sav_compare_count(c) && named < NAMED; i++)
         if (sav_compare_at(c, i)->kind == kind)
@@ -331,7 +331,7 @@ static void put_stores(sav_text *out, const sav_stores_difference *d) {
         sav_text_string(out, "no labels: no heads, no votes\n");
         return;
     }
-    sav_text_printf(out, "each fitted with %zu heads on its own rows:\n", d->K);
+    sav_text_printf(out, "each fitted with %zu head%s on its own rows:\n", d->K, sav_plural(d->K));
     put_classifiers(out, &d->classifiers);
     sav_text_printf(out, "votes of equal heads: %zu of %zu differ\npredictions of these rows: %zu flipped\n",
                     d->votes_differ, d->votes, d->flipped);

@@ -33,8 +33,8 @@ static sav_status dump(sav_cli *cli, const sav_prompt *prompt, sav_dump_file *fi
     if (!status) status = sav_dump_file_write(file, cli->out, &origin, err);
     if (!status) sav_cli_warn_pictures(cli, session);
     if (!status)
-        sav_console_say(cli->console, "%s: %zu stages of %zu tokens", cli->out, sav_dump_file_count(file),
-                        info->tokens);
+        sav_console_say(cli->console, "%s: %zu stage%s of %zu token%s", cli->out, sav_dump_file_count(file),
+                        sav_plural(sav_dump_file_count(file)), info->tokens, sav_plural(info->tokens));
     sav_cli_close_session(model, session);
     return status;
 }

@@ -35,15 +35,14 @@ static void warn_ghosts(sav_cli *cli, const sav_encode_report *report) {
     const size_t others = report->unlisted - report->relabelled;
     if (report->relabelled)
         sav_console_warn(cli->console,
-                         "%s: %zu rows have another label or question_id in this list: fit takes both for "
+                         "%s: %zu %s another label or question_id in this list: fit takes both for "
                          "examples, unless --input LIST tells it which count",
-                         cli->store, report->relabelled);
+                         cli->store, report->relabelled, report->relabelled == 1 ? "row has" : "rows have");
     if (others)
-        sav_console_warn(
-            cli->console,
-            "%s: %zu rows are of samples that this list does not have: fit takes them for examples, "
-            "unless --input LIST tells it which count",
-            cli->store, others);
+        sav_console_warn(cli->console,
+                         "%s: %zu %s of samples that this list does not have: fit takes them for examples, "
+                         "unless --input LIST tells it which count",
+                         cli->store, others, others == 1 ? "row is" : "rows are");
 }
 
 static sav_status encode_command(sav_cli *cli, sav_error *err) {

@@ -62,7 +62,7 @@ static void put_sizes(sav_text *out, const sav_model_info *i) {
     if (i->vision_layers) sav_text_string(out, "\n");
     if (i->int8_group) sav_text_printf(out, "quantised   int8, %zu weights share a scale\n", i->int8_group);
     sav_text_printf(out, "weights     %zu parameters in %zu tensors of %zu file%s\n", i->parameters,
-                    i->tensors, i->shards, i->shards == 1 ? "" : "s");
+                    i->tensors, i->shards, sav_plural(i->shards));
 }
 
 /* What the weights take under the budget, or without one. */
@@ -96,11 +96,11 @@ static void put_memory(sav_text *out, const report *r) {
             sav_text_printf(out, "a picture of %zu x %zu and %zu tokens of text: %zu tokens\n",
                             m->rows[i].width, m->rows[i].height, m->rows[i].text, m->rows[i].tokens);
         else
-            sav_text_printf(out, "%zu tokens of text\n", m->rows[i].tokens);
+            sav_text_printf(out, "%zu token%s of text\n", m->rows[i].tokens, sav_plural(m->rows[i].tokens));
     }
     put_budget(out, r);
     sav_text_printf(out, "runs with   engine %s, %s, %d thread%s\n", r->session->engine, r->session->isa,
-                    r->session->threads, r->session->threads == 1 ? "" : "s");
+                    r->session->threads, sav_plural((size_t)r->session->threads));
 }
 
 static void put_words(sav_text *out, const report *r, bool verified) {

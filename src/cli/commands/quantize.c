@@ -46,10 +46,10 @@ static void put(sav_text *out, const sav_quantize_report *r, const work *t) {
         return;
     }
     sav_text_printf(out,
-                    "%s: %zu matrices in groups of %zu, %.1f MiB of %.1f; relative error %.4f in the mean, "
+                    "%s: %zu %s in groups of %zu, %.1f MiB of %.1f; relative error %.4f in the mean, "
                     "%.4f at most\n",
-                    t->cli->out, r->matrices, r->group, sav_mib(r->bytes_after), sav_mib(r->bytes_before),
-                    r->mean_error, r->worst_error);
+                    t->cli->out, r->matrices, r->matrices == 1 ? "matrix" : "matrices", r->group,
+                    sav_mib(r->bytes_after), sav_mib(r->bytes_before), r->mean_error, r->worst_error);
     if (t->kept.bytes) sav_text_string(out, t->kept.bytes);
 }
 

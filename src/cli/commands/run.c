@@ -94,12 +94,12 @@ static sav_status say_plan(job *j, sav_error *err) {
     if (status) return status;
     if (rows)
         sav_console_say(j->cli->console,
-                        "%zu samples: %zu to train, %zu to test; what is among the %zu in %s already is not "
+                        "%zu sample%s: %zu to train, %zu to test; what is among the %zu in %s already is not "
                         "computed again",
-                        train + test, train, test, rows, j->cli->out);
+                        train + test, sav_plural(train + test), train, test, rows, j->cli->out);
     else
-        sav_console_say(j->cli->console, "%zu samples to compute: %zu to train, %zu to test", train + test,
-                        train, test);
+        sav_console_say(j->cli->console, "%zu sample%s to compute: %zu to train, %zu to test", train + test,
+                        sav_plural(train + test), train, test);
     return SAV_OK;
 }
 
@@ -119,8 +119,8 @@ static sav_status encode(job *j, side *s, sav_error *err) {
     s->rows = report.rows;
     sav_cli_warn_left_out(j->cli, s->list, bad);
     if (report.unlisted)
-        sav_console_say(j->cli->console, "%s: %zu rows are of other lists and not used", s->folder,
-                        report.unlisted);
+        sav_console_say(j->cli->console, "%s: %zu %s of other lists and not used", s->folder, report.unlisted,
+                        report.unlisted == 1 ? "row is" : "rows are");
     status = sav_feature_set_open(&s->set, s->folder, err);
     if (!status) status = sav_feature_set_choose(&s->set, s->rows, s->list->count, err);
     s->seconds = sav_os_seconds() - started;

@@ -31,12 +31,14 @@ static void put_picture(sav_text *out, const char *path, const sav_picture_repor
                     r->unrefined ? ", without its last refinements" : "", r->fit_width, r->fit_height);
     if (!r->tile) sav_text_printf(out, ": %zu x %zu patches", r->columns, r->rows);
     if (r->tile)
-        sav_text_printf(out, " inside %zu x %zu: %zu tiles of %zu, the whole picture and %zu columns of %zu",
-                        r->best_width, r->best_height, r->tiles, r->tile, r->columns, r->rows);
-    sav_text_printf(out, "\n  %zu tokens: ", r->tokens);
+        sav_text_printf(out,
+                        " inside %zu x %zu: %zu tile%s of %zu, the whole picture and %zu column%s of %zu",
+                        r->best_width, r->best_height, r->tiles, sav_plural(r->tiles), r->tile, r->columns,
+                        sav_plural(r->columns), r->rows);
+    sav_text_printf(out, "\n  %zu token%s: ", r->tokens, sav_plural(r->tokens));
     if (r->tile) sav_text_string(out, "the whole picture's, then ");
-    sav_text_printf(out, "%zu rows of %zu%s%s\n", r->map_height, r->map_width, r->shrunk ? " (shrunk)" : "",
-                    r->tile ? " with a line end each" : "");
+    sav_text_printf(out, "%zu row%s of %zu%s%s\n", r->map_height, sav_plural(r->map_height), r->map_width,
+                    r->shrunk ? " (shrunk)" : "", r->tile ? " with a line end each" : "");
 }
 
 typedef struct job {
