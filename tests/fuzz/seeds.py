@@ -47,6 +47,18 @@ def integers(*values):
     return struct.pack("<%di" % len(values), *values)
 
 
+# ---- pictures: those of the golden that lead through each form of orientation, each end and a rough scan ----
+with open(os.path.join(MODELS, "..", "image", "odd.safetensors"), "rb") as f:
+    data = f.read()
+start = 8 + struct.unpack("<Q", data[:8])[0]
+tensors = json.loads(data[8:start])
+for name in ("png/profile_packed", "png/profile_spaces", "png/xmp_packed", "png/xmp_and_exif_without", "png/exif_key_text",
+             "png/animated_exif_before_frame_2", "png/adler_in_own_chunk", "png/empty_idats", "png_exif/signed_rational",
+             "png_exif/double", "jpeg/exif_in_three_pieces", "jpeg/exif_then_xmp", "jpeg_end/gray_boundary",
+             "jpeg_scans/gray16_3_of_6"):
+    at = [start + i for i in tensors[name]["data_offsets"]]
+    put("image", name.replace("/", "_"), data[at[0]:at[1]])
+
 # ---- a model folder: the first byte is file * 4 + folder (fuzz_model.c) ----
 FOLDERS = ["report-llava", "report-qwen2-vl", "qwen2.5-vl", "t70-lmms"]
 for f, folder in enumerate(FOLDERS):
