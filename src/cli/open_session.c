@@ -160,8 +160,8 @@ sav_status sav_cli_encode(sav_encode_report *report, const char *folder, sav_lis
                                       : sav_encode_store(report, folder, list, pixels.bytes, encoder, err);
     sav_text_free(&pixels);
     if (!status && report->damaged)
-        sav_console_warn(cli->console, "%s: %zu rows at its end were damaged: they are computed again",
-                         folder, report->damaged);
+        sav_console_warn(cli->console, "%s: %zu damaged row%s at its end: computed again", folder,
+                         report->damaged, sav_plural(report->damaged));
     return status;
 }
 
