@@ -120,25 +120,47 @@ static sav_status read_arrays(sav_classifier *classifier, const parts *p, const 
     return SAV_OK;
 }
 
-/* {"0": label, "1": label, …} in any order: each id once. */
+/* The class that a key of int_to_str names, as it was written: "0", "1", …; SIZE_MAX for any other. */
+static size_t class_of(const sav_json *node) {
+    char written[24];
+    size_t c = 0;
+    for (size_t i = 0; i < node->key_length && i < sizeof written - 1; i++)
+        c = c * 10 + (size_t)(node->key[i] - '0');
+    snprintf(written, sizeof written, "%zu", c);
+    return strlen(written) == node->key_length && memcmp(written, node->key, node->key_length) == 0
+               ? c
+               : SIZE_MAX;
+}
+
+/* {"0": label, "1": label, …} in any order, each id once: texts [C], NULL where there is none. */
+static void collect_labels(const char **texts, const sav_json *object, size_t classes) {
+    for (const sav_json *label = object->child; label; label = label->next) {
+        const size_t c = class_of(label);
+        if (c < classes && label->kind == SAV_JSON_STRING && !memchr(label->text, '\0', label->length))
+            texts[c] = label->text;
+    }
+}
+
 static sav_status read_labels(sav_classifier *classifier, const sav_json *object, const char *path,
                               sav_error *err) {
     const size_t classes = classifier->view.C;
-    for (size_t c = 0, id; c < classes; c++) {
-        char key[24];
-        snprintf(key, sizeof key, "%zu", c);
-        const sav_json *label = sav_json_get(object, key);
-        if (!label || label->kind != SAV_JSON_STRING || memchr(label->text, '\0', label->length))
-            return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has no string for class %zu", path, c);
-        sav_status status = sav_labels_add(&id, &classifier->labels, label->text, err);
-        if (status) return status;
-        if (id != c)
-            return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str names class %zu like class %zu", path, c, id);
+    const char **texts = sav_alloc(classes, sizeof *texts);
+    if (!texts) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory to read it", path);
+    sav_status status = SAV_OK;
+    collect_labels(texts, object, classes);
+    for (size_t c = 0, id; c < classes && !status; c++) {
+        if (!texts[c])
+            status = sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has no string for class %zu", path, c);
+        if (!status) status = sav_labels_add(&id, &classifier->labels, texts[c], err);
+        if (!status && id != c)
+            status =
+                sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str names class %zu like class %zu", path, c, id);
     }
-    if (object->count != classes)
-        return sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has %u labels for %zu classes", path,
-                        object->count, classes);
-    return SAV_OK;
+    if (!status && object->count != classes)
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: int_to_str has %u labels for %zu classes", path,
+                          object->count, classes);
+    sav_free(texts);
+    return status;
 }
 
 static sav_status read_metadata(sav_classifier *classifier, const sav_safetensors *file, sav_error *err) {

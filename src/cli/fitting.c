@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "classify/labels.h"
+
 void sav_cli_warn_few(sav_cli *cli, size_t few) {
     if (few)
         sav_console_warn(cli->console, "%zu class%s fewer than %zu examples: all are used", few,
@@ -91,16 +93,19 @@ void sav_cli_put_heads(sav_text *out, const sav_classifier_view *classifier) {
 }
 
 static void warn_unseen(sav_cli *cli, const sav_predictions *p) {
-    size_t unseen = 0;
+    size_t unseen = 0, id;
     const char *first = NULL;
-    for (size_t i = 0; i < p->count; i++) {
+    sav_labels known = {0};
+    sav_status status = SAV_OK;
+    for (size_t c = 0; c < p->view->C && !status; c++)
+        status = sav_labels_add(&id, &known, p->view->class_names[c], NULL);
+    for (size_t i = 0; i < p->count && !status; i++) { /* without memory for it nothing is said */
         const char *label = p->answers[i].label;
-        bool known = label == NULL;
-        for (size_t c = 0; c < p->view->C && !known; c++) known = strcmp(label, p->view->class_names[c]) == 0;
-        if (known) continue;
+        if (!label || sav_labels_find(&id, &known, label)) continue;
         if (unseen == 0) first = label;
         unseen++;
     }
+    sav_labels_free(&known);
     if (unseen)
         sav_console_warn(cli->console,
                          "%zu of %zu test samples have a label that no training example has, \"%s\" the "
