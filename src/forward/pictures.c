@@ -28,7 +28,8 @@ sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, 
                                  .rotate = o->exif_rotate != 0,
                                  .most_pixels = o->max_picture_pixels,
                                  .min_pixels = o->min_pixels,
-                                 .max_pixels = o->max_pixels};
+                                 .max_pixels = o->max_pixels,
+                                 .most_tokens = model->decoder.config.max_positions};
     return SAV_OK;
 }
 
@@ -54,6 +55,10 @@ sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav
     if (image.unrefined && !seen->unrefined++) seen->first_unrefined = sav_strdup(path);
     if (how->rotate) status = sav_image_rotate(&image, image.orientation, err);
     if (!status) status = family->fit(&out->fit, model, (sav_size){image.h, image.w}, how, err);
+    if (!status && how->most_tokens && out->fit.tokens > how->most_tokens)
+        status = sav_fail(err, SAV_BAD_INPUT,
+                          "the picture has %zu tokens; the model takes %zu (max_position_embeddings)",
+                          out->fit.tokens, how->most_tokens);
     if (!status) status = family->read(out, model, &image, how, err);
     if (status) sav_error_prefix(err, "%s", path);
     sav_image_free(&image);

@@ -35,6 +35,7 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
     sav_status status = sav_picture_choose(&how, model, options, err);
     how.keep_rgb = folder != NULL;
     how.own = part->bounds;
+    how.most_tokens = 0; /* people may want to see it */
     if (!status) status = sav_picture_load(&picture, &seen, model, part->text, &how, err);
     if (!status && folder) status = write_pieces(&picture, folder, name, err);
     if (!status)

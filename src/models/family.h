@@ -48,6 +48,7 @@ typedef struct sav_picture_options {
     size_t most_pixels;            /* of a file: more is an error; 0: SAV_MAX_PICTURE_PIXELS */
     size_t min_pixels, max_pixels; /* 0: the family's own */
     sav_picture_bounds own;
+    size_t most_tokens; /* more than the model takes: an error before the picture is resized; 0: any */
 } sav_picture_options;
 
 /* Pictures that go through the tower together. */

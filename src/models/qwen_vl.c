@@ -25,8 +25,7 @@ enum {
     UTILS_FACTOR = 28, /* qwen_vl_utils: IMAGE_FACTOR, and its bounds when the message has none */
     UTILS_MIN = 4 * 28 * 28,
     UTILS_MAX = 16384 * 28 * 28,
-    CLASS_MAX = 28 * 28 * 1280, /* the processor's, when its file is silent */
-    MOST_RESIZED = 178956970    /* as large as a picture may be that is read */
+    CLASS_MAX = 28 * 28 * 1280 /* the processor's, when its file is silent */
 };
 
 /* ---- config -------------------------------------------------------------------------------------------- */
@@ -181,6 +180,14 @@ static sav_status utils_size(sav_size *out, sav_size picture, const sav_picture_
     return sav_smart_resize(out, picture, &bounds, err);
 }
 
+/* Bounds may ask for any size: none is made that could not be read either. */
+static sav_status check_resized(sav_size size, sav_error *err) {
+    if ((double)size.h * (double)size.w <= SAV_MAX_PICTURE_PIXELS) return SAV_OK;
+    return sav_fail(err, SAV_BAD_INPUT,
+                    "%zu x %zu pixels (width x height) after the resize; expected at most %d", size.w, size.h,
+                    SAV_MAX_PICTURE_PIXELS);
+}
+
 /* A picture's size -> first by qwen_vl_utils' rule, then last by the processor's, which knows nothing of the
  * picture's own bounds. */
 static sav_status resized(sav_size *first, sav_size *last, const qwen_vl *v, sav_size picture,
@@ -190,16 +197,14 @@ static sav_status resized(sav_size *first, sav_size *last, const qwen_vl *v, sav
                                        either(how->min_pixels, v->processor.min_pixels),
                                        either(how->max_pixels, v->processor.max_pixels), false};
     sav_status status = utils_size(first, picture, how, err);
-    if (!status && (double)first->h * (double)first->w > MOST_RESIZED)
-        status = sav_fail(err, SAV_BAD_INPUT,
-                          "%zu x %zu pixels (width x height) after the resize; expected at most %d", first->w,
-                          first->h, MOST_RESIZED);
+    if (!status) status = check_resized(*first, err);
     if (!status && v->processor.keep && first->h % processor.factor == 0 &&
         first->w % processor.factor == 0) {
         *last = *first; /* do_resize false: as qwen_vl_utils has made it */
         return SAV_OK;
     }
-    return status ? status : sav_smart_resize(last, *first, &processor, err);
+    if (!status) status = sav_smart_resize(last, *first, &processor, err);
+    return status ? status : check_resized(*last, err);
 }
 
 static sav_status fit(sav_picture_fit *out, const sav_model *model, sav_size picture,

@@ -121,6 +121,10 @@ static void test_refused_bounds(void) {
     how.own = (sav_picture_bounds){.min_pixels = (size_t)1 << 40};
     CHECK_FAILS(sav_picture_load(&picture, &seen, qwen, WIDE, &how, &err), &err, SAV_BAD_INPUT,
                 "after the resize; expected at most 178956970");
+    how.own = (sav_picture_bounds){.min_pixels = 12000000}; /* counted before the resize: quick */
+    CHECK_FAILS(sav_picture_load(&picture, &seen, qwen, WIDE, &how, &err), &err, SAV_BAD_INPUT,
+                "the picture has 15400 tokens; the model takes 4096");
+    CHECK(picture.pixels == NULL);
     const sav_picture_bounds each[] = {{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}, {0, 0, 0, 1}};
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
         CHECK_OK(sav_picture_choose(&how, llava, &(sav_options){0}, &err), &err);
