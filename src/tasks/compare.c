@@ -64,7 +64,7 @@ static entry *find(const side *s, const char *key) {
     return NULL;
 }
 
-/* Two tensors of one file with the same key: the first is the stage, the others stay under their own names. */
+/* Of tensors with the same key in one file the first is the stage; the others stay under their own names. */
 static sav_status part_equal_keys(side *s, sav_error *err) {
     bool parted = false;
     if (s->count) qsort(s->by_key, s->count, sizeof *s->by_key, by_key);

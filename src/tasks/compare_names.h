@@ -1,6 +1,6 @@
 /* compare_names.h: the names that other programs give to the stages of one forward.
  *
- *   model.language_model.layers.0.mlp (transformers 4.52) -> model.layers.0.mlp.output, what it is compared under
+ *   model.language_model.layers.0.mlp (transformers 4.52) -> model.layers.0.mlp.output, its key
  *
  * The table stands in compare_names.c and in docs/BACKENDS.md.
  */
