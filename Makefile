@@ -119,7 +119,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%$(EXE))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%$(EXE))
 
-.PHONY: all always help demo test tests asan lint format fuzz portability dist-check exhaustive golden parity bench bench-batch install uninstall clean
+.PHONY: all always help demo test tests asan lint format fuzz chaos portability dist-check exhaustive golden parity bench bench-batch install uninstall clean
 all: $(BUILD)/savs$(EXE) $(BUILD)/libsavs.a
 
 help:
@@ -195,6 +195,14 @@ FUZZ_SECONDS ?= $(shell expr $(MINUTES) '*' 60 / $(words $(FUZZ_SRC)))
 fuzz:
 	@$(MAKE) CC=clang SAN=1 OMP=0 OPT=-O1 EXTRA=-fsanitize=fuzzer-no-link BUILD=build-fuzz build-fuzz/libsavs.a
 	@CC=clang SECONDS_EACH=$(FUZZ_SECONDS) KEEP=$(KEEP) LDLIBS="$(LDLIBS)" sh tests/fuzz/run $(FUZZ_SRC)
+
+## chaos        encode, run, quantize and fit killed KILLS times each at random moments and started again; SEED=1 JOBS='fit run'
+KILLS ?= 300
+chaos: all $(BUILD)/tests/chaos/after$(EXE)
+	@BUILD=$(BUILD) KILLS=$(KILLS) sh tests/chaos/run
+
+$(BUILD)/tests/chaos/after$(EXE): $(BUILD)/tests/chaos/after.o
+	$(SAY) $(CC) $(CFLAGS) $(LDFLAGS) $^ -o $@
 
 ## portability  one SHA-256 of the dump over compilers, levels, threads, ISAs, aarch64
 portability:
