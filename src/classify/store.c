@@ -23,6 +23,8 @@ typedef struct entry {
     sav_store_row row;
     size_t next;   /* row + 1 of another sample in the same bucket, 0 = none */
     uint64_t line; /* of a row that was there before: where its line begins */
+    /* row + 1 of the next one that is not claimed: of the same sample; equal in id and label too */
+    size_t next_same, next_equal;
     bool claimed;
 } entry;
 
@@ -33,6 +35,7 @@ struct sav_store {
     size_t count, capacity, opened_with; /* opened_with: rows that were there before */
     size_t damaged;                      /* at the end of the file before, and cut off */
     size_t *buckets;                     /* [capacity] row + 1, by the first digits of `sample` */
+    size_t *same, *equal;                /* [opened_with] row + 1: index_claims */
     uint64_t index_bytes;                /* whole lines of index.jsonl */
     sav_map map;                         /* of features.f32, when open for reading */
     sav_os_log *features, *index;        /* when open for appending */
@@ -50,10 +53,14 @@ static sav_status fail_memory(const char *what, sav_error *err) {
 
 /* ---- rows in memory ------------------------------------------------------------------------------------ */
 
-static size_t bucket_of(const sav_store *store, const char *sample) {
+static size_t digits_of(const char *sample) {
     size_t value = 0;
     for (int i = 0; i < 12; i++) value = value * 31 + (unsigned char)sample[i];
-    return value % store->capacity;
+    return value;
+}
+
+static size_t bucket_of(const sav_store *store, const char *sample) {
+    return digits_of(sample) % store->capacity;
 }
 
 static bool grow(sav_store *store) {
@@ -120,16 +127,51 @@ bool sav_store_find(size_t *row, const sav_store *store, const char *sample) {
     return false;
 }
 
+/* ---- rows that were there before ----------------------------------------------------------------------- */
+
+/* By sample, question_id and label. */
+static size_t place_of(const sav_store *store, const char *sample, const sav_store_line *line) {
+    const char *const parts[] = {sample, line->question_id ? line->question_id : "null",
+                                 line->label ? line->label : ""};
+    size_t value = 0;
+    for (size_t i = 0; i < 3; i++) value = value * 31 + sav_hash(parts[i], strlen(parts[i]));
+    return value % store->opened_with;
+}
+
+/* Each in two chains, the oldest first; whoever is claimed leaves them, so that equal rows cost no more than
+ * others. */
+static sav_status index_claims(sav_store *store, sav_error *err) {
+    const size_t count = store->opened_with;
+    store->same = sav_alloc(count, sizeof *store->same);
+    store->equal = sav_alloc(count, sizeof *store->equal);
+    if (!store->same || !store->equal) return fail_memory(store->index_path, err);
+    for (size_t i = count; i-- > 0;) {
+        entry *e = &store->entries[i];
+        size_t *same = &store->same[digits_of(e->row.sample) % count];
+        size_t *equal = &store->equal[place_of(store, e->row.sample, &e->row.line)];
+        e->next_same = *same;
+        e->next_equal = *equal;
+        *same = *equal = i + 1;
+    }
+    return SAV_OK;
+}
+
 bool sav_store_claim(size_t *row, sav_store *store, const char *sample, const sav_store_line *line) {
-    if (!store->capacity) return false;
-    for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
-        entry *e = &store->entries[at - 1];
-        if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
-        if (!sav_same_text(e->row.line.question_id, line->question_id ? line->question_id : "null") ||
-            !sav_same_text(e->row.line.label, line->label))
-            continue;
+    if (!store->opened_with || !store->equal) return false;
+    size_t *at = &store->equal[place_of(store, sample, line)];
+    while (*at) {
+        entry *e = &store->entries[*at - 1];
+        const bool wanted =
+            !e->claimed && strcmp(e->row.sample, sample) == 0 &&
+            sav_same_text(e->row.line.question_id, line->question_id ? line->question_id : "null") &&
+            sav_same_text(e->row.line.label, line->label);
+        if (wanted) *row = *at - 1;
+        if (wanted || e->claimed)
+            *at = e->next_equal;
+        else
+            at = &e->next_equal;
+        if (!wanted) continue;
         e->claimed = true;
-        *row = at - 1;
         return true;
     }
     return false;
@@ -137,12 +179,17 @@ bool sav_store_claim(size_t *row, sav_store *store, const char *sample, const sa
 
 size_t sav_store_claim_rest(sav_store *store, const char *sample) {
     size_t count = 0;
-    if (!store->capacity) return 0;
-    for (size_t at = store->buckets[bucket_of(store, sample)]; at; at = store->entries[at - 1].next) {
-        entry *e = &store->entries[at - 1];
-        if (at > store->opened_with || e->claimed || strcmp(e->row.sample, sample) != 0) continue;
-        e->claimed = true;
-        count++;
+    if (!store->opened_with || !store->same) return 0;
+    size_t *at = &store->same[digits_of(sample) % store->opened_with];
+    while (*at) {
+        entry *e = &store->entries[*at - 1];
+        const bool wanted = !e->claimed && strcmp(e->row.sample, sample) == 0;
+        if (wanted || e->claimed)
+            *at = e->next_same;
+        else
+            at = &e->next_same;
+        if (wanted) e->claimed = true;
+        count += wanted;
     }
     return count;
 }
@@ -271,6 +318,8 @@ void sav_store_close(sav_store *store) {
     sav_text_free(&store->waiting);
     sav_free(store->entries);
     sav_free(store->buckets);
+    sav_free(store->same);
+    sav_free(store->equal);
     sav_free(store->folder);
     sav_free(store->json_path);
     sav_free(store->index_path);
@@ -322,6 +371,7 @@ static sav_status prepare_append(sav_store *store, const sav_store_info *info, s
         if (!status) status = sav_store_header_check(&store->header.info, info, store->json_path, err);
         if (!status) status = read_index(store, err);
         if (!status) status = check_end(store, err);
+        if (!status) status = index_claims(store, err);
     } else if (size || sav_os_exists(store->index_path)) {
         status = sav_fail(err, SAV_BAD_INPUT, "%s: missing beside features.f32; is this a feature store?",
                           store->json_path);

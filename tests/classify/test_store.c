@@ -411,12 +411,54 @@ static void test_keys(void) {
     CHECK_FAILS(sav_store_key(hex, &prompt, &info, NULL, &err), &err, SAV_BAD_INPUT, "no/such.png");
 }
 
+/* `count` rows of one sample, under `kinds` ids in turns, claimed from the last to the first; half of them by
+ * claim_rest. Seconds of the claims. */
+static double claim_all(size_t count, size_t kinds) {
+    sav_store *store;
+    sav_error err;
+    char id[32];
+    size_t row, claimed = 0;
+    new_folder();
+    if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return 0;
+    for (size_t i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "%zu", i % kinds);
+        if (sav_store_append(store, name_of('a'), LINE(id, "x"), rows[0], &err)) break;
+    }
+    sav_store_close(store);
+    if (!CHECK_OK(sav_store_append_to(&store, folder, &info, &err), &err)) return 0;
+    const double start = sav_os_cpu_seconds();
+    for (size_t i = count; i-- > count / 2;) {
+        snprintf(id, sizeof id, "%zu", i % kinds);
+        claimed += sav_store_claim(&row, store, name_of('a'), LINE(id, "x"));
+        CHECK(row % kinds == i % kinds);
+    }
+    CHECK_SIZE(claimed, count - count / 2);
+    CHECK_SIZE(sav_store_unclaimed(store), count / 2);
+    CHECK_SIZE(sav_store_claim_rest(store, name_of('a')), count / 2);
+    for (size_t i = 0; i < count; i++)
+        claimed += sav_store_claim_rest(store, name_of('a')) +
+                   sav_store_claim(&row, store, name_of('a'), LINE("0", "x"));
+    CHECK_SIZE(claimed, count - count / 2);
+    const double seconds = sav_os_cpu_seconds() - start;
+    sav_store_close(store);
+    return seconds;
+}
+
+/* Rows of one sample are claimed in time that grows as their number does. */
+static void test_equal_rows(void) {
+    for (size_t kinds = 1; kinds <= 16384; kinds *= 16384) {
+        const double few = claim_all(4096, kinds), many = claim_all(16384, kinds);
+        if (!CHECK(many < 4 * 2.3 * few + 0.2)) printf("%.3f s, four times as many %.3f s\n", few, many);
+    }
+}
+
 int main(void) {
     test_crc();
     test_files();
     test_read();
     test_old();
     test_resume();
+    test_equal_rows();
     test_lock();
     test_torn();
     test_damaged_end();

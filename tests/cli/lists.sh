@@ -71,6 +71,10 @@ check 'two samples are left' [ "$(wc -l <"$scratch/out")" -eq 2 ]
 expect 0 '' show samples --input "$test"
 printf '{"question":"from stdin"}\n' | $limit "$savs" show samples --input - >"$scratch/out" 2>"$scratch/err"
 judge 0 '' 'show samples --input -'
+printf '\357\273\277{"question":"a"}\r\n\r\n{"question":"b","images":["file:///x.png"]}\r\n' |
+    $limit "$savs" show samples --input - --image-root "$scratch" >"$scratch/out" 2>"$scratch/err"
+judge 0 '' 'show samples --input - of a file of Windows'
+check 'two samples, and a path below --image-root' grep -qF "\"$scratch/x.png\"" "$scratch/out"
 
 # ---- keys ----
 record() { printf '{"%s":"%s","question":"what","label":"%s"}\n' "$1" "$some" "$2"; }
