@@ -5,7 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_NAMED = 8, MOST_SHOWN = 60 }; /* keys of a warning; bytes of a value quoted from a file */
+#include "base/utf8.h"
+
+enum { MOST_NAMED = 8 }; /* keys of a warning */
 
 /* A key whose name holds one of these may change numbers: it is not passed over. */
 static const char *const SUSPECT[] = {"rope",  "norm",  "eps",    "act",  "scale",   "image",
@@ -53,21 +55,26 @@ typedef struct walk {
     sav_error *err;
 } walk;
 
+enum { NAMED = 160 + SAV_QUOTED }; /* "level.key" */
+
+static void put_name(char out[NAMED], const char *level, const sav_json *member) {
+    char key[SAV_QUOTED];
+    snprintf(out, NAMED, "%s%s%s", level, *level ? "." : "", sav_quote(key, member->key, member->key_length));
+}
+
 static sav_status refuse(const walk *w, const sav_json *member, const sav_key *row, const char *level) {
-    const char *dot = *level ? "." : "";
+    char key[NAMED], quoted[SAV_QUOTED];
+    const char *why = row && row->why ? row->why : "";
     sav_text value = {0};
+    put_name(key, level, member);
     sav_json_put(&value, member);
-    const char *shown = value.bytes ? value.bytes : "";
     if (row && row->use == SAV_KEY_ONLY)
-        sav_fail(w->err, SAV_UNSUPPORTED, "%s:%u: \"%s%s%.60s\": found %.*s%s; expected %s%s%s", w->name,
-                 member->line, level, dot, member->key, MOST_SHOWN, shown,
-                 value.length > MOST_SHOWN ? "…" : "", row->values, row->why ? ": " : "",
-                 row->why ? row->why : "");
+        sav_fail(w->err, SAV_UNSUPPORTED, "%s:%u: \"%s\": found %s; expected %s%s%s", w->name, member->line,
+                 key, sav_quote(quoted, value.bytes ? value.bytes : "", value.length), row->values,
+                 *why ? ": " : "", why);
     else
-        sav_fail(w->err, SAV_UNSUPPORTED,
-                 "%s:%u: \"%s%s%.60s\": this key may change numbers and is not read%s%s", w->name,
-                 member->line, level, dot, member->key, row && row->why ? "; " : "",
-                 row && row->why ? row->why : "");
+        sav_fail(w->err, SAV_UNSUPPORTED, "%s:%u: \"%s\": this key may change numbers and is not read%s%s",
+                 w->name, member->line, key, *why ? "; " : "", why);
     sav_text_free(&value);
     return SAV_UNSUPPORTED;
 }
@@ -82,9 +89,10 @@ static sav_status check_value(bool *allowed, const walk *w, const sav_json *memb
 }
 
 /* Objects of a list may all have the same key: it is named and counted once while names are shown. */
-static void add_unknown(sav_unknown_keys *unknown, const char *level, const char *key) {
-    char name[240];
-    snprintf(name, sizeof name, "\"%s%s%.60s\"", level, *level ? "." : "", key);
+static void add_unknown(sav_unknown_keys *unknown, const char *level, const sav_json *member) {
+    char key[NAMED], name[NAMED + 2];
+    put_name(key, level, member);
+    snprintf(name, sizeof name, "\"%s\"", key);
     if (unknown->names.bytes && strstr(unknown->names.bytes, name)) return;
     if (unknown->count++ < MOST_NAMED)
         sav_text_printf(&unknown->names, "%s%s", unknown->names.length ? ", " : "", name);
@@ -122,7 +130,7 @@ static sav_status check_object(const walk *w, const sav_json *object, const sav_
             refused = table->others == SAV_OTHERS_REFUSED ||
                       (table->others == SAV_OTHERS_SUSPECT && suspect(member->key));
         if (refused) return refuse(w, member, row, level);
-        if (!row) add_unknown(w->unknown, level, member->key);
+        if (!row) add_unknown(w->unknown, level, member);
         if (row && row->members) status = check_members(w, member, row, level);
     }
     return status;

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "base/utf8.h"
 #include "text/unicode.h"
 
 /* ---- growing things ------------------------------------------------------------------------------------ */
@@ -180,8 +181,9 @@ static bool grow_merges(sav_bpe *bpe) {
 }
 
 static sav_status not_a_token(const char *string, size_t length, const char *what, sav_error *err) {
-    return sav_fail(err, SAV_BAD_INPUT, "the merge's %s \"%.*s\" is not in the vocabulary", what,
-                    (int)sav_min(length, 200), string);
+    char quoted[SAV_QUOTED];
+    return sav_fail(err, SAV_BAD_INPUT, "the merge's %s \"%s\" is not in the vocabulary", what,
+                    sav_quote(quoted, string, length));
 }
 
 sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length, const char *right,

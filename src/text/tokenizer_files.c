@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/utf8.h"
 #include "io/config.h"
 #include "text/pretokenize.h"
 #include "text/tokenizer_parts.h"
@@ -101,10 +102,12 @@ static sav_status read_vocab(sav_bpe *bpe, const sav_json *vocab, const char *na
         return sav_fail(err, SAV_BAD_INPUT, "%s: no vocabulary; expected an object of token to id", name);
     for (const sav_json *token = vocab->child; token; token = token->next) {
         int64_t id;
+        char quoted[SAV_QUOTED];
         if (!sav_json_integer(&id, token) || id < 0 || id >= SAV_BPE_MOST_IDS)
             return sav_fail(err, SAV_BAD_INPUT,
                             "%s:%u:%u: id of token \"%s\"; expected a whole number from 0 to %u", name,
-                            token->line, token->column, token->key, SAV_BPE_MOST_IDS - 1);
+                            token->line, token->column, sav_quote(quoted, token->key, token->key_length),
+                            SAV_BPE_MOST_IDS - 1);
         sav_status status = sav_bpe_add_token(bpe, token->key, token->key_length, (uint32_t)id, err);
         if (status) return sav_tokenizer_at(status, token, name, err);
     }

@@ -212,6 +212,10 @@ static void test_forms(void) {
         check_refused(refused[i].text, refused[i].status, refused[i].part);
 }
 
+#define L5 "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9"
+#define L20 L5 L5 L5 L5
+#define L35 L20 L5 L5 L5
+
 /* Unknown keys, wherever they stand: one line, each name once. */
 static void test_unknown(void) {
     check_notes("[{\"role\":\"user\",\"content\":\"a\"}]", "");
@@ -224,6 +228,10 @@ static void test_unknown(void) {
                 "\"detail\":\"low\"},"
                 "{\"type\":\"image\",\"image\":\"a\",\"detail\":\"low\"}],\"name\":\"n\"}]}",
                 "m.json: keys are not read: \"id\", \"messages.name\", \"text.cache\", \"image.detail\"\n");
+    /* 70 characters of two bytes: 60 are shown */
+    check_notes(PICTURE("\"" L35 L35 "\":1"), "m.json: a key is not read: \"image." L35 L20 L5 "…\"\n");
+    check_refused(USER("{\"type\":\"text\",\"text\":\"a\",\"image\":\"" L35 L35 "\"}"), SAV_UNSUPPORTED,
+                  "\"text.image\": found \"" L35 L20 "\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9…; expected null");
     check_notes(PICTURE("\"max_pixel\":1"), "m.json: a key is not read: \"image.max_pixel\"\n");
     check_notes(PICTURE("\"min_pixls\":1,\"resized_height\":2"),
                 "m.json:1:28: resized_height and resized_width are used only together\nm.json: a key is not "
