@@ -10,7 +10,7 @@
 
 #include "base/base.h"
 #include "cli/console.h"
-#include "cli/pace.h"
+#include "tasks/pace.h"
 
 typedef struct sav_cli sav_cli;
 

@@ -136,8 +136,9 @@ void sav_console_progress(sav_console *console, const sav_console_work *work) {
     if (seconds >= 0) sav_console_duration(left, sizeof left, seconds);
     if (work->tokens && spent > 0)
         snprintf(speed, sizeof speed, "%.0f tokens/s  ", (double)work->tokens / spent);
-    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s left%s", console->terminal ? "\r" : "", work->what,
-            (size_t)work->done, work->total, speed, left, console->terminal ? "\033[K" : "\n");
+    fprintf(stderr, "%ssavs: %s %zu/%zu  %s%s%s left%s", console->terminal ? "\r" : "", work->what,
+            (size_t)work->done, work->total, speed, work->rough && seconds >= 0 ? "~" : "", left,
+            console->terminal ? "\033[K" : "\n");
     console->line_open = console->terminal;
     fflush(stderr);
 }

@@ -37,6 +37,7 @@ typedef struct sav_console_work {
     size_t total;
     uint64_t tokens;
     double left;
+    bool rough; /* left is a first guess */
 } sav_console_work;
 void sav_console_begin(sav_console *console);
 void sav_console_progress(sav_console *console, const sav_console_work *work);

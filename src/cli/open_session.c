@@ -108,16 +108,18 @@ static void progress(void *context, const sav_encode_progress *how_far) {
     const double left = sav_pace_left(&cli->pace, how_far, sav_os_seconds());
     const size_t samples = how_far->total + cli->pace.later - how_far->finished;
     char words[32];
-    if (left >= SHORT_JOB && !cli->pace.told) {
+    const bool through = cli->pace.first_samples > 0;
+    if (left >= SHORT_JOB && through && !cli->pace.told) {
         sav_console_duration(words, sizeof words, left);
         sav_console_say(cli->console, "about %s for %zu more sample%s", words, samples, sav_plural(samples));
     }
-    if (left >= 0) cli->pace.told = true; /* short ones too */
+    if (through) cli->pace.told = true; /* short ones too */
     sav_console_progress(cli->console, &(sav_console_work){.what = cli->work,
                                                            .done = how_far->done,
                                                            .total = how_far->total,
                                                            .tokens = how_far->rows,
-                                                           .left = left});
+                                                           .left = left,
+                                                           .rough = !through});
 }
 
 static void not_finite(void *context, const char *place, size_t layer, size_t count, size_t computed) {

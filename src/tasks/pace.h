@@ -1,11 +1,11 @@
 /* pace.h: how long a job will take still, said from the batches that are through.
  *
  * The first batch also reads the weights from the disk, so it counts only until there is a second one. Between
- * the ends of batches the clock runs down: how far a batch is says little about its time, since vision tower
- * and decoder take unlike shares of it.
+ * the ends of batches the clock runs down: how far a batch is says little about its time, since the vision tower,
+ * which comes first, takes longer than its share. So what is said within the first batch is too long.
  */
-#ifndef SAV_CLI_PACE_H
-#define SAV_CLI_PACE_H
+#ifndef SAV_PACE_H
+#define SAV_PACE_H
 
 #include "tasks/encode.h"
 
@@ -19,7 +19,8 @@ typedef struct sav_pace {
 } sav_pace;
 
 void sav_pace_begin(sav_pace *pace, double now); /* of a list */
-/* Notes how far the list is; returns the seconds that the job will take from now on, NaN: nothing is known. */
+/* Notes how far the list is; returns the seconds that the job will take from now on, NaN: nothing is known.
+ * Before a batch is through (pace->first_samples == 0) they are too many. */
 double sav_pace_left(sav_pace *pace, const sav_encode_progress *how_far, double now);
 
 #endif

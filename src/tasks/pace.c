@@ -1,5 +1,5 @@
 /* pace.c: how long a job will take still. See pace.h. */
-#include "cli/pace.h"
+#include "tasks/pace.h"
 
 #include <math.h>
 
@@ -21,10 +21,11 @@ static void note(sav_pace *pace, const sav_encode_progress *how_far, double now)
 
 double sav_pace_left(sav_pace *pace, const sav_encode_progress *how_far, double now) {
     if (how_far->batches > pace->batches) note(pace, how_far, now);
-    if (!pace->first_samples) return NAN;
+    const double samples = (double)(how_far->total + pace->later - how_far->finished);
+    const double share = how_far->done - (double)how_far->finished; /* of the running batch */
+    if (!pace->first_samples) return share > 0 ? (now - pace->mark) / share * (samples - share) : NAN;
     const double each = pace->other_samples ? pace->other_seconds / (double)pace->other_samples
                                             : pace->first_seconds / (double)pace->first_samples;
-    const double samples = (double)(how_far->total + pace->later - how_far->finished);
     const double left = samples * each - (now - pace->mark), behind = samples - (double)how_far->running;
     return left > behind * each ? left : behind * each; /* a batch may take longer than others did */
 }
