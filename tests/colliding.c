@@ -1,7 +1,7 @@
 /* colliding.c: see colliding.h.
  *
- * From the state that the blocks before lead to, both blocks of a pair lead to states whose low 45 bits are equal,
- * and the folded hash takes its low 16 bits from those. tools/bench/colliding_keys.py found them.
+ * From the state that the blocks before lead to, both blocks of a pair lead to states whose low 45 bits are
+ * equal, and the folded hash takes its low 16 bits from those. tools/bench/colliding_keys.py found them.
  */
 #include "colliding.h"
 

@@ -1,5 +1,5 @@
-/* colliding.h: words of one slot: 2^15 that any table of up to 2^16 slots by sav_hash puts into the same one, which
- * makes a table without a second thought a square of their number.
+/* colliding.h: words of one slot: 2^15 that any table of up to 2^16 slots by sav_hash puts into the same one,
+ * which makes a table without a second thought a square of their number.
  */
 #ifndef COLLIDING_H
 #define COLLIDING_H

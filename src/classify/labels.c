@@ -7,8 +7,8 @@
 
 #include <string.h>
 
-/* Node i stands for name i - 1; node 0 is nowhere. A left child is one level lower, a right one at most, a right
- * grandchild surely. */
+/* Node i stands for name i - 1; node 0 is nowhere. A left child is one level lower, a right one at most, a
+ * right grandchild surely. */
 struct sav_label_node {
     uint32_t left, right, level;
 };

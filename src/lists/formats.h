@@ -1,7 +1,7 @@
 /* formats.h: what the fields of a record mean: a table of list formats (formats.inc), JSON object -> sample.
  *
- * A dataset is one file with one function and a table of keys, and one row in formats.inc. The row also says by which protocol
- * predictions on it are scored.
+ * A dataset is one file with one function and a table of keys, and one row in formats.inc. The row also says
+ * by which protocol predictions on it are scored.
  */
 #ifndef SAV_FORMATS_H
 #define SAV_FORMATS_H

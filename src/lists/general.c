@@ -2,8 +2,8 @@
  *
  *   {"image": "cat.jpg", "question": "What animal is this?", "question_id": 0, "label": "cat"}
  *
- * `image` may be a list of paths, or absent, and may be called `images` or `image_path`; `question_id`, `label`,
- * `group` and `split` may be absent.
+ * `image` may be a list of paths, or absent, and may be called `images` or `image_path`; `question_id`,
+ * `label`, `group` and `split` may be absent.
  */
 #include "lists/formats.h"
 

@@ -358,6 +358,7 @@ static sav_status check_list(sav_list_reader *in) {
 
 static sav_status finish(sav_list **out, sav_list_reader *in, sav_status status) {
     if (!status) status = check_list(in);
+    if (status == SAV_BAD_INPUT) sav_list_keys_hint(in);
     sav_list_keys_free(&in->unknown);
     if (status)
         sav_list_free(in->list);

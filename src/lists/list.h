@@ -1,7 +1,7 @@
 /* list.h: lists of samples: a LIST argument -> [N] samples -> prompts.
  *
- *   JSON Lines | JSON array | "-" (standard input) | folder of class folders or pictures  ->  records  ->  format
- *       ->  samples
+ *   JSON Lines | JSON array | "-" (standard input) | folder of class folders or pictures
+ *       ->  records  ->  format  ->  samples
  *
  * Which of the first two a file is, its content says: first non-blank byte `[` = one array, else one object a
  * line. What a record's fields mean is the format's business (formats.h). Rules: docs/CLI.md §5.
@@ -27,8 +27,7 @@ typedef struct sav_list {
     size_t count, capacity;
     /* the format's: how predictions are scored (tasks/protocols.h); NULL: in a list that no format made */
     const char *protocol;
-    char *
-        unknown; /* keys of records that are not read, for people: "\"img\" (did you mean \"image\"?)"; NULL */
+    char *unknown;      /* keys of records that are not read, for people; NULL: there are none */
     sav_notes bad;      /* records left out by skip_bad */
     sav_notes warnings; /* duplicate keys, labels that differ only in case or white space, … */
 } sav_list;
@@ -44,7 +43,8 @@ sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t
 void sav_list_free(sav_list *list);                   /* NULL is fine */
 void sav_list_keep(sav_list *list, const bool *keep); /* only samples i with keep[i] stay, in their order */
 
-/* For a model that sees: a list without any picture whose records have keys that are not read is a mistake. */
+/* For a model that sees: a list without any picture whose records have keys that are not read is a
+ * mistake. */
 sav_status sav_list_check_pictures(const sav_list *list, sav_error *err);
 
 /* "NAME:LINE", or the picture's path in a folder list: what a complaint about this sample starts with. */

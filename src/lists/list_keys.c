@@ -41,30 +41,45 @@ sav_status sav_list_keys_check(sav_list_reader *in, const sav_json *record) {
 
 static const char *nearest(const sav_keys *table, const char *name) {
     sav_nearest near = sav_nearest_to(name);
+    near.limit = sav_max(3, strlen(name) / 4 + 2); /* "img" is near to "image", "prompt" to nothing */
     for (const sav_key *row = table->rows; row->name; row++)
         if (row->use == SAV_KEY_READ) sav_nearest_offer(&near, row->name);
     return near.found;
 }
 
-sav_status sav_list_keys_warn(sav_list_reader *in) {
+/* "img" (did you mean "image"?), "foo" and others */
+static void put_unknown(sav_text *out, const sav_list_reader *in) {
     const sav_list_keys *unknown = &in->unknown;
-    char message[sizeof in->err->message];
-    sav_text text = {0};
-    if (!unknown->count) return SAV_OK;
     for (size_t i = 0; i < unknown->count && i < MOST_NAMED; i++) {
         const char *near = nearest(in->format->keys, unknown->names[i]);
-        sav_text_printf(&text, "%s\"%s\"", i ? ", " : "", unknown->names[i]);
-        if (near) sav_text_printf(&text, " (did you mean \"%s\"?)", near);
+        sav_text_printf(out, "%s\"%s\"", i ? ", " : "", unknown->names[i]);
+        if (near) sav_text_printf(out, " (did you mean \"%s\"?)", near);
     }
-    if (unknown->more || unknown->count > MOST_NAMED) sav_text_string(&text, " and others");
+    if (unknown->more || unknown->count > MOST_NAMED) sav_text_string(out, " and others");
+}
+
+sav_status sav_list_keys_warn(sav_list_reader *in) {
+    char message[sizeof in->err->message];
+    sav_text text = {0};
+    if (!in->unknown.count) return SAV_OK;
+    put_unknown(&text, in);
     if (text.failed) {
         sav_text_free(&text);
         return sav_list_no_memory(in);
     }
     in->list->unknown = text.bytes;
     snprintf(message, sizeof message, "%s: %s not read: %s", in->list->name,
-             unknown->count == 1 ? "a key is" : "keys are", text.bytes);
+             in->unknown.count == 1 ? "a key is" : "keys are", text.bytes);
     return sav_list_warn(in, 0, message);
+}
+
+void sav_list_keys_hint(const sav_list_reader *in) {
+    sav_text text = {0};
+    if (!in->unknown.count || in->err->hint[0]) return;
+    put_unknown(&text, in);
+    if (!text.failed)
+        sav_hint(in->err, "%s not read: %s.", in->unknown.count == 1 ? "A key is" : "Keys are", text.bytes);
+    sav_text_free(&text);
 }
 
 void sav_list_keys_free(sav_list_keys *unknown) {

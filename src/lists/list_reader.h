@@ -35,9 +35,10 @@ sav_status sav_list_warn(sav_list_reader *in, size_t line, const char *message);
 /* class_folders.c: the pictures of a folder of class folders. */
 sav_status sav_list_read_folders(sav_list_reader *in, const char *folder);
 
-/* list_keys.c: a record's keys against the table of its format; what is unknown, at the end: the list's warning.
- * _free: after a failure. */
+/* list_keys.c: a record's keys against the table of its format; what is unknown, at the end: the list's
+ * warning, or a hint where the list failed. */
 sav_status sav_list_keys_check(sav_list_reader *in, const sav_json *record);
+void sav_list_keys_hint(const sav_list_reader *in);
 sav_status sav_list_keys_warn(sav_list_reader *in);
 void sav_list_keys_free(sav_list_keys *unknown);
 

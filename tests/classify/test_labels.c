@@ -1,5 +1,5 @@
-/* Class names: ids in order of first appearance, whatever the order of the names, and in time that grows as their
- * number does.
+/* Class names: ids in order of first appearance, whatever the order of the names, and in time that grows as
+ * their number does.
  */
 #include <stdio.h>
 #include <string.h>

@@ -158,6 +158,22 @@ static void test_no_pictures(void) {
     }
 }
 
+/* A list that fails for want of a key says which ones it has. */
+static void test_hints(void) {
+    const sav_list_options training = {.training = true};
+    sav_list *list;
+    check_refused("{\"img\":\"a\",\"prompt\":\"q\"}", SAV_BAD_INPUT, "l.jsonl:1: found no \"question\"");
+    CHECK_STR(err.hint, "Keys are not read: \"img\" (did you mean \"image\"?), \"prompt\".");
+    check_refused("{\"image\":\"a\",\"Question\":\"q\"}", SAV_BAD_INPUT, "found no \"question\"");
+    CHECK_STR(err.hint, "A key is not read: \"Question\" (did you mean \"question\"?).");
+    static const char answer[] = "{" Q "\"answer\":\"cat\"}";
+    CHECK_FAILS(sav_list_parse(&list, answer, sizeof answer - 1, "l", "", &training, &err), &err,
+                SAV_BAD_INPUT, "found no label");
+    CHECK_STR(err.hint, "A key is not read: \"answer\".");
+    check_refused("{\"id\":7}", SAV_BAD_INPUT, "found no \"question\"");
+    CHECK_STR(err.hint, "");
+}
+
 /* docs/CLI.md names every key of the table. */
 static void test_documented(void) {
     char *page, name[80];
@@ -208,6 +224,7 @@ int main(void) {
     test_groups();
     test_unknown();
     test_no_pictures();
+    test_hints();
     test_documented();
     test_other_files();
     return check_report("list keys");

@@ -1,7 +1,8 @@
 """Memory and time of long and of hostile lists: peaks of reading, and time when the input doubles.
 
-    python tools/bench/bench_lists.py [build/savs]       (Python alone, no packages; files of 100 MB in the temporary folder)
+    python tools/bench/bench_lists.py [build/savs]
 
+Python alone, no packages; files of 100 MB in the temporary folder.
 Peak: the most memory that `savs show samples` had resident (wait4). Time: CPU seconds, the best of three.
 """
 import json
@@ -23,8 +24,8 @@ def measure(*arguments):
 
 
 def record(i):
-    return json.dumps({"image": f"pictures/{i:07d}.jpg", "question": "What animal is this? Answer with one word.",
-                       "question_id": i, "label": "cat" if i % 2 else "dog"})
+    return json.dumps({"image": f"pictures/{i:07d}.jpg", "question_id": i, "label": "cat" if i % 2 else "dog",
+                       "question": "What animal is this? Answer with one word."})
 
 
 def write_array(path, item, separator):
@@ -56,7 +57,8 @@ def peaks(folder):
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(record(i) + "\n" for i in range(10**6))
     code, seconds, peak = measure("show", "samples", "--input", path)
-    print(f"10^6 lines, {os.path.getsize(path) / 1e6:.0f} MB: exit {code}, peak {peak:.0f} MiB, {seconds:.2f} s")
+    size = os.path.getsize(path) / 1e6
+    print(f"10^6 lines, {size:.0f} MB: exit {code}, peak {peak:.0f} MiB, {seconds:.2f} s")
 
 
 def doubling(name, sizes, write, *command):
@@ -67,8 +69,8 @@ def doubling(name, sizes, write, *command):
             path = os.path.join(folder, f"{size}.jsonl")
             with open(path, "w", encoding="utf-8") as file:
                 write(file, size)
-            runs = [measure(*command, "--input", path, *store_in(folder, command, size, n))[1] for n in range(3)]
-            seconds.append(min(runs))
+            stores = [store_in(folder, command, size, n) for n in range(3)]
+            seconds.append(min(measure(*command, "--input", path, *store)[1] for store in stores))
         ratios = [b / a for a, b in zip(seconds, seconds[1:])]
         shown = ", ".join(f"{size}: {s:.2f} s" for size, s in zip(sizes, seconds))
         print(f"{name}: {shown}; × {max(ratios):.2f} at most when the input doubles")
@@ -85,10 +87,15 @@ def main():
     show, encode = ("show", "samples"), ("encode", "--quiet", "--threads", "1", "--model", MODEL)
     doubling("equal lines, encode", (10000, 20000, 40000),
              lambda file, n: file.write('{"question":"What is this?","label":"a"}\n' * n), *encode)
-    doubling("keys of one slot in a record", (1 << 13, 1 << 14, 1 << 15),
-             lambda file, n: file.write('{"question":"q",' + ",".join(f'"{word(i)}":0' for i in range(n)) + "}"), *show)
-    doubling("labels of one slot", (1 << 13, 1 << 14, 1 << 15),
-             lambda file, n: file.writelines(f'{{"question":"q","label":"{word(i)}"}}\n' for i in range(n)), *show)
+
+    def write_keys(file, n):
+        file.write('{"question":"q",' + ",".join(f'"{word(i)}":0' for i in range(n)) + "}")
+
+    def write_labels(file, n):
+        file.writelines(f'{{"question":"q","label":"{word(i)}"}}\n' for i in range(n))
+
+    doubling("keys of one slot in a record", (1 << 13, 1 << 14, 1 << 15), write_keys, *show)
+    doubling("labels of one slot", (1 << 13, 1 << 14, 1 << 15), write_labels, *show)
 
 
 if __name__ == "__main__":
