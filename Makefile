@@ -119,7 +119,7 @@ HELP_OBJ := $(HELPERS:%.c=$(BUILD)/%.o)
 FUZZERS  := $(FUZZ_SRC:%.c=$(BUILD)/%$(EXE))
 TESTS    := $(TEST_SRC:%.c=$(BUILD)/%$(EXE))
 
-.PHONY: all always help demo test tests asan lint format fuzz chaos portability dist-check exhaustive golden parity bench bench-batch install uninstall clean
+.PHONY: all always help keys demo test tests asan lint format fuzz chaos portability dist-check exhaustive golden parity bench bench-batch install uninstall clean
 all: $(BUILD)/savs$(EXE) $(BUILD)/libsavs.a
 
 help:
@@ -267,6 +267,10 @@ install: all $(BUILD)/libsavs.so $(WRITTEN)
 uninstall:
 	@set -e; set -- $(INSTALLED); while [ $$# -gt 0 ]; do rm -f $(WHERE)/$$2; shift 3; done
 	@rm -f $(WHERE)/lib/libsavs.so
+
+## keys         docs/KEYS.md from the tables of keys in the source
+keys: $(BUILD)/tests/models/test_keys_doc$(EXE)
+	@$(BUILD)/tests/models/test_keys_doc$(EXE) --write
 
 ## golden       every golden again, by Python (tools/requirements.txt); ends by showing what changed
 PYTHON ?= python3

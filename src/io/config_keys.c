@@ -12,7 +12,7 @@
 #define GENERATION "a prompt gives taps; the tokens of --max-new-tokens are the likeliest, without a stop"
 
 static const sav_key ROWS[] = {
-    SAV_READ("architectures"), /* families.c: the family */
+    SAV_HARMLESS("architectures", "config.json names the family at its top"),
     SAV_ONLY("quantization_config", "null", "a folder says it at the top of config.json"),
     SAV_REFUSED("compression_config",
                 "weights are read as they were trained, or as savs quantize wrote them"),
@@ -84,4 +84,4 @@ static const sav_key ROWS[] = {
     SAV_HARMLESS("typical_p", GENERATION),
     {0}};
 
-const sav_keys sav_config_keys = {.rows = ROWS};
+const sav_keys sav_config_keys = {.file = "every config", .rows = ROWS};

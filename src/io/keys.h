@@ -55,7 +55,8 @@ typedef enum sav_key_others {
 } sav_key_others;
 
 typedef struct sav_keys {
-    const char *file;  /* "config.json": for documents; NULL in a table that others point to */
+    /* "config.json"; of a table that others point to: what documents call it, or NULL */
+    const char *file;
     const char *level; /* the object in it: "text_config"; "" or NULL is the file's own */
     const char
         *architecture; /* for folders of this one alone (config.json's "architectures"); NULL: of any */

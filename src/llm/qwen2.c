@@ -101,8 +101,8 @@ static void check_sizes(sav_config *in, const sav_decoder_config *c) {
         else
             sav_config_fail(
                 in, SAV_BAD_INPUT, sav_config_find(in, "hidden_size"), "hidden_size",
-                "found %zu, which gives %zu heads of %zu; expected an even head size from 2 to 1024", c->D,
-                c->H, c->d);
+                "found %zu with num_attention_heads %zu, heads of %zu; expected an even size from 2 to 1024",
+                c->D, c->H, c->d);
     }
     if (c->norm_eps < 0)
         sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "rms_norm_eps"), "rms_norm_eps",
@@ -116,7 +116,8 @@ static void check_layers(sav_config *in, const sav_decoder_config *c) {
     const char *expected = c->window ? "sliding_attention" : "full_attention";
     if (!list || list->kind == SAV_JSON_NULL) return;
     if (list->kind != SAV_JSON_ARRAY || list->count != c->L)
-        sav_config_fail(in, SAV_BAD_INPUT, list, "layer_types", "expected a list of %zu layers", c->L);
+        sav_config_fail(in, SAV_BAD_INPUT, list, "layer_types", "expected a list of num_hidden_layers, %zu",
+                        c->L);
     for (const sav_json *type = list->child; type && !in->status; type = type->next)
         if (!sav_json_is(type, expected))
             sav_config_fail(in, SAV_UNSUPPORTED, type, "layer_types",
@@ -261,7 +262,7 @@ static const sav_key ROWS[] = {
     SAV_HARMLESS("max_window_layers", WINDOW),
     {0}};
 
-const sav_keys sav_decoder_qwen2_keys = {.rows = ROWS, .more = &sav_config_keys};
+const sav_keys sav_decoder_qwen2_keys = {.file = "the decoder", .rows = ROWS, .more = &sav_config_keys};
 
 /* ---- tensors ------------------------------------------------------------------------------------------- */
 

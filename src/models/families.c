@@ -30,3 +30,7 @@ const sav_family *sav_family_find(const sav_json *config, const char *name, sav_
     sav_text_free(&known);
     return NULL;
 }
+
+const sav_family *sav_family_at(size_t i) {
+    return i < COUNT ? FAMILIES[i] : NULL;
+}

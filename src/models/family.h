@@ -94,5 +94,6 @@ struct sav_family {
 
 /* The family of config.json's "architectures"; an error lists the known ones. */
 const sav_family *sav_family_find(const sav_json *config, const char *name, sav_error *err);
+const sav_family *sav_family_at(size_t i); /* NULL behind the last */
 
 #endif

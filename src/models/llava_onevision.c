@@ -108,7 +108,8 @@ static void read_pinpoints(sav_anyres_grid *grid, sav_config *in, sav_owned *own
     for (size_t i = 0; i < 2 * grid->count && !in->status; i++)
         if (pairs[i] % grid->tile)
             sav_config_fail(in, SAV_BAD_INPUT, NULL, "image_grid_pinpoints",
-                            "found %zu; expected a multiple of the tile side %zu", pairs[i], grid->tile);
+                            "found %zu; expected a multiple of the tile's side (image_size), %zu", pairs[i],
+                            grid->tile);
     grid->pinpoints = pairs;
 }
 
@@ -164,7 +165,7 @@ static size_t smallest_side(const sav_json *points) {
     for (const sav_json *pair = points->child; pair; pair = pair->next)
         for (const sav_json *node = pair->child; node; node = node->next)
             if (sav_json_integer(&n, node) && n > 0 && (size_t)n < side) side = (size_t)n;
-    return side;
+    return side == SIZE_MAX ? 0 : side;
 }
 
 /* Widths and depth of lmms-lab's tower from the tensors' shapes. */
@@ -176,6 +177,10 @@ static void measure_tower(sav_siglip_config *c, sav_binder *b, sav_config *in) {
     size_t layers = 0;
     do snprintf(norm, sizeof norm, TOWER "encoder.layers.%zu.layer_norm1.weight", layers);
     while (sav_bind_peek(b, norm) && ++layers);
+    const size_t side = smallest_side(sav_json_get(in->object, "image_grid_pinpoints"));
+    if (!side)
+        sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, "image_grid_pinpoints"),
+                        "image_grid_pinpoints", "expected pairs [height, width] or \"(1x1),...,(6x6)\"");
     if (in->status) return;
     if (!patch || patch->rank != 4 || !position || position->rank != 2 || !fc1 || fc1->rank != 1) {
         in->status = sav_fail(
@@ -189,7 +194,7 @@ static void measure_tower(sav_siglip_config *c, sav_binder *b, sav_config *in) {
                              .Hv = 16,
                              .Fv = fc1->shape[0],
                              .patch = patch->shape[2],
-                             .tile = smallest_side(sav_json_get(in->object, "image_grid_pinpoints")),
+                             .tile = side,
                              .norm_eps = 1e-6};
     sav_siglip_check(c, in);
     if (!in->status && c->g * c->g != position->shape[0])
@@ -286,7 +291,7 @@ static sav_status check_tokens(const llava *v, const char *folder, sav_error *er
     const size_t count = sav_config_size(&in, "num_image_tokens", P);
     if (count != P)
         sav_config_fail(&in, SAV_BAD_INPUT, sav_config_find(&in, "num_image_tokens"), "num_image_tokens",
-                        "found %zu; expected the tower's patches a tile, %zu", count, P);
+                        "found %zu; expected the patches of a tile (image_size, patch_size), %zu", count, P);
     sav_json_free(doc);
     return in.status;
 }
@@ -481,6 +486,7 @@ static const sav_key TEXT_ROWS[] = {SAV_ONLY("model_type", "\"qwen2\"|null", "th
 static const sav_keys TEXT = {.rows = TEXT_ROWS, .more = &sav_decoder_qwen2_keys};
 
 static const sav_key NESTED_ROWS[] = {
+    SAV_READ("architectures"),
     SAV_OBJECT("text_config", &TEXT),
     SAV_OBJECT("vision_config", &sav_siglip_keys),
     SAV_OBJECT("quantization_config", &sav_quantised_keys),
@@ -504,6 +510,7 @@ static const sav_keys CONFIG = {
     .file = "config.json", .architecture = NESTED, .rows = NESTED_ROWS, .more = &sav_config_keys};
 
 static const sav_key FLAT_ROWS[] = {
+    SAV_READ("architectures"),
     SAV_OBJECT("quantization_config", &sav_quantised_keys),
     SAV_READ("image_token_index"),
     SAV_READ("image_grid_pinpoints"),

@@ -61,9 +61,11 @@ static sav_status check_moved(const sav_json_doc *doc, const char *folder, const
     sav_json_doc *moved = NULL;
     sav_status status = sav_model_file(&moved, folder, "processor_config.json", err);
     if (!moved) return status;
-    sav_config in = {.name = sav_json_name(moved), .part = "image_processor ", .err = err};
-    sav_config_agree(&in, sav_json_get(sav_json_root(moved), "image_processor"), sav_json_root(doc), keys,
-                     "preprocessor_config.json");
+    sav_config in = {.name = sav_json_name(moved), .err = err};
+    const sav_json *object = sav_json_get(sav_json_root(moved), "image_processor");
+    if (object && object->kind != SAV_JSON_OBJECT && object->kind != SAV_JSON_NULL)
+        sav_config_fail(&in, SAV_BAD_INPUT, object, "image_processor", "expected an object");
+    sav_config_agree(&in, object, sav_json_root(doc), keys, "preprocessor_config.json");
     sav_json_free(moved);
     return in.status;
 }
@@ -121,7 +123,7 @@ static const sav_key ROWS[] = {
     SAV_HARMLESS("_valid_processor_keys", "names the arguments of a class of Python"),
     {0}};
 
-const sav_keys sav_preprocessor_keys = {.rows = ROWS};
+const sav_keys sav_preprocessor_keys = {.file = "every image processor", .rows = ROWS};
 
 static const sav_key PROCESSOR[] = {SAV_READ("chat_template"), /* text/layout.c */
                                     SAV_HARMLESS("video_processor", "for videos"),

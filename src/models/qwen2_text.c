@@ -15,7 +15,8 @@ static sav_status open_model(sav_model *model, const sav_json *config, const cha
     return sav_binder_end(&b);
 }
 
-static const sav_key ROWS[] = {SAV_OBJECT("quantization_config", &sav_quantised_keys),
+static const sav_key ROWS[] = {SAV_READ("architectures"),
+                               SAV_OBJECT("quantization_config", &sav_quantised_keys),
                                SAV_ONLY("model_type", "\"qwen2\"|null", "the architecture is Qwen2's"),
                                {0}};
 static const sav_keys CONFIG = {.file = "config.json", .rows = ROWS, .more = &sav_decoder_qwen2_keys};

@@ -52,13 +52,13 @@ static void check_size(sav_text *notes, const sav_preprocessor *processor, sav_c
 }
 
 /* The processor's file repeats three sizes of the tower's; where they differ the library fails in the tower. */
-static void check_grid(sav_config *in, const char *key, size_t found, size_t tower) {
+static void check_grid(sav_config *in, const char *key, size_t found, const char *towers, size_t tower) {
     if (found != tower)
         sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, key), key,
-                        "found %zu; expected vision_config's, %zu", found, tower);
+                        "found %zu; expected vision_config's %s, %zu", found, towers, tower);
 }
 
-static const sav_keys PREPROCESSOR, CONFIG_2, CONFIG_2_5;
+static const sav_keys PREPROCESSOR;
 
 static sav_status read_processor(qwen_vl *v, sav_model *model, sav_error *err) {
     const sav_patch_grid *grid = &v->tower.config.grid, *found = &v->processor.grid;
@@ -70,9 +70,9 @@ static sav_status read_processor(qwen_vl *v, sav_model *model, sav_error *err) {
     if (status) return status;
     sav_config in = {.object = sav_json_root(doc), .name = sav_json_name(doc), .err = err};
     sav_preprocessor_read(&v->processor, &in, &absent);
-    check_grid(&in, "patch_size", found->patch, grid->patch);
-    check_grid(&in, "merge_size", found->merge, grid->merge);
-    check_grid(&in, "temporal_patch_size", found->temporal, grid->temporal);
+    check_grid(&in, "patch_size", found->patch, "patch_size", grid->patch);
+    check_grid(&in, "merge_size", found->merge, "spatial_merge_size", grid->merge);
+    check_grid(&in, "temporal_patch_size", found->temporal, "temporal_patch_size", grid->temporal);
     check_size(&model->notes, &v->processor, &in);
     sav_json_free(doc);
     return in.status;
@@ -100,8 +100,7 @@ static void read_config(sav_model *model, qwen_vl *v, bool windows, sav_config *
         in->status = sav_fail(in->err, SAV_BAD_INPUT, "%s: expected an object \"vision_config\"", in->name);
         return;
     }
-    if (nested)
-        sav_config_agree(in, nested, in->object, windows ? &CONFIG_2_5 : &CONFIG_2, "the top of the file");
+    if (nested) sav_config_agree(in, nested, in->object, &sav_decoder_qwen2_keys, "the top of the file");
     sav_config text = {
         .object = nested ? nested : in->object, .outer = in->object, .name = in->name, .err = in->err};
     sav_config tower = {.object = vision, .name = in->name, .part = "vision ", .err = in->err};
@@ -392,16 +391,16 @@ static void embed(sav_pass *p, float *const *to, const sav_model *model, const s
             0                                                                                               \
         }                                                                                                   \
     }
-#define CONFIG_ROWS(name, text, tower)                                                                 \
-    {                                                                                                  \
-        SAV_OBJECT("text_config", text), SAV_OBJECT("vision_config", tower),                           \
-            SAV_OBJECT("quantization_config", &sav_quantised_keys),                                    \
-            SAV_ONLY("model_type", "\"" name "\"|null", "the architecture is this family's"),          \
-            SAV_READ("image_token_id"), SAV_READ("vision_start_token_id"), SAV_READ("video_token_id"), \
-            SAV_HARMLESS("vision_end_token_id", "the prompt's text has the token"),                    \
-            SAV_HARMLESS("vision_token_id", "no prompt holds the token"), {                            \
-            0                                                                                          \
-        }                                                                                              \
+#define CONFIG_ROWS(name, text, tower)                                                                  \
+    {                                                                                                   \
+        SAV_READ("architectures"), SAV_OBJECT("text_config", text), SAV_OBJECT("vision_config", tower), \
+            SAV_OBJECT("quantization_config", &sav_quantised_keys),                                     \
+            SAV_ONLY("model_type", "\"" name "\"|null", "the architecture is this family's"),           \
+            SAV_READ("image_token_id"), SAV_READ("vision_start_token_id"), SAV_READ("video_token_id"),  \
+            SAV_HARMLESS("vision_end_token_id", "the prompt's text has the token"),                     \
+            SAV_HARMLESS("vision_token_id", "no prompt holds the token"), {                             \
+            0                                                                                           \
+        }                                                                                               \
     }
 
 static const sav_key TEXT_2_ROWS[] = TEXT_ROWS("qwen2_vl"), TEXT_2_5_ROWS[] = TEXT_ROWS("qwen2_5_vl");

@@ -131,6 +131,7 @@ static const sav_key COMMON[] = {SAV_READ("depth"),
                                  SAV_READ("hidden_act"),
                                  SAV_OBJECT("rope_parameters", &ROPE_KEYS),
                                  SAV_HARMLESS("in_chans", OLD_NAME),
+                                 SAV_HARMLESS("tie_word_embeddings", "the tower has no words"),
                                  SAV_HARMLESS("spatial_patch_size", OLD_NAME),
                                  {0}};
 static const sav_key ROWS_2[] = {

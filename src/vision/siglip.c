@@ -69,6 +69,7 @@ static const sav_key CONFIG[] = {
     SAV_HARMLESS("vision_use_head", "the tower's rows are taken before its head"),
     SAV_HARMLESS("projection_dim", "SigLIP projects nothing"),
     SAV_HARMLESS("vocab_size", "the tower has no words"),
+    SAV_HARMLESS("tie_word_embeddings", "the tower has no words"),
     {0}};
 
 const sav_keys sav_siglip_keys = {.rows = CONFIG, .more = &sav_config_keys};

@@ -250,7 +250,8 @@ static const struct {
     {"t70", PAIR, "[[70, 0],", SAV_BAD_INPUT, "expected pairs [height, width]"},
     {"t70", PAIR, "[[70, \"70\"],", SAV_BAD_INPUT, "expected pairs [height, width]"},
     {"t70", PAIR, "[[70, 1099511627776],", SAV_BAD_INPUT, "expected pairs [height, width]"},
-    {"t70", PAIR, "[[70, 71],", SAV_BAD_INPUT, "found 71; expected a multiple of the tile side 70"},
+    {"t70", PAIR, "[[70, 71],", SAV_BAD_INPUT,
+     "found 71; expected a multiple of the tile's side (image_size), 70"},
     {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": [], \"other\":", SAV_BAD_INPUT,
      "image_grid_pinpoints"},
     {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": \"(1x1),...,(3x3)\", \"other\":",
@@ -258,7 +259,7 @@ static const struct {
     {"t70", "\"image_grid_pinpoints\":", "\"image_grid_pinpoints\": \"(1x1),...,(6x6)\", \"other\":", SAV_OK,
      NULL},
     {"t70", "\"image_grid_pinpoints\":", "\"other\":", SAV_BAD_INPUT,
-     "found 384; expected a multiple of the tile side 70"},
+     "found 384; expected a multiple of the tile's side (image_size), 70"},
 };
 
 static void test_configs(void) {

@@ -142,10 +142,11 @@ static void test_configs(void) {
     }
     static const char *const processors[][3] = {
         {"\"patch_size\": 14", "\"patch_size\": 16",
-         "\"patch_size\": found 16; expected vision_config's, 14"},
-        {"\"merge_size\": 2", "\"merge_size\": 1", "\"merge_size\": found 1; expected vision_config's, 2"},
+         "\"patch_size\": found 16; expected vision_config's patch_size, 14"},
+        {"\"merge_size\": 2", "\"merge_size\": 1",
+         "\"merge_size\": found 1; expected vision_config's spatial_merge_size, 2"},
         {"\"temporal_patch_size\": 2", "\"temporal_patch_size\": 1",
-         "\"temporal_patch_size\": found 1; expected vision_config's, 2"},
+         "\"temporal_patch_size\": found 1; expected vision_config's temporal_patch_size, 2"},
         {"\"max_pixels\": 12845056", "\"max_pixels\": \"many\"", "\"max_pixels\": found \"many\""},
         {"\"image_std\": [\n  0.26862954,", "\"image_std\": [ 0,", "\"image_std\": found 0"}};
     for (size_t i = 0; i < sizeof processors / sizeof *processors; i++) {
