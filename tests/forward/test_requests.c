@@ -107,6 +107,26 @@ static void check_bounds(const sav_json *row, const sav_model *model) {
     sav_chat_free(chat);
 }
 
+/* A picture of 200 x 120 (width x height), run through qwen_vl_utils 0.0.11 and the processor of 4.51.3. */
+static void test_grids(void) {
+    static const struct {
+        sav_picture_bounds own;
+        size_t rows, columns;
+    } cases[] = {
+        {{0, 0, 0, 0}, 8, 14}, {{0, 6272, 0, 0}, 4, 6}, {{60000, 0, 0, 0}, 14, 24}, {{0, 0, 56, 112}, 4, 8}};
+    sav_model *model = open_or_end(QWEN);
+    sav_picture_options how;
+    CHECK_OK(sav_picture_choose(&how, model, &(sav_options){0}, &err), &err);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        sav_picture_fit fit = {0};
+        how.own = cases[i].own;
+        CHECK_OK(model->family->fit(&fit, model, (sav_size){120, 200}, &how, &err), &err);
+        CHECK_SIZE(fit.rows, cases[i].rows);
+        CHECK_SIZE(fit.columns, cases[i].columns);
+    }
+    sav_model_close(model);
+}
+
 /* What the library would go on with and nobody means: refused by name. */
 static void test_refused_bounds(void) {
     sav_model *qwen = open_or_end(QWEN), *llava = open_or_end(LLAVA);
@@ -224,6 +244,7 @@ static void test_batch(void) {
 int main(void) {
     rows_of("golden/requests/bounds.json", check_bounds);
     rows_of("golden/requests/prompts.json", check_prompt);
+    test_grids();
     test_refused_bounds();
     test_batch();
     return check_report("requests");
