@@ -133,7 +133,8 @@ LLAVA = [
     ("<image>a", [WIDE, SMALL]),
     ("a", [WIDE]),
     ("<image>a<placeholder>b", [WIDE]),
-    ("a<placeholder>", []),
+    ("<image>a<video>b", [WIDE]),
+    ("a<placeholder><video>", []),
 ]
 
 
