@@ -11,6 +11,7 @@ static void use_list(sav_list *list) {
     sav_error err;
     sav_text out = {0};
     size_t missing;
+    (void)sav_list_check_pictures(list, &err);
     sav_list_draw_shots(list, &missing, (sav_shots){2, 1}, &err);
     for (size_t i = 0; i < list->count; i++) {
         sav_chat *chat;
