@@ -22,7 +22,7 @@ void sav_info_set(sav_picture_info *info, sav_info_key key, sav_info_value value
 }
 
 void sav_info_free(sav_picture_info *info) {
-    for (int key = 0; key < SAV_INFO_KEYS; key++) sav_info_set(info, key, (sav_info_value){0});
+    for (int key = 0; key < SAV_INFO_KEYS; key++) sav_info_set(info, (sav_info_key)key, (sav_info_value){0});
 }
 
 /* ---- the TIFF block ------------------------------------------------------------------------------------ */

@@ -44,8 +44,8 @@ static bool starts(const sav_image_source *in, size_t at, const char *magic, siz
     return in->length >= at + length && memcmp(in->bytes + at, magic, length) == 0;
 }
 
-/* Names a picture type that we know and do not read, by a mark of at least `shortest` bytes; NULL for anything
- * else. */
+/* Names a picture type that we know and do not read, by a mark of at least `shortest` bytes; NULL for
+ * anything else. */
 static const char *foreign_type(const sav_image_source *in, size_t shortest) {
     static const struct {
         const char *magic, *name;
@@ -158,7 +158,7 @@ sav_status sav_image_measure(size_t *h, size_t *w, const char *path, size_t most
     return status;
 }
 
-/* ---- orientation ---------------------------------------------------------------------------------------- */
+/* ---- orientation --------------------------------------------------------------------------------------- */
 
 /* Moves `channels` bytes a pixel from in [h, w] to out, which is [w, h] when the two axes change places. */
 static void turn(unsigned char *out, const unsigned char *in, size_t h, size_t w, size_t channels,

@@ -14,11 +14,11 @@
 
 typedef struct sav_image {
     size_t h, w; /* pixels, both at least 1 */
-    /* 1…8 as the file says it in EXIF or XMP; 1 where it says nothing; 0 where what it says is broken, so that
-     * Pillow's exif_transpose raises. Parsed, never applied here */
+    /* 1…8 as the file says it in EXIF or XMP; 1 where it says nothing; 0 where what it says is broken, so
+     * that Pillow's exif_transpose raises. Parsed, never applied here */
     int orientation;
-    /* Read as Pillow reads it, but its end marker, a checksum, a part of its compressed pixels, or what should
-     * say its orientation is not right */
+    /* Read as Pillow reads it, but its end marker, a checksum, a part of its compressed pixels, or what
+     * should say its orientation is not right */
     bool damaged;
     /* A progressive JPEG without its last refinements: libjpeg smooths it, and not each version alike */
     bool unrefined;
@@ -38,8 +38,8 @@ sav_status sav_image_decode(sav_image *out, const unsigned char *bytes, size_t l
 /* Whether a file begins as pictures do, of types that are read here or are told to be converted. */
 bool sav_image_recognised(const unsigned char *bytes, size_t length);
 
-/* What can be known of a picture before its pixels are read: it is a regular file, its first bytes are those of
- * a type that is read, its header gives h and w within the limit. */
+/* What can be known of a picture before its pixels are read: it is a regular file, its first bytes are those
+ * of a type that is read, its header gives h and w within the limit. */
 sav_status sav_image_measure(size_t *h, size_t *w, const char *path, size_t most, sav_error *err);
 
 /* Turns the picture as EXIF orientation 1…8 asks (ImageOps.exif_transpose) and sets its orientation to 1. */

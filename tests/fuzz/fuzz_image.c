@@ -23,7 +23,7 @@ static uint32_t crc32_of(const uint8_t *p, size_t length) {
 static void try(const uint8_t *data, size_t size) {
     sav_image image;
     sav_error err = {SAV_OK, "", ""};
-    sav_image_source in = {data, size, "fuzz", PIXELS};
+    sav_image_source in = {.bytes = data, .length = size, .name = "fuzz", .max_pixels = PIXELS};
     if (sav_image_decode_source(&image, &in, &err)) {
         if (!err.message[0] || image.rgb || image.alpha) abort();
         return;

@@ -72,8 +72,8 @@ static sav_status decode(file *f, size_t most) {
     return status;
 }
 
-/* All rows, then bytes that are no marker: an error where libjpeg meets them in the block of 65,536 bytes that
- * it has, nothing where they lie in the next (both as Pillow has it: 879cb7df are its pixels). */
+/* All rows, then bytes that are no marker: an error where libjpeg meets them in the block of 65,536 bytes
+ * that it has, nothing where they lie in the next (both as Pillow has it: 879cb7df are its pixels). */
 static void test_blocks(const sav_safetensors *files) {
     const sav_tensor *t = sav_safetensors_find(files, "jpeg_end/marker_behind");
     static const unsigned char bad[5] = {0xFF, 0xC4, 0, 3, 0}, zeros[70000];

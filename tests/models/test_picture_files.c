@@ -9,6 +9,8 @@
 #include "forward/pictures.h"
 #include "io/json.h"
 
+#ifdef SAV_IMAGES
+
 #define FILES "golden/image/files/"
 
 static sav_error err;
@@ -103,8 +105,7 @@ static void check_limit(const sav_model *model) {
                 SAV_BAD_INPUT, "at most 178956970");
 }
 
-int main(void) {
-#ifdef SAV_IMAGES
+static void check_files(void) {
     sav_model *model = NULL;
     sav_json_doc *doc = NULL;
     if (CHECK_OK(sav_model_open(&model, "golden/models/report-qwen2-vl", &err), &err) &&
@@ -115,6 +116,13 @@ int main(void) {
     }
     sav_json_free(doc);
     sav_model_close(model);
+}
+
+#endif
+
+int main(void) {
+#ifdef SAV_IMAGES
+    check_files();
 #else
     check_skip("PNG and JPEG: built with IMAGES=0");
 #endif
