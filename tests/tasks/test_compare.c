@@ -277,6 +277,7 @@ static void test_noise(void) {
         {SAV_F32, {1.01e-5, -1}, "R"},
         {SAV_F32, {1e-6, 1e-5, 3.9e-5, 1.5e-4, -1}, "nnnn"}, /* grows by less than 4 */
         {SAV_F32, {1e-6, 4.1e-5, 1e-6, -1}, "nRn"},          /* the real one is no level */
+        {SAV_F32, {1e-6, 1, 2e-5, -1}, "nRR"},
         {SAV_F32, {9e-6, 3.5e-5, 1.3e-4, 5e-4, 1.1e-3, -1}, "nnnnR"},
         {SAV_BF16, {1e-2, 3.9e-2, -1}, "nn"},
         {SAV_BF16, {1e-6, 1.1e-2, -1}, "nR"},
