@@ -1,6 +1,8 @@
 /* feature_set.c: a store's features for fit and predict. See feature_set.h. */
 #include "classify/feature_set.h"
 
+#include <math.h>
+
 #include <string.h>
 
 sav_status sav_feature_set_open(sav_feature_set *out, const char *folder, sav_error *err) {
@@ -84,4 +86,14 @@ void sav_feature_set_close(sav_feature_set *set) {
     sav_free(set->questions);
     sav_store_close(set->store);
     *set = (sav_feature_set){0};
+}
+
+size_t sav_features_not_finite(size_t *layer, const float *tap, size_t L, size_t width) {
+    size_t count = 0;
+    for (size_t k = 0; k < L * width; k++) {
+        if (isfinite(tap[k])) continue;
+        if (!count) *layer = k / width;
+        count++;
+    }
+    return count;
 }

@@ -27,4 +27,7 @@ sav_status sav_feature_set_choose(sav_feature_set *set, const size_t *rows, size
 const char *sav_feature_set_question(const sav_feature_set *set);
 void sav_feature_set_close(sav_feature_set *set);
 
+/* How many features of one sample, tap [L, width], are NaN or infinite; *layer: the first that has such. */
+size_t sav_features_not_finite(size_t *layer, const float *tap, size_t L, size_t width);
+
 #endif

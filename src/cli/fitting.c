@@ -20,8 +20,28 @@ sav_status sav_cli_check_heads(const sav_cli *cli, size_t L, size_t H, sav_error
     return SAV_BAD_INPUT;
 }
 
+/* The first example behind cosines that are NaN. */
+static void warn_nan(sav_cli *cli, const sav_feature_set *examples, size_t nan, size_t compared) {
+    const size_t width = examples->H * examples->d;
+    size_t n = 0, layer = 0, count = 0;
+    for (; n < examples->N && !count && !cli->warned_of_nan; n++) /* or it has been named */
+        if (examples->labels[n])
+            count = sav_features_not_finite(&layer, examples->features + n * examples->L * width, examples->L,
+                                            width);
+    if (count)
+        sav_console_warn(
+            cli->console,
+            "%zu of %zu comparisons of a training example with the class means are NaN: of the "
+            "features of example %zu (from 0), %zu of %zu are infinite or NaN, from layer %zu on",
+            nan, compared, n - 1, count, examples->L * width, layer);
+    else
+        sav_console_warn(cli->console,
+                         "%zu of %zu comparisons of a training example with the class means are NaN", nan,
+                         compared);
+}
+
 /* A mean of one example is that example: its own head score says nothing. */
-static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier) {
+static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier, const sav_feature_set *examples) {
     const size_t compared = classifier->scored * classifier->L * classifier->H;
     size_t single = 0, first = 0;
     for (size_t c = classifier->C; c-- > 0;)
@@ -41,10 +61,7 @@ static void warn_weak(sav_cli *cli, const sav_classifier_view *classifier) {
     if (classifier->C == 1)
         sav_console_warn(cli->console, "there is one class, \"%s\": every prediction will be that",
                          classifier->class_names[0]);
-    if (classifier->nan_cosines)
-        sav_console_warn(cli->console,
-                         "%zu of %zu comparisons of a training example with the class means are NaN",
-                         classifier->nan_cosines, compared);
+    if (classifier->nan_cosines) warn_nan(cli, examples, classifier->nan_cosines, compared);
     if (compared && classifier->C > 1 && classifier->near_ties == compared)
         sav_console_warn(cli->console,
                          "every head puts every training example as near to two classes: the features do not "
@@ -60,7 +77,7 @@ sav_status sav_cli_fit(sav_classifier **out, sav_cli *cli, const sav_feature_set
                                      .threads = (int)cli->threads};
     sav_status status = sav_cli_check_heads(cli, examples->L, examples->H, err);
     if (!status) status = sav_fit(out, examples->features, examples->labels, shape, &options, err);
-    if (!status) warn_weak(cli, sav_classifier_describe(*out));
+    if (!status) warn_weak(cli, sav_classifier_describe(*out), examples);
     return status;
 }
 
@@ -117,9 +134,11 @@ void sav_cli_warn_votes(sav_cli *cli, const sav_predictions *p) {
     const size_t votes = p->count * p->view->K;
     warn_unseen(cli, p);
     if (p->nan_cosines)
-        sav_console_warn(cli->console,
-                         "%zu of %zu votes compare with NaN: %zu of %zu predictions say nothing and are null",
-                         p->nan_cosines, votes, p->no_numbers, p->count);
+        sav_console_warn(
+            cli->console,
+            "%zu of %zu votes compare with NaN, index %zu the first: %zu of %zu predictions say nothing "
+            "and are null",
+            p->nan_cosines, votes, p->first_nan, p->no_numbers, p->count);
     if (p->count && p->view->C > 1 && p->near_ties == votes)
         sav_console_warn(
             cli->console,

@@ -51,10 +51,14 @@ enum { NOISE_STEP = 4, NOISE_MOST = 100 };
 
 static double noise_floor(sav_dtype precision) {
     switch (precision) {
-    case SAV_F64: return 2e-14;
-    case SAV_F16: return 1e-3;
-    case SAV_BF16: return 1e-2;
-    default: return 1e-5;
+    case SAV_F64:
+        return 2e-14;
+    case SAV_F16:
+        return 1e-3;
+    case SAV_BF16:
+        return 1e-2;
+    default:
+        return 1e-5;
     }
 }
 
@@ -102,8 +106,8 @@ static void write_shapes(sav_compare_stage *out, const sav_tensor *a, const sav_
     write_shape(shape_a, sizeof shape_a, a);
     write_shape(shape_b, sizeof shape_b, b);
     if (last)
-        snprintf(out->shape, sizeof out->shape, "%s, last row of %s",
-                 a->count < b->count ? shape_a : shape_b, a->count < b->count ? shape_b : shape_a);
+        snprintf(out->shape, sizeof out->shape, "%s, last row of %s", a->count < b->count ? shape_a : shape_b,
+                 a->count < b->count ? shape_b : shape_a);
     else if (!same_shape(a, b))
         snprintf(out->shape, sizeof out->shape, "%s against %s", shape_a, shape_b);
     else if (a->dtype != b->dtype)

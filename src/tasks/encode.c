@@ -7,10 +7,10 @@
  */
 #include "tasks/encode_loop.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "classify/feature_set.h"
 #include "forward/session.h"
 
 /* Bytes of taps that may wait for their turn. */
@@ -170,12 +170,8 @@ static sav_status watch(void *context, double share, sav_error *err) {
 static void check_finite(loop *l, size_t i, const float *tap) {
     const sav_model_info *m = sav_model_describe(l->encoder->model);
     const size_t width = m->H * m->d, depth = l->encoder->depth ? l->encoder->depth : m->L;
-    size_t count = 0, first = 0;
-    for (size_t k = 0; k < depth * width; k++) {
-        if (isfinite(tap[k])) continue;
-        if (!count) first = k / width;
-        count++;
-    }
+    size_t first = 0;
+    const size_t count = sav_features_not_finite(&first, tap, depth, width);
     if (!count || l->told || !l->encoder->not_finite) return;
     char place[512];
     sav_sample_location(place, sizeof place, l->list, &l->list->samples[i]);

@@ -30,6 +30,7 @@ sav_status sav_predictions_add(sav_predictions *p, sav_answer who, const float *
     sav_status status = sav_predict(&vote, p->votes, p->head_votes, p->classifier, tap, err);
     if (status) return status;
     p->winner = vote.winner;
+    if (vote.nan_cosines && !p->nan_cosines) p->first_nan = who.index;
     p->no_number = vote.nan_cosines == p->view->K;
     p->no_numbers += p->no_number;
     p->margin = p->no_number ? 0 : vote.margin;

@@ -28,6 +28,7 @@ typedef struct sav_predictions {
     size_t count;
     bool no_number; /* the latest one: a cosine of each head was NaN, so it says nothing */
     size_t near_ties, nan_cosines, tied_votes;
+    size_t first_nan;  /* index of the first sample with such a cosine */
     size_t no_numbers; /* predictions that say nothing: null, whatever --min-margin */
 } sav_predictions;
 

@@ -63,7 +63,7 @@ for engine in panel exact; do
 done
 
 # ---- heads fitted on NaN: a file from elsewhere may be such ----
-expect 0 'are NaN' fit --store "$scratch/s" --out "$scratch/nan.sav" --heads 3
+expect 0 'of the features of example 0 (from 0), 180 of 180 are infinite or NaN, from layer 0 on' fit --store "$scratch/s" --out "$scratch/nan.sav" --heads 3
 expect 1 'class means' predict --any-model --sav "$scratch/nan.sav" --model $llava --image $picture --question x --quiet
 expect 0 '4 of 4 predictions say nothing' predict --any-model --sav "$scratch/good.sav" --store "$scratch/s" --json
 
@@ -73,6 +73,9 @@ poke language_model.model.layers.1.self_attn.q_proj.weight '\000\000\300\177'
 rm -rf "$scratch/s"
 expect 0 'list.jsonl:1: 70 of 180 features are infinite or NaN, from layer 1 on' \
     encode --model "$model" --input "$list" --store "$scratch/s"
+expect 0 'of the features of example 0 (from 0), 70 of 180 are infinite or NaN, from layer 1 on' \
+    fit --store "$scratch/s" --out "$scratch/one.sav" --heads 3
+expect 0 'index 0 the first' predict --sav "$scratch/one.sav" --store "$scratch/s" --json
 expect 1 'q_proj' info --model "$model" --verify
 copy_model $llava one
 poke language_model.model.layers.0.self_attn.v_proj.weight '\000\000\200\177' # infinity, in both heads' values
