@@ -74,7 +74,7 @@ rm -rf "$scratch/s"
 expect 0 'list.jsonl:1: 70 of 180 features are infinite or NaN, from layer 1 on' \
     encode --model "$model" --input "$list" --store "$scratch/s"
 expect 0 'of the features of example 0 (from 0), 70 of 180 are infinite or NaN, from layer 1 on' \
-    fit --store "$scratch/s" --out "$scratch/one.sav" --heads 3
+    fit --store "$scratch/s" --out "$scratch/one.sav" --heads 18
 expect 0 'index 0 the first' predict --sav "$scratch/one.sav" --store "$scratch/s" --json
 expect 1 'q_proj' info --model "$model" --verify
 copy_model $llava one
