@@ -69,6 +69,16 @@ static bool has_token(const sav_bpe *bpe, uint32_t id) {
     return id < bpe->id_end && bpe->strings[id].start != SAV_BPE_NONE;
 }
 
+/* Both tables are at most half full, so a search takes a few steps, and tens in a million. A file made so that
+ * its entries share a place is refused: each entry, and each look-up in a text, would walk past all others. */
+enum { MOST_STEPS = 1024 };
+
+static sav_status check_steps(size_t at, size_t start, size_t slots, const char *what, sav_error *err) {
+    if (((at - start) & (slots - 1)) <= MOST_STEPS) return SAV_OK;
+    return sav_fail(err, SAV_UNSUPPORTED, "more than %d %s share a place in the table of this program",
+                    MOST_STEPS, what);
+}
+
 /* The slot that holds the string, or the free one where it would go. There is always a free one. */
 static uint32_t *find_slot(const sav_bpe *bpe, const char *string, size_t length) {
     size_t mask = bpe->slot_count - 1, i = sav_hash(string, length) & mask;
@@ -127,6 +137,9 @@ sav_status sav_bpe_add_token(sav_bpe *bpe, const char *string, size_t length, ui
     if (*slot != SAV_BPE_NONE)
         return sav_fail(err, SAV_BAD_INPUT, "token \"%.*s\" stands twice, with ids %u and %u",
                         (int)sav_min(length, 200), string, *slot, id);
+    sav_status status =
+        check_steps((size_t)(slot - bpe->slots), sav_hash(string, length), bpe->slot_count, "tokens", err);
+    if (status) return status;
     if (bpe->pool.length + length >= SAV_BPE_NONE)
         return sav_fail(err, SAV_UNSUPPORTED, "more than 4 GiB of token strings");
     size_t start = bpe->pool.length;
@@ -155,11 +168,14 @@ void sav_bpe_free(sav_bpe *bpe) {
 
 /* ---- the merge list ------------------------------------------------------------------------------------ */
 
+static size_t merge_place(uint32_t left, uint32_t right) {
+    return (size_t)((((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u) >> 32);
+}
+
 /* NULL only while there are none */
 static sav_bpe_merge *find_merge(const sav_bpe *bpe, uint32_t left, uint32_t right) {
     if (!bpe->merge_slots) return NULL;
-    uint64_t key = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
-    size_t mask = bpe->merge_slots - 1, i = (size_t)(key >> 32) & mask;
+    size_t mask = bpe->merge_slots - 1, i = merge_place(left, right) & mask;
     while (bpe->merges[i].joined != SAV_BPE_NONE &&
            (bpe->merges[i].left != left || bpe->merges[i].right != right))
         i = (i + 1) & mask;
@@ -202,15 +218,17 @@ sav_status sav_bpe_add_merge(sav_bpe *bpe, const char *left, size_t left_length,
     memcpy(whole, left, left_length);
     memcpy(whole + left_length, right, right_length);
     uint32_t joined = sav_bpe_find(bpe, whole, length);
-    sav_status status = SAV_OK;
     sav_bpe_merge *slot = find_merge(bpe, a, b);
+    sav_status status;
     if (joined == SAV_BPE_NONE)
         status = not_a_token(whole, length, "result", err);
     else if (slot->joined != SAV_BPE_NONE)
         status = sav_fail(err, SAV_BAD_INPUT,
                           "this merge is number %u of the list already; expected each once", slot->rank + 1);
     else
-        *slot = (sav_bpe_merge){a, b, bpe->merge_count++, joined};
+        status =
+            check_steps((size_t)(slot - bpe->merges), merge_place(a, b), bpe->merge_slots, "merges", err);
+    if (!status) *slot = (sav_bpe_merge){a, b, bpe->merge_count++, joined};
     if (whole != usual) sav_free(whole);
     return status;
 }
