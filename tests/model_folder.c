@@ -68,6 +68,60 @@ void folder_replace(const char *name, const char *find, const char *replace) {
     sav_free(text);
 }
 
+/* ---- JSON files ---------------------------------------------------------------------------------------- */
+
+const char *folder_split(char name[100], const char *path) {
+    const char *dot = strchr(path, '.');
+    snprintf(name, 100, "%.*s", (int)(dot ? dot - path : (long)strlen(path)), path);
+    return dot ? dot + 1 : NULL;
+}
+
+/* The object with `value` at the path; value NULL: without it. */
+static void put_changed(sav_text *out, const sav_json *object, const char *path, const char *value) {
+    char name[100];
+    const char *rest = folder_split(name, path), *comma = "";
+    const sav_json *member = object && object->kind == SAV_JSON_OBJECT ? object->child : NULL;
+    bool there = false;
+    sav_text_string(out, "{");
+    for (; member; member = member->next) {
+        const bool here = strcmp(member->key, name) == 0;
+        there |= here;
+        if (here && !rest && !value) continue;
+        sav_text_string(out, comma);
+        comma = ",\n";
+        sav_json_put_string(out, member->key, member->key_length);
+        sav_text_string(out, ":");
+        if (!here)
+            sav_json_put(out, member);
+        else if (rest)
+            put_changed(out, member, rest, value);
+        else
+            sav_text_string(out, value);
+    }
+    if (!there && value) {
+        sav_text_printf(out, "%s\"%s\":", comma, name);
+        if (rest)
+            put_changed(out, NULL, rest, value);
+        else
+            sav_text_string(out, value);
+    }
+    sav_text_string(out, "}");
+}
+
+void folder_set(const char *name, const char *path, const char *value) {
+    size_t length;
+    sav_error err;
+    sav_json_doc *doc;
+    sav_text out = {0};
+    char *text = sav_os_exists(folder_path(name)) ? read_text(folder_path(name), &length) : sav_strdup("{}");
+    must(text && sav_json_parse(&doc, text, strlen(text), name, 1, NULL, &err) == SAV_OK, name, &err);
+    put_changed(&out, sav_json_root(doc), path, value);
+    folder_write(name, out.bytes, out.length);
+    sav_text_free(&out);
+    sav_json_free(doc);
+    sav_free(text);
+}
+
 const char *folder_copy(const char *fixture) {
     static int number;
     char source[300], path[700];

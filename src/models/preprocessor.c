@@ -43,10 +43,10 @@ static void check_bounds(const sav_preprocessor *out, sav_config *in) {
 }
 
 void sav_preprocessor_read(sav_preprocessor *out, sav_config *in, const sav_preprocessor_absent *absent) {
+    read_pixels(out, in, absent);
+    if (!absent->grid.patch) return; /* a family whose processor has no such keys, and cuts pictures anyway */
     sav_config_no_null(in, "do_resize");
     out->keep = !sav_config_bool(in, "do_resize", true);
-    read_pixels(out, in, absent);
-    if (!absent->grid.patch) return; /* a family whose processor has no such keys */
     out->grid.patch = sav_config_size(in, "patch_size", absent->grid.patch);
     out->grid.merge = sav_config_size(in, "merge_size", absent->grid.merge);
     out->grid.temporal = sav_config_size(in, "temporal_patch_size", absent->grid.temporal);

@@ -17,6 +17,9 @@ import sys
 PACKAGES = ["torch", "transformers", "tokenizers", "safetensors", "pillow", "numpy", "scipy", "scikit-learn", "mpmath"]
 # First matching prefix wins. Pictures and lists belong to the command that made their case.
 COMMANDS = [
+    ("keys/forms.json", "python tools/golden/folder_forms_golden.py"),
+    ("keys/lmms-lab.txt", "kept: written by hand from published folders"),
+    ("keys/", "python tools/golden/keys_golden.py"),
     ("models/qwen2-vl", "python -m tools.oracle.qwen_vl"),
     ("models/qwen2.5-vl", "python -m tools.oracle.qwen_vl"),
     ("qwen_vl/sizes.safetensors", "python tools/golden/patches_golden.py"),
