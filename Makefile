@@ -40,7 +40,7 @@ endif
 ifeq ($(BLAS),1) # OpenBLAS is loaded when its engine is chosen; a static program cannot load it and has it linked
 CPPFLAGS += -DSAV_BLAS
 ifneq ($(filter -static,$(LDFLAGS)),)
-CPPFLAGS += -DSAV_BLAS_LINKED
+CPPFLAGS += -DSAV_LINKED
 LDLIBS  += -lopenblas
 else ifeq ($(EXE),)
 CPPFLAGS += -DSAV_LOAD

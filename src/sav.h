@@ -34,10 +34,10 @@
  *
  * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library
  * never exits, prints, reads the environment or keeps mutable globals. One thing is process state all the
- * same: OpenBLAS and its thread count. A session of the blas engine loads OpenBLAS, no other does; that engine
- * calls it from its own threads, a tile each, and wants OPENBLAS_NUM_THREADS=1 in the environment before (or
- * openblas_set_num_threads(1) where the program has it linked). Threads are OpenMP's, which spin while they wait unless GOMP_SPINCOUNT=1000 or
- * OMP_WAIT_POLICY=passive stood in the environment as the program started (docs/SYSTEMS.md).
+ * same: OpenBLAS, which a session of the blas engine loads, and no other. It is called from that engine's own
+ * threads, a tile each, and wants OPENBLAS_NUM_THREADS=1 in the environment before (where the program has it
+ * linked: openblas_set_num_threads(1)). Threads are OpenMP's. They spin while they wait unless GOMP_SPINCOUNT
+ * or OMP_WAIT_POLICY says otherwise as the program starts (docs/SYSTEMS.md).
  */
 #ifndef SAV_H
 #define SAV_H
@@ -194,7 +194,7 @@ typedef struct sav_session_info {
     size_t tokens;    /* T of the latest prompt */
     size_t pictures;  /* read so far */
     size_t turned;    /* of them with an EXIF or XMP orientation other than 1 */
-    size_t damaged;       /* of them read though end marker, checksum, pixel data or EXIF is not right */
+    size_t damaged;   /* of them read though end marker, checksum, pixel data or EXIF is not right */
     size_t unrefined; /* of them progressive JPEGs without their last refinements */
     const char *first_damaged, *first_unrefined; /* their paths; NULL: none, or no memory to keep it */
     size_t scratch_bytes;                        /* of the latest forward */

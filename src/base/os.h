@@ -83,8 +83,6 @@ void sav_os_guard_streams(void);
 bool sav_os_is_terminal(int descriptor);
 /* main's arguments in UTF-8: unchanged on POSIX, a copy with *count set on Windows. */
 char **sav_os_arguments(int *count, char **words);
-/* A variable of this process's environment, for libraries that start later: the program's alone. */
-void sav_os_set_variable(const char *name, const char *value);
 
 /* A function of a shared library, which is loaded if it was not yet and stays. NULL: not there, err has the
  * system's words. */

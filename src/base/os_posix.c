@@ -280,10 +280,6 @@ char **sav_os_arguments(int *count, char **words) {
     return words;
 }
 
-void sav_os_set_variable(const char *name, const char *value) {
-    (void)setenv(name, value, 1);
-}
-
 /* ---- libraries ----------------------------------------------------------------------------------------- */
 
 #ifdef SAV_LOAD /* static programs cannot */

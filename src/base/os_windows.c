@@ -348,10 +348,6 @@ sav_os_function *sav_os_find_function(const char *library, const char *name, sav
     return NULL;
 }
 
-void sav_os_set_variable(const char *name, const char *value) {
-    (void)_putenv_s(name, value);
-}
-
 /* Bytes as they are, and a console that shows UTF-8 and understands "erase the line". */
 void sav_os_guard_streams(void) {
     DWORD mode;

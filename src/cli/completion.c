@@ -16,7 +16,7 @@ static void put_choices(sav_text *out, size_t id) {
         if (out->bytes[at] == '|') out->bytes[at] = ' ';
 }
 
-/* A command's name at its level: of a group's member behind the group's name; NULL: it is not of this level. */
+/* A command's name at its level: of a member what stands behind its group's name; NULL: another level. */
 static const char *name_in(const sav_command *command, const sav_command *group) {
     if (group) return sav_command_member(command, group);
     return strchr(command->name, ' ') ? NULL : command->name;

@@ -128,7 +128,7 @@ void sav_help_command(sav_text *out, const sav_command *command) {
 void sav_help_version(sav_text *out) {
     sav_text_printf(out, "savs %s\n", SAV_VERSION);
     sav_engines_describe(out);
-#if defined(SAV_BLAS_LINKED)
+#if defined(SAV_LINKED)
     sav_text_string(out, "BLAS: OpenBLAS, linked\n");
 #elif defined(SAV_BLAS)
     sav_text_string(out, "BLAS: OpenBLAS, loaded when --engine blas is chosen\n");

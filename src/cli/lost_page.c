@@ -2,8 +2,8 @@
  *
  *   a weight is read -> its page is not there any more -> handler: address -> /proc/self/maps -> path -> exit
  *
- * Models, stores and lists are mapped. If someone cuts such a file meanwhile, or its disk fails, the system can
- * only signal. A handler may call few functions: none of stdio, none that takes memory.
+ * Models, stores and lists are mapped. If someone cuts such a file meanwhile, or its disk fails, the system
+ * can only signal. A handler may call few functions: none of stdio, none that takes memory.
  */
 #include "cli/lost_page.h"
 

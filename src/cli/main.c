@@ -17,7 +17,7 @@
 #include "cli/options.h"
 #include "cli/waiting.h"
 
-#ifdef SAV_BLAS_LINKED
+#ifdef SAV_LINKED
 void openblas_set_num_threads(int threads); /* cblas.h has it in some distributions only */
 #endif
 
@@ -156,8 +156,8 @@ int main(int argc, char **argv) {
     sav_console_open(&console);
     sav_console_catch();
     /* the blas engine calls it from its own threads, one tile each */
-    sav_os_set_variable("OPENBLAS_NUM_THREADS", "1");
-#ifdef SAV_BLAS_LINKED
+    sav_cli_set_variable("OPENBLAS_NUM_THREADS", "1");
+#ifdef SAV_LINKED
     openblas_set_num_threads(1); /* it has read its environment before */
 #endif
     return run(&console, argc > 1 ? argc - 1 : 0, argv + 1);

@@ -2,9 +2,9 @@
  *
  *   loader -> lend_slot -> OpenMP's library starts and reads its environment -> main -> sav_cli_wait_briefly
  *
- * OpenMP's libraries wait by spinning: the fastest way on a machine with nothing else to do, and several times
- * slower than one thread where another process wants the core (tools/SPEED.md). Only their environment can say
- * otherwise. GNU's reads it as it is loaded, before main; LLVM's at the first parallel loop.
+ * OpenMP's libraries wait by spinning: the fastest way on a machine with nothing else to do, and several
+ * times slower than one thread where another process wants the core (tools/SPEED.md). Only their environment
+ * can say otherwise. GNU's reads it as it is loaded, before main; LLVM's at the first parallel loop.
  *
  * glibc calls a program's .preinit_array before any library starts, and its setenv does not work yet. So one
  * pointer of the environment, to a variable that no library reads as it starts, shows the setting until main
@@ -15,10 +15,8 @@
 
 #include <stdlib.h>
 
-#include "base/os.h"
-
-/* Rounds of GNU's library, some ten microseconds: enough from one product of a layer to the next, and less than
- * a process waits for its turn. */
+/* Rounds of GNU's library, some ten microseconds: enough from one product of a layer to the next, and less
+ * than a process waits for its turn. */
 #define ROUNDS "1000"
 
 #if defined(__linux__) && defined(__GLIBC__)
@@ -56,8 +54,16 @@ static void give_back(void) {
 static void give_back(void) {}
 #endif
 
+void sav_cli_set_variable(const char *name, const char *value) {
+#ifdef _WIN32
+    (void)_putenv_s(name, value);
+#else
+    (void)setenv(name, value, 1);
+#endif
+}
+
 void sav_cli_wait_briefly(void) {
     give_back();
     if (!getenv("OMP_WAIT_POLICY") && !getenv("KMP_BLOCKTIME"))
-        sav_os_set_variable("OMP_WAIT_POLICY", "passive");
+        sav_cli_set_variable("OMP_WAIT_POLICY", "passive");
 }

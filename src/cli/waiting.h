@@ -7,4 +7,7 @@
  * library starts; for the others main does. */
 void sav_cli_wait_briefly(void);
 
+/* A variable of this process's environment, for libraries that start later. */
+void sav_cli_set_variable(const char *name, const char *value);
+
 #endif

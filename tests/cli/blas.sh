@@ -1,6 +1,5 @@
 #!/bin/sh
-# OpenBLAS is loaded when --engine blas is chosen and at no other time; how much memory the program may take up
-# without it.
+# OpenBLAS is loaded when --engine blas is chosen and at no other time; the program starts in little memory.
 . tests/cli/lib
 forward="dump --model $qwen --messages golden/qwen2/window.messages.json --out $scratch/dump"
 
@@ -9,7 +8,8 @@ check 'the version names BLAS' grep -q '^BLAS: ' "$scratch/out"
 how=$(sed -n 's/^BLAS: //p' "$scratch/out")
 
 # A small address space holds the program, which once waited for OpenBLAS's threads for ever
-if (ulimit -v 60000 && exec "$savs" --version) >"$scratch/out" 2>"$scratch/err" </dev/null && [ -s "$scratch/out" ]; then
+if (ulimit -v 60000 && exec "$savs" --version) >"$scratch/out" 2>"$scratch/err" </dev/null &&
+    [ -s "$scratch/out" ]; then
     pass
 elif [ "$(uname -s)" != Linux ] || nm "$savs" 2>/dev/null | grep -q __asan_init; then
     skip 'no address space of 60 MB: a sanitizer, or not Linux'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The guards of the Makefile are in the program: position-independent, its tables read-only once it runs, stack
-# protector, checked string functions.
+# The guards of the Makefile are in the program: position-independent, its tables read-only once it runs,
+# stack protector, checked string functions.
 . tests/cli/lib
 
 if ! command -v readelf >/dev/null 2>&1 || ! readelf -h "$savs" >"$scratch/head" 2>/dev/null; then
@@ -17,7 +17,7 @@ check 'read-only after relocation' grep -q 'GNU_RELRO' "$scratch/tables"
 check 'no executable stack' grep -qE 'GNU_STACK.* RW +0x' "$scratch/tables"
 check 'stack protector' grep -q '__stack_chk_fail' "$scratch/names"
 if grep -qE '__asan_init|@GLIBC' "$scratch/names" && ! grep -q '__asan_init' "$scratch/names"; then
-    if grep -q '__v*snprintf_chk' "$scratch/names"; then pass; else skip 'built without optimisation: no checked functions'; fi
+    if grep -q '__v*snprintf_chk' "$scratch/names"; then pass; else skip 'built without optimisation'; fi
 else
     skip 'AddressSanitizer or another C library: no checked functions'
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# make install under a folder with a blank in its name, DESTDIR, what the files say, a program against the library, make
-# uninstall. Run by make: the variables of its build are in MAKEFLAGS.
+# make install under a folder with a blank in its name, DESTDIR, what the files say, a program against the
+# library, make uninstall. Run by make: the variables of its build are in MAKEFLAGS.
 . tests/cli/lib
 if [ -z "${MAKELEVEL:-}" ] || ! command -v make >/dev/null 2>&1; then
     skip 'run by make test alone, which knows how the program was built'

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The manual page and the completions that the program writes: every command, every option of each command, valid
-# macros; and that a real bash offers them.
+# The manual page and the completions that the program writes: every command, every option of each command,
+# valid macros; and that a real bash offers them.
 . tests/cli/lib
 
 # The commands with their groups' members, and the options of each, from the help
@@ -17,7 +17,7 @@ options_of() { # options_of COMMAND: --a --b, sorted, a line each
     "$savs" $1 --help | sed -n 's/^  \(--[a-z0-9-]*\).*/\1/p' | sort
 }
 
-# ---- the manual page -----------------------------------------------------------------------------------------------
+# ---- the manual page ----
 expect 0 '' help --man
 cp "$scratch/out" "$scratch/savs.1"
 for section in NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS 'EXIT STATUS' ENVIRONMENT; do
@@ -25,7 +25,8 @@ for section in NAME SYNOPSIS DESCRIPTION COMMANDS OPTIONS 'EXIT STATUS' ENVIRONM
 done
 check 'man: the title comes first' eval 'sed -n 2p "$scratch/savs.1" | grep -q "^\.TH SAVS 1 "'
 check 'man: NAME has one line with a dash' grep -q '^savs \\- ' "$scratch/savs.1"
-check 'man: no other macros' eval '! grep "^[.'\'']" "$scratch/savs.1" | grep -qvE "^\.(\\\\\"|TH|SH|SS|TP|PP|B|br|nf|fi)"'
+check 'man: no other macros' eval '! grep "^[.'\'']" "$scratch/savs.1" |
+    grep -qvE "^\.(\\\\\"|TH|SH|SS|TP|PP|B|br|nf|fi)"'
 check 'man: ASCII alone' eval '! LC_ALL=C grep -q "[^ -~]" "$scratch/savs.1"'
 if command -v groff >/dev/null 2>&1; then
     groff -man -Tutf8 -ww -z "$scratch/savs.1" >"$scratch/out" 2>"$scratch/err"
@@ -35,7 +36,8 @@ else
 fi
 sed 's/\\-/-/g; s/\\&//g' "$scratch/savs.1" >"$scratch/plain"
 while read -r command; do
-    sed -n "/^\.SS savs $command\$/,/^\.fi/p" "$scratch/plain" | grep -o '^\\fB--[a-z0-9-]*' | sed 's/^\\fB//' | sort >"$scratch/got"
+    sed -n "/^\.SS savs $command\$/,/^\.fi/p" "$scratch/plain" | grep -o '^\\fB--[a-z0-9-]*' |
+        sed 's/^\\fB//' | sort >"$scratch/got"
     options_of "$command" >"$scratch/want"
     check "man: the options of $command" cmp -s "$scratch/got" "$scratch/want"
     while read -r option; do
@@ -43,7 +45,7 @@ while read -r command; do
     done <"$scratch/want"
 done <"$scratch/commands"
 
-# ---- bash ----------------------------------------------------------------------------------------------------------
+# ---- bash ----
 expect 0 '' help --completion bash
 cp "$scratch/out" "$scratch/savs.bash"
 if command -v bash >/dev/null 2>&1; then
@@ -54,7 +56,9 @@ COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
 _savs
 printf '%s\n' "${COMPREPLY[@]}"
 END
-    ask() { (cd "$scratch/folder" && bash "$scratch/ask" "$scratch/savs.bash" "$@" 2>&1) | sort >"$scratch/got"; }
+    ask() {
+        (cd "$scratch/folder" && bash "$scratch/ask" "$scratch/savs.bash" "$@" 2>&1) | sort >"$scratch/got"
+    }
     mkdir "$scratch/folder" "$scratch/folder/models"
     : >"$scratch/folder/a list.jsonl"
     offers() { # offers WORDS words…: these words, separated by blanks
@@ -75,7 +79,8 @@ END
     offers 'bf16' savs encode --dtype b
     offers 'f32 f16' savs encode --dtype = f # --dtype=f
     offers 'f32 bf16 f16' savs encode --dtype =
-    offers "$("$savs" encode --help | sed -n 's/^  --engine \([^ ]*\).*/\1/p' | tr '|' ' ')" savs encode --engine ''
+    engines=$("$savs" encode --help | sed -n 's/^  --engine \([^ ]*\).*/\1/p' | tr '|' ' ')
+    offers "$engines" savs encode --engine ''
     offers '--min-margin --min-pixels' savs predict --quiet --min
     offers 'models' savs run --model mo
     offers 'models' savs run --model = mo
@@ -89,13 +94,14 @@ else
     skip 'no bash'
 fi
 
-# ---- zsh -----------------------------------------------------------------------------------------------------------
+# ---- zsh ----
 expect 0 '' help --completion zsh
 cp "$scratch/out" "$scratch/_savs"
 check 'zsh: its first line names the command' eval 'head -n 1 "$scratch/_savs" | grep -qx "#compdef savs"'
 if command -v zsh >/dev/null 2>&1; then check 'zsh: syntax' zsh -n "$scratch/_savs"; else skip 'no zsh'; fi
 while read -r command; do
-    sed -n "/^    ${command#* })\$/,/;;/p" "$scratch/_savs" | sed -n "s/^ *'\**\(--[a-z0-9-]*\).*/\1/p" | sort >"$scratch/got"
+    sed -n "/^    ${command#* })\$/,/;;/p" "$scratch/_savs" | sed -n "s/^ *'\**\(--[a-z0-9-]*\).*/\1/p" |
+        sort >"$scratch/got"
     options_of "$command" >"$scratch/want"
     check "zsh: the options of $command" cmp -s "$scratch/got" "$scratch/want"
 done <"$scratch/commands"

@@ -5,13 +5,13 @@ needs_pictures 'cli signals'
 tiny=data/tiny-llava-onevision
 list=data/demo/count_shape/train.jsonl
 
-# ---- a limit on the size of files ----------------------------------------------------------------------------------
+# ---- a limit on the size of files ----
 if [ "$(ulimit -f)" != unlimited ] || [ "$(uname -s)" != Linux ]; then
     skip 'files are limited already, or not Linux'
 else
     head -n 30 $list | sed "s|\"image\": \"|&$(pwd)/data/demo/count_shape/|" >"$scratch/list.jsonl"
-    "$savs" encode --model $tiny --input "$scratch/list.jsonl" --store "$scratch/store" --quiet >"$scratch/out" \
-        2>"$scratch/err" </dev/null
+    "$savs" encode --model $tiny --input "$scratch/list.jsonl" --store "$scratch/store" --quiet \
+        >"$scratch/out" 2>"$scratch/err" </dev/null
     judge 0 '' 'savs encode without a limit'
     # limited BLOCKS arguments...: exit 1, the system's words, no temporary file
     limited() {
@@ -28,17 +28,19 @@ else
     for blocks in 0 1 8; do
         limited $blocks encode --model $tiny --input "$scratch/list.jsonl" --store "$scratch/to/store"
         limited $blocks fit --store "$scratch/store" --out "$scratch/to/a.sav"
-        limited $blocks run --model $tiny --train "$scratch/list.jsonl" --test "$scratch/list.jsonl" --out "$scratch/to/run"
-        limited $blocks dump --model $qwen --messages golden/qwen2/window.messages.json --out "$scratch/to/dump"
+        limited $blocks run --model $tiny --train "$scratch/list.jsonl" --test "$scratch/list.jsonl" \
+            --out "$scratch/to/run"
+        limited $blocks dump --model $qwen --out "$scratch/to/dump" --messages golden/qwen2/window.messages.json
     done
 fi
 
-# ---- a file cut under the map --------------------------------------------------------------------------------------
+# ---- a file cut under the map ----
 if [ "$(uname -s)" != Linux ]; then
     skip 'not Linux: no names of mappings'
     report 'cli signals'
 fi
-# cut SIZE NAME options...: while savs reads the 2 GB of FOLDER/NAME, all but SIZE bytes go: exit 1, one line, its path
+# cut SIZE NAME options...: while savs reads the 2 GB of FOLDER/NAME, all but SIZE bytes go: exit 1, one line
+# with its path
 cut() {
     size=$1 file=$scratch/cut/$2
     shift 2
@@ -81,8 +83,8 @@ judge 2 "savs: $scratch/b: cut short or unreadable" 'a dump cut under savs diff'
 
 # The shard itself, under a running encode: found by the next batch's look at the file, or by the signal
 copy_model $tiny cut
-"$savs" encode --model "$model" --input $list --store "$scratch/cut.store" --quiet >"$scratch/out" 2>"$scratch/err" \
-    </dev/null &
+"$savs" encode --model "$model" --input $list --store "$scratch/cut.store" --quiet >"$scratch/out" \
+    2>"$scratch/err" </dev/null &
 process=$! tries=0
 while [ ! -s "$scratch/cut.store/index.jsonl" ] && [ $tries -lt 600 ]; do
     tries=$((tries + 1))

@@ -1,5 +1,5 @@
 #!/bin/sh
-# How idle threads wait: a short spin, unless the user says otherwise. OpenMP's library itself tells what it read.
+# How idle threads wait: a short spin, unless the user says otherwise. OpenMP's library tells what it read.
 . tests/cli/lib
 unset OMP_WAIT_POLICY GOMP_SPINCOUNT KMP_BLOCKTIME # tests/run sets the first
 

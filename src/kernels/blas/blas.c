@@ -1,5 +1,5 @@
 /* blas.c: float32 linear and attention; OpenBLAS multiplies one tile at a time, single-threaded, threads take
- * tiles. The library is loaded when a session starts this engine; SAV_BLAS_LINKED: it is part of the program.
+ * tiles. The library is loaded when a session starts this engine; SAV_LINKED: it is part of the program.
  *
  *   linear  x [T, K], W [N, K] as stored -> out [T, N]: for each 128 columns of W,
  *       for each 512 of K in order, the block
@@ -26,13 +26,13 @@ static bool scratch(size_t *bytes, const sav_extent *most) {
            sav_mul(bytes, own, (size_t)most->threads);
 }
 
-/* cblas_sgemm, whose prototype is the same wherever integers are int: order, transpositions, m, n, k, alpha, a,
- * its stride, b, its stride, beta, c, its stride. */
+/* cblas_sgemm, whose prototype is the same wherever integers are int: order, transpositions, m, n, k, alpha,
+ * a, its stride, b, its stride, beta, c, its stride. */
 typedef void gemm_function(int order, int trans_a, int trans_b, int m, int n, int k, float alpha,
                            const float *a, int lda, const float *b, int ldb, float beta, float *c, int ldc);
 enum { ROW_MAJOR = 101, NO_TRANS = 111, TRANS = 112 }; /* cblas.h */
 
-#ifdef SAV_BLAS_LINKED
+#ifdef SAV_LINKED
 extern gemm_function cblas_sgemm;
 #endif
 
@@ -204,7 +204,7 @@ static sav_status self_test(const sav_run *run, sav_error *err) {
 
 /* ---- start --------------------------------------------------------------------------------------------- */
 
-#ifdef SAV_BLAS_LINKED
+#ifdef SAV_LINKED
 static sav_os_function *find_gemm(sav_error *err) {
     (void)err;
     return (sav_os_function *)cblas_sgemm;
