@@ -528,10 +528,22 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const sav_store_line *
     return status;
 }
 
+sav_status sav_store_read(const float **out, const sav_store *store, size_t row, sav_error *err) {
+    const size_t bytes = store->header.row_bytes;
+    const unsigned char *at = store->map.bytes + row * bytes;
+    *out = (const float *)(const void *)at;
+    return sav_crc32(at, bytes) == store->entries[row].row.crc32 ? SAV_OK : fail_row(store, row, err);
+}
+
+void sav_store_drop(const sav_store *store, size_t row) {
+    const size_t bytes = store->header.row_bytes;
+    sav_os_drop(store->map.bytes + row * bytes, bytes, store->features_path, (uint64_t)row * bytes);
+}
+
 sav_status sav_store_check(const sav_store *store, sav_error *err) {
-    for (size_t i = 0; i < store->count && store->map.size; i++)
-        if (sav_crc32(store->map.bytes + i * store->header.row_bytes, store->header.row_bytes) !=
-            store->entries[i].row.crc32)
-            return fail_row(store, i, err);
-    return SAV_OK;
+    const float *ignored;
+    sav_status status = SAV_OK;
+    for (size_t i = 0; i < store->count && store->map.size && !status; i++)
+        status = sav_store_read(&ignored, store, i, err);
+    return status;
 }

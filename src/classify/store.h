@@ -81,6 +81,11 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const sav_store_line *
  * time; call it before closing, which does it too but cannot tell of a full disk. */
 sav_status sav_store_sync(sav_store *store, sav_error *err);
 
+/* A row's features [L, H, d], once their CRC is that of the index. drop: they will not be read for a while, so that
+ * their memory may be used otherwise. */
+sav_status sav_store_read(const float **out, const sav_store *store, size_t row, sav_error *err);
+void sav_store_drop(const sav_store *store, size_t row);
+
 /* Reads every row and compares its CRC; the first that differs is an error that names it. */
 sav_status sav_store_check(const sav_store *store, sav_error *err);
 

@@ -304,7 +304,7 @@ static sav_status prepare(loop *l, sav_error *err) {
     sav_session_watch(session, watch, l);
     sav_session_begin(session, false);
     /* a batch's taps are whole to its end */
-    return sav_session_reserve(session, 2 * l->ahead * bytes, err);
+    return sav_session_reserve(session, l->encoder->reserve + 2 * l->ahead * bytes, err);
 }
 
 sav_status sav_encode_visit(sav_list *list, const sav_encoder *encoder, const sav_encode_visitor *visitor,

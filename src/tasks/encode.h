@@ -24,9 +24,10 @@ typedef struct sav_encode_progress {
 typedef struct sav_encoder {
     const sav_model *model;
     sav_session *session;
-    size_t depth;  /* layers to run; 0: all */
-    bool skip_bad; /* a sample that cannot be read becomes a note in list->bad and leaves the list */
-    void *context; /* of the two below, which may be NULL */
+    size_t depth;     /* layers to run; 0: all */
+    uint64_t reserve; /* bytes of the memory budget for the caller */
+    bool skip_bad;    /* a sample that cannot be read becomes a note in list->bad and leaves the list */
+    void *context;    /* of the two below, which may be NULL */
     /* before each sample and layer: anything but SAV_OK ends the loop */
     sav_status (*check)(void *context, sav_error *err);
     void (*progress)(void *context, const sav_encode_progress *how_far); /* as often */

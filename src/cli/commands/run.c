@@ -25,8 +25,7 @@ typedef struct side {
     const char *name; /* "training samples", "test samples" */
     char *folder;     /* of the store */
     sav_list *list;
-    sav_feature_set set; /* of the list's samples, in their order */
-    size_t *rows;        /* [list->count] where they stand in the store */
+    size_t *rows; /* [list->count] where the features of its samples stand in the store */
     double seconds;
 } side;
 
@@ -38,6 +37,7 @@ typedef struct job {
     sav_model *model;
     sav_session *session;
     sav_classifier *classifier;
+    sav_labels trained; /* names of the training samples, as in the store */
     sav_predictions votes;
 } job;
 
@@ -105,12 +105,13 @@ static sav_status say_plan(job *j, sav_error *err) {
 
 /* ---- features ------------------------------------------------------------------------------------------ */
 
-/* The list's features, computed or found in its store. */
-static sav_status encode(job *j, side *s, sav_error *err) {
-    const double started = sav_os_seconds();
+/* The list's features into its store, as far as they are not there. reserve: bytes of the memory budget for what
+ * comes next. */
+static sav_status encode(job *j, side *s, uint64_t reserve, sav_error *err) {
     const size_t bad = s->list->bad.count;
     sav_encode_report report = {0};
-    const sav_encoder encoder = sav_cli_encoder(j->cli, j->model, j->session, s->name);
+    sav_encoder encoder = sav_cli_encoder(j->cli, j->model, j->session, s->name);
+    encoder.reserve = reserve;
     sav_status status = sav_cli_encode(&report, s->folder, s->list, &encoder, err);
     if (status) {
         sav_cli_explain_kept(j->cli, &report, s->folder, err);
@@ -121,56 +122,73 @@ static sav_status encode(job *j, side *s, sav_error *err) {
     if (report.unlisted)
         sav_console_say(j->cli->console, "%s: %zu %s of other lists and not used", s->folder, report.unlisted,
                         report.unlisted == 1 ? "row is" : "rows are");
-    status = sav_feature_set_open(&s->set, s->folder, err);
-    if (!status) status = sav_feature_set_choose(&s->set, s->rows, s->list->count, err);
-    s->seconds = sav_os_seconds() - started;
-    return status;
+    return SAV_OK;
 }
 
 /* ---- the work ------------------------------------------------------------------------------------------ */
 
 /* The classifier's file; predictions and scores that an earlier run made with another one go first. */
-static sav_status train(job *j, sav_error *err) {
-    j->cli->pace.later = j->test.list->count;
-    sav_status status = encode(j, &j->train, err);
-    if (!status) status = sav_cli_fit(&j->classifier, j->cli, &j->train.set, err);
+static sav_status fit(job *j, sav_feature_set *set, sav_error *err) {
+    size_t id;
+    sav_status status = sav_feature_set_open(set, j->train.folder, err);
+    for (size_t i = 0; i < j->train.list->count && !status; i++)
+        status = sav_labels_add(&id, &j->trained, sav_store_at(set->store, j->train.rows[i])->sample, err);
+    if (!status) status = sav_feature_set_choose(set, j->train.rows, j->train.list->count, err);
+    if (!status) status = sav_cli_fit(&j->classifier, j->cli, set, err);
     if (status) return status;
-    j->train.set.origin.question = sav_feature_set_question(&j->train.set);
+    set->origin.question = sav_feature_set_question(set);
     sav_os_remove(j->metrics);
     sav_os_remove(j->predictions);
-    return sav_classifier_save(j->classifier, j->sav, &j->train.set.origin, err);
+    return sav_classifier_save(j->classifier, j->sav, &set->origin, err);
+}
+
+static sav_status train(job *j, sav_error *err) {
+    const double started = sav_os_seconds();
+    const size_t row = sav_model_describe(j->model)->features * sizeof(float);
+    sav_feature_set set = {0};
+    j->cli->pace.later = j->test.list->count;
+    sav_status status = encode(j, &j->train, (uint64_t)j->train.list->count * row, err);
+    if (!status) status = fit(j, &set, err);
+    sav_feature_set_close(&set);
+    j->train.seconds = sav_os_seconds() - started;
+    return status;
 }
 
 /* Samples of which the classifier has seen the very pictures and question. */
-static sav_status warn_overlap(job *j, sav_error *err) {
-    sav_labels seen = {0};
-    sav_status status = SAV_OK;
+static void warn_overlap(job *j, const sav_store *store) {
     size_t id, shared = 0;
-    for (size_t i = 0; i < j->train.list->count && !status; i++)
-        status = sav_labels_add(&id, &seen, sav_store_at(j->train.set.store, j->train.rows[i])->sample, err);
-    for (size_t i = 0; i < j->test.list->count && !status; i++)
-        shared += sav_labels_find(&id, &seen, sav_store_at(j->test.set.store, j->test.rows[i])->sample);
-    sav_labels_free(&seen);
+    for (size_t i = 0; i < j->test.list->count; i++)
+        shared += sav_labels_find(&id, &j->trained, sav_store_at(store, j->test.rows[i])->sample);
     if (shared)
         sav_console_warn(j->cli->console,
-                         "%zu of %zu test samples are training samples too, picture and "
-                         "question",
-                         shared, j->test.list->count);
+                         "%zu of %zu test samples are training samples too, picture and question", shared,
+                         j->test.list->count);
+}
+
+/* A row at a time, so that the budget holds for any number of them. */
+static sav_status predict(job *j, const sav_store *store, sav_error *err) {
+    const sav_list *list = j->test.list;
+    const sav_prediction_options options = {list->count, j->cli->min_margin, list->protocol};
+    const float *tap;
+    sav_status status = sav_predictions_begin(&j->votes, j->classifier, &options, err);
+    for (size_t i = 0; i < list->count && !status; i++) {
+        status = sav_store_read(&tap, store, j->test.rows[i], err);
+        if (!status) status = sav_predictions_add_sample(&j->votes, &list->samples[i], tap, err);
+        if (j->cli->memory) sav_store_drop(store, j->test.rows[i]);
+    }
     return status;
 }
 
 static sav_status test(job *j, sav_error *err) {
-    const sav_list *list = j->test.list;
+    const double started = sav_os_seconds();
+    sav_store *store = NULL;
     j->cli->pace.later = 0;
-    sav_status status = encode(j, &j->test, err);
-    if (!status) status = warn_overlap(j, err);
-    if (status) return status;
-    const size_t width = j->test.set.L * j->test.set.H * j->test.set.d;
-    const sav_prediction_options options = {list->count, j->cli->min_margin, list->protocol};
-    status = sav_predictions_begin(&j->votes, j->classifier, &options, err);
-    for (size_t i = 0; i < list->count && !status; i++)
-        status =
-            sav_predictions_add_sample(&j->votes, &list->samples[i], j->test.set.features + i * width, err);
+    sav_status status = encode(j, &j->test, 0, err);
+    if (!status) status = sav_store_open(&store, j->test.folder, err);
+    if (!status) warn_overlap(j, store);
+    if (!status) status = predict(j, store, err);
+    sav_store_close(store);
+    j->test.seconds = sav_os_seconds() - started;
     if (status) return status;
     sav_cli_warn_votes(j->cli, &j->votes);
     return sav_cli_write_file(j->predictions, &j->votes.lines, err);
@@ -227,7 +245,6 @@ static sav_status finish(job *j, sav_error *err) {
 }
 
 static void side_free(side *s) {
-    sav_feature_set_close(&s->set);
     sav_list_free(s->list);
     sav_free(s->rows);
     sav_free(s->folder);
@@ -251,6 +268,7 @@ static sav_status run_command(sav_cli *cli, sav_error *err) {
     if (!status) status = test(&j, err);
     if (!status) status = finish(&j, err);
     sav_predictions_free(&j.votes);
+    sav_labels_free(&j.trained);
     sav_classifier_free(j.classifier);
     sav_cli_close_session(j.model, j.session);
     side_free(&j.train);
