@@ -11,8 +11,8 @@
 
 enum { LONGEST_RAW = 6144 }; /* a path of 4096 bytes and what is said about it */
 
-/* Copies text into out[size], what a terminal must not get escaped. What is too long loses its middle, between
- * whole characters: a message begins with what it is about and ends with the reason. */
+/* Copies text into out[size], what a terminal must not get escaped. What is too long loses its middle,
+ * between whole characters: a message begins with what it is about and ends with the reason. */
 static void copy_escaped(char *out, size_t size, const char *text) {
     static const char gap[] = "…";
     const size_t half = (size - sizeof gap) / 2, length = strlen(text);

@@ -126,6 +126,9 @@ const char *sav_quote(char out[SAV_QUOTED], const char *text, size_t length) {
         if (!sav_utf8_decode(&point, text, length, &at)) at++; /* a byte that is none counts as one */
     }
     memcpy(out, text, at);
-    strcpy(out + at, at < length ? "…" : "");
+    if (at < length)
+        memcpy(out + at, "…", sizeof "…");
+    else
+        out[at] = '\0';
     return out;
 }

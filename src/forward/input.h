@@ -11,8 +11,8 @@
 typedef struct sav_input {
     size_t T;
     int64_t *ids; /* [T], one placeholder id for each visual token */
-    /* [T] the same, but for a visual token -1 - the batch's number of its picture, and far below where the picture
-     * has no places of its own: what makes two samples equal */
+    /* [T] the same, but for a visual token -1 - the batch's number of its picture, and far below where the
+     * picture has no places of its own: what makes two samples equal */
     int64_t *content;
     int64_t *positions; /* [axes, T] */
     size_t images;

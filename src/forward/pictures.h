@@ -35,8 +35,8 @@ sav_status sav_picture_choose(sav_picture_options *out, const sav_model *model, 
 sav_status sav_picture_load(sav_picture *out, sav_pictures_seen *seen, const sav_model *model,
                             const char *path, const sav_picture_options *how, sav_error *err);
 
-/* The picture of this part's file and bounds, as number *at of the batch: the same bytes under the same bounds
- * are one picture. */
+/* The picture of this part's file and bounds, as number *at of the batch: the same bytes under the same
+ * bounds are one picture. */
 sav_status sav_pictures_find(size_t *at, sav_pictures *all, const sav_model *model, const sav_part *part,
                              sav_error *err);
 sav_picture_set sav_pictures_set(const sav_pictures *all); /* those of the batch */

@@ -198,8 +198,8 @@ static sav_status add_part(reader *in, const sav_json *part) {
     return status;
 }
 
-/* The generation prompt follows the last message: one of the assistant there would be a finished answer before
- * it, or, as its writer may have meant, the beginning of the answer, which is not laid out. */
+/* The generation prompt follows the last message: one of the assistant there would be a finished answer
+ * before it, or, as its writer may have meant, the beginning of the answer, which is not laid out. */
 static sav_status check_role(const reader *in, const sav_json *role, bool last) {
     const bool assistant = sav_json_is(role, "assistant");
     if (!sav_json_is(role, "system") && !sav_json_is(role, "user") && !assistant)

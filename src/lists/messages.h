@@ -2,8 +2,8 @@
  *
  *   [{"role": "user", "content": [{"type": "image", "image": "a.png"}, {"type": "text", "text": "…"}]}]
  *   or {"messages": [...]}; "content" may be a plain string. Relative paths start from the file's folder.
- *   Beside a picture: min_pixels, max_pixels, resized_height, resized_width (sav.h). Keys that are not known are
- *   named in chat->notes.
+ *   Beside a picture: min_pixels, max_pixels, resized_height, resized_width (sav.h). Keys that are not known
+ *   are named in chat->notes.
  */
 #ifndef SAV_MESSAGES_H
 #define SAV_MESSAGES_H

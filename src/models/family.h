@@ -75,8 +75,8 @@ struct sav_family {
     bool bounded; /* knows min_pixels, max_pixels, and the bounds of one picture */
     /* Reads the config, binds the tensors, tower first; fills the vision fields of model->info. */
     sav_status (*open)(sav_model *model, const sav_json *config, const char *name, sav_error *err);
-    /* NULL: 0 … T - 1. *laid: of so many pictures, from the first on, the tokens have places of their own; those of
-     * others stand like text. */
+    /* NULL: 0 … T - 1. *laid: of so many pictures, from the first on, the tokens have places of their own;
+     * those of others stand like text. */
     sav_status (*positions)(int64_t *out, size_t *laid, const sav_token_row *tokens, const sav_model *model,
                             sav_error *err);
     /* The rest is NULL in a text model. */

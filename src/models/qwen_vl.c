@@ -34,8 +34,8 @@ static const sav_rename HF_4_52[] = {
     {"visual.", "model.visual."}, {"model.", "model.language_model."}, {NULL, NULL}};
 
 /* PARITY: only min_pixels and max_pixels count. `size` must have both edges, is ignored, and without the two
- * keys the class default rules, so that a picture is resized twice (test_qwen_vl.c). Folders of transformers 5
- * have their bounds there alone: a note says what rules instead. */
+ * keys the class default rules, so that a picture is resized twice (test_qwen_vl.c). Folders of transformers
+ * 5 have their bounds there alone: a note says what rules instead. */
 static void check_size(sav_text *notes, const sav_preprocessor *processor, sav_config *in) {
     const sav_json *size = sav_config_find(in, "size");
     int64_t low, high;
@@ -51,7 +51,7 @@ static void check_size(sav_text *notes, const sav_preprocessor *processor, sav_c
                         in->name, size->line, processor->min_pixels, processor->max_pixels);
 }
 
-/* The processor's file repeats three sizes of the tower's; where they differ the library fails in the tower. */
+/* The processor's file repeats three sizes of the tower's; where they differ the library fails there. */
 static void check_grid(sav_config *in, const char *key, size_t found, const char *towers, size_t tower) {
     if (found != tower)
         sav_config_fail(in, SAV_BAD_INPUT, sav_config_find(in, key), key,

@@ -160,8 +160,8 @@ static bool find_known(sav_layout *out, const char *text, size_t length) {
 }
 
 /* PARITY: Jinja reads every line end as \n. It drops one at the end of the text and, as transformers sets it,
- * one behind a block, with which all known texts end. So texts that differ in these mean the same; a third line
- * end would be printed (test: test_layout.c). */
+ * one behind a block, with which all known texts end. So texts that differ in these mean the same; a third
+ * line end would be printed (test: test_layout.c). */
 static bool recognise(bool *found, sav_layout *out, const char *text, size_t length) {
     char *plain = sav_alloc(length + 2, 1);
     size_t n = 0;

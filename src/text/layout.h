@@ -37,8 +37,8 @@ const char *sav_layout_mark(sav_layout layout);
 
 /* The layout that a folder's template asks for: chat_template.jinja, chat_template.json,
  * processor_config.json, tokenizer_config.json, the first that has one. No template, or one that is not
- * known: `fallback`; in the second case `warning` (may be NULL) gets one line, '\n' behind, that names the file and shows
- * the layout in use. */
+ * known: `fallback`; in the second case `warning` (may be NULL) gets one line, '\n' behind, that names the
+ * file and shows the layout in use. */
 sav_status sav_layout_choose(sav_layout *out, sav_text *warning, const char *folder, sav_layout fallback,
                              sav_error *err);
 

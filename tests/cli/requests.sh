@@ -8,7 +8,7 @@ here=$(pwd)
 wide=$here/golden/llava/images/100x200.png
 model=golden/models/report-qwen2-vl
 ask() { # ask KEYS: messages with a picture and these keys beside it
-    printf '[{"role": "user", "content": [{"type": "image", "image": "%s"%s}, {"type": "text", "text": "?"}]}]' \
+    printf '[{"role":"user","content":[{"type":"image","image":"%s"%s},{"type":"text","text":"?"}]}]' \
         "${address:-$wide}" "$1" >"$scratch/m.json"
 }
 grid() { # grid H W KEYS arguments...: what show pixels says, without a warning
@@ -37,8 +37,8 @@ grid 6 10 ', "max_pixels": 50000' --max-pixels 12544
 grid 14 26 ', "min_pixels": 60000' --min-pixels 30000
 grid 8 8 ', "resized_height": 280, "resized_width": 280' --max-pixels 12544
 ask ', "min_pixels": 60000'
-expect 1 'found min_pixels 60000 above max_pixels 6272' show pixels --model $model --messages "$scratch/m.json" \
-    --max-pixels 6272
+expect 1 'found min_pixels 60000 above max_pixels 6272' show pixels --model $model \
+    --messages "$scratch/m.json" --max-pixels 6272
 ask ', "min_pixels": 60000, "max_pixels": 6272'
 expect 1 'm.json:1:' show pixels --model $model --messages "$scratch/m.json"
 ask ', "max_pixels": "6272"'
@@ -55,7 +55,8 @@ ask ', "max_pixel": 6272, "detail": "low"'
 expect 0 'm.json: keys are not read: "image.max_pixel", "image.detail"' show pixels --model $model \
     --messages "$scratch/m.json"
 one_line
-expect 0 'keys are not read' dump --model $model --messages "$scratch/m.json" --out "$scratch/d" --stages sav.tap
+expect 0 'keys are not read' dump --model $model --messages "$scratch/m.json" --out "$scratch/d" \
+    --stages sav.tap
 expect 0 '' dump --model $model --messages "$scratch/m.json" --out "$scratch/d" --stages sav.tap --quiet
 quiet_err
 ask ', "resized_height": 56'

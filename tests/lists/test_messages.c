@@ -106,8 +106,8 @@ static void check_bounds(const char *text, sav_picture_bounds want, const char *
     sav_chat_free(chat);
 }
 
-/* Values that fetch_image of qwen_vl_utils 0.0.11 takes (ints, floats); what it fails on, and what nobody means, is
- * refused by name. Sizes that follow: tests/forward/test_requests.c. */
+/* Values that fetch_image of qwen_vl_utils 0.0.11 takes (ints, floats); what it fails on, and what nobody
+ * means, is refused by name. Sizes that follow: tests/forward/test_requests.c. */
 static void test_bounds(void) {
     static const char *const keys[] = {"min_pixels", "max_pixels", "resized_height", "resized_width"};
     static const char *const bad[][2] = {
@@ -153,8 +153,8 @@ static void test_bounds(void) {
     check_refused(PICTURE("\"min_pixels\":1,\"min_pixels\":2"), SAV_BAD_INPUT, "min_pixels");
 }
 
-/* Where a picture may stand: the keys that Qwen's template, fetch_image and apply_chat_template of 4.51.3 look
- * at; a form that they fail on, or drop, is named. */
+/* Where a picture may stand: the keys that Qwen's template, fetch_image and apply_chat_template of 4.51.3
+ * look at; a form that they fail on, or drop, is named. */
 static void test_forms(void) {
     check_prompt(USER("{\"type\":\"image_url\",\"image_url\":\"a.png\"}"), "user:I(dir/a.png);");
     check_prompt(USER("{\"type\":\"image\",\"image_url\":\"file:///a.png\"}"), "user:I(/a.png);");
