@@ -300,6 +300,10 @@ static void bind(sav_decoder *decoder, sav_binder *b, const char *prefix, const 
     decoder->axes = c->mrope ? 3 : 1;
     decoder->first_layer = b->modules->layers;
     make_rope(b, m, c);
+    sav_bind_sizes(b,
+                   "hidden_size %zu, num_attention_heads %zu of %zu, num_key_value_heads %zu, "
+                   "intermediate_size %zu, vocab_size %zu",
+                   c->D, c->H, c->d, c->G, c->F, c->V);
     sav_bind_scope(b, "%s", prefix);
     sav_bind_table(b, &decoder->embed_tokens.weight, "embed_tokens", c->V, c->D);
     for (size_t l = 0; l < c->L && !b->status; l++) {

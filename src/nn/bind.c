@@ -69,6 +69,13 @@ static void set_scope(sav_binder *b, const char *format, va_list args) {
     vsnprintf(b->scope, sizeof b->scope, format, args);
 }
 
+void sav_bind_sizes(sav_binder *b, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(b->sizes, sizeof b->sizes, format, args);
+    va_end(args);
+}
+
 void sav_bind_scope(sav_binder *b, const char *format, ...) {
     va_list args;
     va_start(args, format);
@@ -192,7 +199,8 @@ static void fail_tensor(sav_binder *b, const sav_tensor *t, const char *name, co
         b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s: found %s %s; expected %s %s",
                              sav_weights_file_of(b->weights, t), name, sav_dtype_name(t->dtype), got, types,
                              expected);
-    else if (!fail_wrapped(b))
+    if (t && b->sizes[0]) sav_hint(b->err, "The shape expected follows from %s.", b->sizes);
+    if (!t && !fail_wrapped(b))
         b->status = sav_fail(b->err, SAV_BAD_INPUT, "%s: tensor %s is missing; expected %s %s", b->folder,
                              name, types, expected);
     sav_text_free(&want);

@@ -55,6 +55,7 @@ typedef struct sav_binder {
     sav_owned *owned;
     sav_register *modules;
     bool *used;      /* [tensors] */
+    char sizes[200]; /* config.json's, from which the shapes expected follow: for messages */
     char scope[128]; /* stands in front of each name: "model.layers.3." */
     char *paths;     /* where the next path goes */
     size_t paths_left;
@@ -65,6 +66,9 @@ typedef struct sav_binder {
 sav_status sav_binder_begin(sav_binder *b);
 /* Every tensor of the folder must have been asked for; ends the binder. */
 sav_status sav_binder_end(sav_binder *b);
+
+/* Which sizes of config.json the shapes from here on follow from: a shape that differs names them. */
+void sav_bind_sizes(sav_binder *b, const char *format, ...) SAV_PRINTF(2, 3);
 
 /* Names from here on stand in this scope. */
 void sav_bind_scope(sav_binder *b, const char *format, ...) SAV_PRINTF(2, 3);

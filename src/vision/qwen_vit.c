@@ -218,6 +218,9 @@ void sav_qwen_vit_bind(sav_qwen_vit *m, sav_binder *b) {
     m->inv_freq = sav_bind_own(b, half, sizeof *m->inv_freq);
     m->axis = sav_bind_own(b, half, 1);
     if (b->status) return;
+    sav_bind_sizes(b,
+                   "the tower's %s %zu, intermediate_size %zu, patch_size %zu; the decoder's hidden_size %zu",
+                   c->full ? "hidden_size" : "embed_dim", c->Dv, c->Fv, c->grid.patch, c->D);
     sav_rope_frequencies(m->inv_freq, 10000, half); /* half / 2 of them, for y; the same again for x */
     memcpy(m->inv_freq + half / 2, m->inv_freq, half / 2 * sizeof *m->inv_freq);
     memset(m->axis + half / 2, 1, half / 2);

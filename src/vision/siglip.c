@@ -101,6 +101,10 @@ void sav_siglip_bind(sav_siglip *m, sav_binder *b) {
     const sav_siglip_config *c = &m->config;
     const size_t filters[4] = {c->Dv, 3, c->patch, c->patch};
     m->layers = sav_bind_own(b, c->Lv, sizeof *m->layers);
+    sav_bind_sizes(b,
+                   "the tower's hidden_size %zu, intermediate_size %zu, image_size %zu, patch_size %zu; the "
+                   "decoder's hidden_size %zu",
+                   c->Dv, c->Fv, c->tile, c->patch, c->D);
     sav_bind_layer(b, TOWER "embeddings.");
     sav_bind_filters(b, &m->patch_embedding, "patch_embedding", 4, filters);
     m->patch_embedding.bias = sav_bind_values(b, "patch_embedding.bias", c->Dv, 0);

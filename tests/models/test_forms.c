@@ -430,6 +430,12 @@ static void test_places(void) {
     check_set(QWEN, "config.json", "text_config.hidden_size", "32",
               "\"hidden_size\": found 32; the top of the file says 16");
     check_set(QWEN, "config.json", "use_mrope", "true", NULL);
+    /* sizes that could be, and are not the tensors' */
+    check_set(QWEN, "config.json", "intermediate_size", "33", "intermediate_size 33");
+    check_set(QWEN, "config.json", "vision_config.mlp_ratio", "3", "embed_dim 8, intermediate_size 24");
+    check_set(LLAVA, "config.json", "text_config.hidden_size", "20", "hidden_size 20");
+    check_set(LLAVA, "config.json", "vision_config.intermediate_size", "17",
+              "the tower's hidden_size 8, intermediate_size 17");
     check_set(LLAVA, "config.json", "quantization_config.quant_method", "\"awq\"", "quantization_config");
     check_set(LLAVA, "config.json", "text_config.quantization_config.bits", "4",
               "\"text_config.quantization_config\"");
