@@ -51,7 +51,8 @@ typedef struct sav_picture_report {
 } sav_picture_report;
 
 /* How the model sees a picture with its bounds under a session's pillow, exif_rotate, min_pixels and
- * max_pixels. folder (may be NULL): its tiles are written there as "NAME-0.png" …; number 0 is the whole picture. */
+ * max_pixels. folder (may be NULL): its tiles are written there as "NAME-0.png" …; number 0 is the whole
+ * picture. */
 sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, const sav_part *picture,
                                const sav_options *options, const char *folder, const char *name,
                                sav_error *err);
