@@ -140,7 +140,7 @@ static void put_noise(sav_text *out, const sav_comparison *c, const verdict *v) 
     else if (v->noise)
         sav_text_printf(out, "all differences before %s are float noise", real->name);
     else
-        sav_text_string(out, "no float noise");
+        sav_text_string(out, "no float noise before it");
     if (v->noise) sav_text_printf(out, " (largest rel-L2 %.3g at %s)", loud->rel_l2, loud->name);
     if (v->real) sav_text_printf(out, "; first real one: %s", real->name);
     if (v->real && real->kind == SAV_COMPARE_SHAPES) sav_text_printf(out, ", %s", real->shape);
