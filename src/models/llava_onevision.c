@@ -263,8 +263,8 @@ static void check_size(size_t tile, sav_config *in) {
 
 static const sav_keys PREPROCESSOR;
 
-/* PARITY: without mean and std the class's are CLIP's; lmms-lab's folders have no such file and mean SigLIP's .5
- * (test: golden/llava, cases lmms). */
+/* PARITY: without mean and std the class's are CLIP's; lmms-lab's folders have no such file and mean SigLIP's
+ * .5 (test: golden/llava, cases lmms). */
 static sav_status read_processor(llava *v, const char *folder, bool lmms, sav_error *err) {
     static const sav_preprocessor_absent siglip = {.mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}};
     sav_preprocessor_absent clip = {0};

@@ -44,7 +44,8 @@ extern const sav_keys sav_quantised_keys; /* of "quantization_config" */
 /* A file of the folder that need not be there: then *out is NULL and the status SAV_OK. */
 sav_status sav_model_file(sav_json_doc **out, const char *folder, const char *file, sav_error *err);
 
-/* The keys of the folder's files against the family's tables (io/keys.h); names unknown ones in model->notes. */
+/* The keys of the folder's files against the family's tables (io/keys.h); names unknown ones in model->notes.
+ */
 sav_status sav_model_check_keys(sav_model *model, const sav_json *config, sav_error *err);
 
 sav_status sav_model_identity(char hex[65], const char *folder, const sav_weights *weights, sav_error *err);

@@ -7,8 +7,8 @@
 const double sav_clip_mean[3] = {0.48145466, 0.4578275, 0.40821073};
 const double sav_clip_std[3] = {0.26862954, 0.26130258, 0.27577711};
 
-/* PARITY: a step that is switched off is left out: no rescaling is a factor of 1, no normalising a mean of 0 and
- * a deviation of 1 (test_processor.c). null is off for 4.51.3 and on for 5.x. */
+/* PARITY: a step that is switched off is left out: no rescaling is a factor of 1, no normalising a mean of 0
+ * and a deviation of 1 (test_forms.c). null is off for 4.51.3 and on for 5.x. */
 static void read_pixels(sav_preprocessor *out, sav_config *in, const sav_preprocessor_absent *absent) {
     static const double zero[3] = {0, 0, 0}, one[3] = {1, 1, 1};
     double mean[3], std[3];

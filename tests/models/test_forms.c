@@ -1,6 +1,6 @@
-/* Folders as other versions and tools write them, against transformers 4.51.3 (golden/keys/forms.json): switches and
- * forms of preprocessor_config.json, rope_parameters, bounds, files in other places. Each has the library's value or is
- * refused by the name of the key. */
+/* Folders as other versions and tools write them, against transformers 4.51.3 (golden/keys/forms.json):
+ * switches and forms of preprocessor_config.json, rope_parameters, bounds, files in other places. Each has the
+ * library's value or is refused by the name of the key. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +66,8 @@ static sav_json_doc *goldens(void) {
 
 /* ---- pixels -------------------------------------------------------------------------------------------- */
 
-/* Refused here though the library takes it: what it means is not the same to all versions, or not ours. A form that is not in
- * this list must have the library's pixels. */
+/* Refused here though the library takes it: what it means is not the same to all versions, or not ours. A form
+ * that is not in this list must have the library's pixels. */
 static const char *const REFUSED[][2] = {
     {"both", "{\"do_rescale\":null}"},
     {"both", "{\"do_normalize\":null}"},
@@ -356,7 +356,7 @@ static void test_saved_again(void) {
         if (!CHECK_OK(sav_os_read_file(&config, &length, path, 1 << 20, &err), &err)) exit(1);
         folder_write("config.json", config, length);
         stage got = stage_of("sav.tap", NULL, text);
-        /* PARITY: 5.x has no window where use_sliding_window is false, 4.51.3 masks: another model, longer than 5 */
+        /* PARITY: 5.x has no window where use_sliding_window is false; 4.51.3 masks: another model */
         const bool other = strcmp(folders[i], "qwen2-window") == 0;
         if (!CHECK(!want.status && !got.status)) printf("  %s: %s\n", folders[i], err.message);
         CHECK_STR(got.notes, "");
@@ -368,7 +368,7 @@ static void test_saved_again(void) {
     }
 }
 
-/* ---- other files, other places -------------------------------------------------------------------------- */
+/* ---- other files, other places ------------------------------------------------------------------------- */
 
 static void check_open(const char *what, const char *part) {
     sav_model *model;

@@ -25,7 +25,7 @@ static const struct {
                {"Qwen2VLForConditionalGeneration", "report-qwen2-vl"},
                {"Qwen2_5_VLForConditionalGeneration", "qwen2.5-vl"}};
 
-/* Read, and seen by other pictures or prompts than this test's: test_processor.c, test_qwen_vl.c. */
+/* Read, and seen by other pictures or prompts than this test's: test_forms.c, test_qwen_vl.c. */
 static const char *const ELSEWHERE[] = {"min_pixels",       "max_pixels",          "do_resize",
                                         "video_token_id",   "tie_word_embeddings", "chat_template",
                                         "image_token_index"};

@@ -551,7 +551,7 @@ static void check_same(const char *what, const char *folder, const watch *want) 
     free(got.data);
 }
 
-/* The decoder's fields in "text_config", as transformers >= 4.52 writes them; the top level may repeat them. */
+/* The decoder's fields in "text_config", as transformers >= 4.52 writes them; the top may repeat them. */
 static void nest(const char *architecture) {
     char head[400];
     snprintf(head, sizeof head,
