@@ -1,6 +1,6 @@
 /* Folders as other versions and tools write them, against transformers 4.51.3 (golden/keys/forms.json):
- * switches and forms of preprocessor_config.json, rope_parameters, bounds, files in other places. Each has the
- * library's value or is refused by the name of the key. */
+ * switches and forms of preprocessor_config.json, rope_parameters, bounds, files in other places.
+ * Each has the library's value, or is refused by the name of the key. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +66,8 @@ static sav_json_doc *goldens(void) {
 
 /* ---- pixels -------------------------------------------------------------------------------------------- */
 
-/* Refused here though the library takes it: what it means is not the same to all versions, or not ours. A form
- * that is not in this list must have the library's pixels. */
+/* Refused here though the library takes it: what it means is not the same to all versions, or not ours.
+ * A form that is not in this list must have the library's pixels. */
 static const char *const REFUSED[][2] = {
     {"both", "{\"do_rescale\":null}"},
     {"both", "{\"do_normalize\":null}"},
@@ -368,6 +368,54 @@ static void test_saved_again(void) {
     }
 }
 
+/* Files as transformers 4.57 writes them: everything twice, and every default of the fast processor. */
+static void test_between(const sav_json *root) {
+    static const char text[] =
+        "{\"architectures\":[\"Qwen2VLForConditionalGeneration\"],\"attention_dropout\":0.0,\"dtype\":"
+        "\"bfloat16\","
+        "\"hidden_act\":\"silu\",\"hidden_size\":16,\"image_token_id\":null,\"initializer_range\":0.02,"
+        "\"intermediate_size\":32,\"layer_types\":[\"full_attention\",\"full_attention\"],"
+        "\"max_position_embeddings\":4096,\"max_window_layers\":80,\"model_type\":\"qwen2_vl_text\","
+        "\"num_attention_heads\":2,\"num_hidden_layers\":2,\"num_key_value_heads\":1,\"rms_norm_eps\":1e-06,"
+        "\"rope_scaling\":{\"mrope_section\":[2,1,1],\"rope_type\":\"default\",\"type\":\"default\"},"
+        "\"rope_theta\":1000000.0,\"sliding_window\":null,\"tie_word_embeddings\":true,\"use_cache\":true,"
+        "\"use_sliding_window\":false,\"video_token_id\":null,\"vision_end_token_id\":270,"
+        "\"vision_start_token_id\":269,\"vision_token_id\":271,\"vocab_size\":320}";
+    static const char *const processor[][2] = {
+        {"crop_size", "null"},
+        {"data_format", "\"channels_first\""},
+        {"default_to_square", "true"},
+        {"device", "null"},
+        {"disable_grouping", "null"},
+        {"do_center_crop", "null"},
+        {"do_convert_rgb", "true"},
+        {"do_normalize", "true"},
+        {"do_pad", "null"},
+        {"do_rescale", "true"},
+        {"do_resize", "true"},
+        {"image_processor_type", "\"Qwen2VLImageProcessorFast\""},
+        {"input_data_format", "null"},
+        {"pad_size", "null"},
+        {"resample", "3"},
+        {"rescale_factor", "0.00392156862745098"},
+        {"return_tensors", "null"},
+        {"size", "{\"longest_edge\":12845056,\"shortest_edge\":3136}"}};
+    const sav_json *row = tap_of(root, QWEN, 0), *pixels = sav_json_get(root, "pixels")->child;
+    while (!sav_json_is(sav_json_get(pixels, "folder"), QWEN)) pixels = pixels->next;
+    folder_copy(QWEN);
+    folder_set("config.json", "text_config", text);
+    for (size_t i = 0; i < sizeof processor / sizeof *processor; i++)
+        folder_set("preprocessor_config.json", processor[i][0], processor[i][1]);
+    stage got = stage_of("sav.tap", NULL, sav_json_get(row, "text")->text);
+    if (!CHECK(!got.status && near(&got, sav_json_get(row, "tap")))) printf("  %s\n", err.message);
+    CHECK_STR(got.notes, "");
+    free(got.data);
+    got = stage_of("pixel_values", sav_json_get(pixels, "picture")->text, NULL);
+    if (!CHECK(is_right(&got, pixels, "{}"))) printf("  %s\n", err.message);
+    free(got.data);
+    folder_remove();
+}
+
 /* ---- other files, other places ------------------------------------------------------------------------- */
 
 static void check_open(const char *what, const char *part) {
@@ -447,6 +495,7 @@ int main(void) {
     test_size_note();
     test_rope(sav_json_root(doc));
     test_saved_again();
+    test_between(sav_json_root(doc));
     test_places();
     sav_json_free(doc);
     return check_report("forms");
