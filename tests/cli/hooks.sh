@@ -83,8 +83,9 @@ against 1 qwen eager --json
 says '"first_real":null'
 
 # Nothing in common is trouble, not equality; --common is for dumps
-expect 0 '' dump --engine exact --quiet --model golden/models/t70 --messages golden/llava/t70-49x61.messages.json \
-    --out "$scratch/projector.safetensors" --stages 'multi_modal_projector.*'
+expect 0 '' dump --engine exact --quiet --model golden/models/t70 \
+    --messages golden/llava/t70-49x61.messages.json --out "$scratch/projector.safetensors" \
+    --stages 'multi_modal_projector.*'
 expect 2 'no stage in common' diff "$scratch/projector.safetensors" golden/hooks/theta.safetensors --common
 says 'expected module paths of transformers'
 silent=1
