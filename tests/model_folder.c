@@ -111,7 +111,7 @@ static void put_changed(sav_text *out, const sav_json *object, const char *path,
 void folder_set(const char *name, const char *path, const char *value) {
     size_t length;
     sav_error err;
-    sav_json_doc *doc;
+    sav_json_doc *doc = NULL;
     sav_text out = {0};
     char *text = sav_os_exists(folder_path(name)) ? read_text(folder_path(name), &length) : sav_strdup("{}");
     must(text && sav_json_parse(&doc, text, strlen(text), name, 1, NULL, &err) == SAV_OK, name, &err);
