@@ -19,7 +19,7 @@ static bool escape(char out[8], const char *bytes, size_t length, size_t *at) {
     uint32_t point;
     if (!sav_utf8_decode(&point, bytes, length, at)) {
         *at += sav_utf8_bad_length(bytes, length, *at);
-        strcpy(out, "\xEF\xBF\xBD");
+        memcpy(out, "\xEF\xBF\xBD", 4);
         return true;
     }
     const char *name = point && point < 0x80 ? strchr(names, (int)point) : NULL;
