@@ -4,7 +4,7 @@
  *     const char *labels[] = {"cat", "dog", "cat", "dog"};
  *     sav_model *model;  sav_session *session;  sav_classifier *classifier;
  *     sav_prediction p;  sav_error err;
- *     sav_part parts[] = {{.kind = SAV_IMAGE, .text = NULL}, {.kind = SAV_TEXT, .text = "What animal is this?"}};
+ *     sav_part parts[] = {{.kind = SAV_IMAGE}, {.kind = SAV_TEXT, .text = "What animal is this?"}};
  *     sav_message turn = {"user", parts, 2};
  *     sav_prompt prompt = {.messages = &turn, .count = 1};
  *     if (sav_model_open(&model, "llava-onevision-qwen2-7b-ov-hf", &err)) return report(&err);
@@ -29,8 +29,8 @@
  *     F  feed-forward width     d  head size                  P  patches of a picture
  *     N  examples               C  classes                    K  heads that vote
  *
- * A tower's letters carry v: Dv width, Hv heads, dv head size, Fv feed-forward width, Lv layers.
- * A flat index over the L*H heads of a tap is l*H + h.
+ * A tower's letters carry v: Dv width, Hv heads, dv head size, Fv feed-forward width, Lv layers. A flat index
+ * over the L*H heads of a tap is l*H + h.
  *
  * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library
  * never exits, prints, reads the environment or keeps mutable globals. One thing is process state all the
@@ -141,7 +141,8 @@ typedef struct sav_model_info {
     /* what its user should know: keys of its files that are not read, a template that is not known. A line
      * each, with '\n' behind; NULL: nothing */
     const char *notes;
-    /* identity: config, tokenizer, shard headers, the head of every tensor; that of savs quantize's source or "" */
+    /* identity: config, tokenizer, shard headers, the head of every tensor; that of savs quantize's source or
+     * "" */
     char sha256[65], source_sha256[65];
     size_t L, H, G, d, D, F, V; /* decoder */
     size_t features;            /* L * H * d floats of a tap */
@@ -210,8 +211,9 @@ const sav_session_info *sav_session_describe(const sav_session *session);
 /* tap[L, H, d] = the input of each layer's self_attn.o_proj at the last prompt token. No logits; the last
  * layer computes keys and values of all tokens, but queries and attention of the last one only. depth: run
  * layers 0 … depth - 1 and leave the rest of tap alone; 0: all. Errors: SAV_BAD_INPUT for pictures and
- * prompts that cannot be (unreadable file, placeholder count, prompt longer than max_positions). Weights that are
- * no numbers, or overflow, give NaN or infinite features and SAV_OK: who may have such weights looks at the tap. */
+ * prompts that cannot be (unreadable file, placeholder count, prompt longer than max_positions). Weights that
+ * are no numbers, or overflow, give NaN or infinite features and SAV_OK: who may have such weights looks at
+ * the tap. */
 sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth,
                        sav_error *err);
 
@@ -279,8 +281,8 @@ typedef struct sav_classifier_view {
     int32_t cut_count, cut_next; /* hits at rank K; most hits outside, -1 if nothing is outside */
     /* heads with cut_count hits; selected ones among them. tied > taken: ambiguous */
     size_t cut_tied, cut_taken;
-    /* (example, head) pairs: best two cosines as good as equal; a cosine NaN, which counts as the largest, as in
-     * PyTorch. All of them NaN or tied: the features say nothing of the classes */
+    /* (example, head) pairs: best two cosines as good as equal; a cosine NaN, which counts as the largest, as
+     * in PyTorch. All of them NaN or tied: the features say nothing of the classes */
     size_t near_ties, nan_cosines;
 } sav_classifier_view;
 
@@ -294,8 +296,8 @@ void sav_classifier_free(sav_classifier *classifier); /* NULL is fine */
 sav_status sav_classifier_save(const sav_classifier *classifier, const char *path, const sav_origin *origin,
                                sav_error *err);
 sav_status sav_classifier_open(sav_classifier **out, const char *path, sav_error *err);
-/* Are the model's taps what the classifier was fitted on? SAV_BAD_INPUT: their shape is another, or the file names
- * another model (one quantised from the other is the same). sav_predict itself takes any tap. */
+/* Are the model's taps what the classifier was fitted on? SAV_BAD_INPUT: their shape is another, or the file
+ * names another model (one quantised from the other is the same). sav_predict itself takes any tap. */
 sav_status sav_classifier_check(const sav_classifier *classifier, const sav_model *model, sav_error *err);
 
 typedef struct sav_prediction {

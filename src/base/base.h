@@ -26,15 +26,15 @@
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
 /* Fills err (may be NULL) and returns status, so that a failure reads `return sav_fail(err, SAV_BAD_INPUT,
- * "%s: …", …)`. Control characters that come from files and bytes that are no UTF-8 are escaped (base/utf8.h); a
- * message too long loses its middle. */
+ * "%s: …", …)`. Control characters that come from files and bytes that are no UTF-8 are escaped
+ * (base/utf8.h); a message too long loses its middle. */
 sav_status sav_fail(sav_error *err, sav_status status, const char *format, ...) SAV_PRINTF(3, 4);
 
 /* Adds advice, "what to do", to an error that is already filled. */
 void sav_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
-/* Puts "prefix: " in front of the message, unless it begins so already: for example the list's line in front of an
- * image's error. */
+/* Puts "prefix: " in front of the message, unless it begins so already: for example the list's line in front
+ * of an image's error. */
 void sav_error_prefix(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 
 /* A larger number of threads from a user is an error. */

@@ -53,8 +53,8 @@ void sav_os_names_free(char **names, size_t count);
 sav_status sav_os_make_folder(const char *path, sav_error *err); /* parents too; fine if there */
 
 /* A file being written: bytes go to a temporary name beside `path`, commit syncs and renames it, abandon
- * removes it. The name is PATH.savs-N.tmp with the first N that nothing has, a link to elsewhere included; what
- * a killed process left under such a name goes. */
+ * removes it. The name is PATH.savs-N.tmp with the first N that nothing has, a link to elsewhere included;
+ * what a killed process left under such a name goes. */
 typedef struct sav_os_file sav_os_file;
 sav_status sav_os_create(sav_os_file **out, const char *path, sav_error *err);
 sav_status sav_os_write(sav_os_file *file, const void *bytes, size_t length, sav_error *err);

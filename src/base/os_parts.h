@@ -15,8 +15,9 @@
 typedef intptr_t sav_handle; /* a descriptor, or a HANDLE */
 #define SAV_NO_HANDLE ((sav_handle)-1)
 
-/* READ: an existing file, or whatever else is there, without waiting for it. CREATE: a new file to write, where
- * nothing is yet, not even a link. APPEND: read and written, made when it is not there, never through a link. */
+/* READ: an existing file, or whatever else is there, without waiting for it. CREATE: a new file to write,
+ * where nothing is yet, not even a link. APPEND: read and written, made when it is not there, never through a
+ * link. */
 typedef enum sav_sys_mode { SAV_SYS_READ, SAV_SYS_CREATE, SAV_SYS_APPEND } sav_sys_mode;
 
 sav_handle sav_sys_open(const char *path, sav_sys_mode mode);

@@ -102,7 +102,8 @@ bool sav_sys_sync(sav_handle file) {
     return fsync((int)file) == 0;
 }
 
-/* Some file systems refuse to sync a folder, and a folder may be written but not read: nothing can be done. */
+/* Some file systems refuse to sync a folder, and a folder may be written but not read: nothing can be
+ * done. */
 bool sav_sys_sync_folder(const char *path) {
     const char *name = sav_os_path_name(path);
     char *folder = name == path ? sav_strdup(".") : sav_strndup(path, (size_t)(name - path));

@@ -1,8 +1,8 @@
 /* savfile.c: a fitted classifier <-> `sav.safetensors` (docs/CLI.md §7).
  *
  *   activations F32 [C, K, d]   top_heads I32 [K, 2]   head_scores F32 [L, H]   class_counts I32 [C]
- *   metadata: int_to_str {"0": label, …}, dtype, format_version, and of where the taps came from what is known:
- *       model, model_sha256, engine, family, source_sha256, question
+ *   metadata: int_to_str {"0": label, …}, dtype, format_version, and of where the taps came from what is
+ *       known: model, model_sha256, engine, family, source_sha256, question
  *
  * Reading checks all of it: a file from elsewhere must not index outside a tap.
  */

@@ -1,5 +1,5 @@
-/* store.h: the feature store: taps on disk, a folder that encode fills and fit and predict read
- * (docs/CLI.md §10).
+/* store.h: the feature store: taps on disk, a folder that encode fills and fit and predict read (docs/CLI.md
+ * §10).
  *
  *   store.json  what made the features:
  *       {"format":1,"L":…,"H":…,"d":…,"family":…,"model":…,"model_sha256":…,…}
@@ -7,9 +7,9 @@
  *   index.jsonl   a line a row: {"row":0,"sample":"sha256…","question_id":…,"label":…,"image":…,"question":…,
  *                                "crc32":"8 hex digits"}; image and question are absent in older stores
  *
- * A row's bytes are on the disk before its index line is written, which follows at once, and a row counts once its
- * line is whole: whatever a crash or a full disk leaves behind the last whole line is cut off when the store is
- * opened for writing, and ignored by readers.
+ * A row's bytes are on the disk before its index line is written, which follows at once, and a row counts
+ * once its line is whole: whatever a crash or a full disk leaves behind the last whole line is cut off when
+ * the store is opened for writing, and ignored by readers.
  */
 #ifndef SAV_STORE_H
 #define SAV_STORE_H
@@ -52,8 +52,8 @@ void sav_store_remove(const char *folder);
 const sav_store_info *sav_store_describe(const sav_store *store);
 const char *sav_store_folder(const sav_store *store);
 size_t sav_store_count(const sav_store *store);
-/* Rows that were cut off when the store was opened for appending, since one of the last 256 did not have the CRC of
- * its line: that one and those behind it. */
+/* Rows that were cut off when the store was opened for appending, since one of the last 256 did not have the
+ * CRC of its line: that one and those behind it. */
 size_t sav_store_damaged(const sav_store *store);
 const sav_store_row *sav_store_at(const sav_store *store, size_t row);
 /* Features of the rows that were there when the store was opened for reading, one mapping: [count, L, H, d].
@@ -81,8 +81,8 @@ sav_status sav_store_repeat(sav_store *store, size_t row, const sav_store_line *
  * time; call it before closing, which does it too but cannot tell of a full disk. */
 sav_status sav_store_sync(sav_store *store, sav_error *err);
 
-/* A row's features [L, H, d], once their CRC is that of the index. drop: they will not be read for a while, so that
- * their memory may be used otherwise. */
+/* A row's features [L, H, d], once their CRC is that of the index. drop: they will not be read for a while,
+ * so that their memory may be used otherwise. */
 sav_status sav_store_read(const float **out, const sav_store *store, size_t row, sav_error *err);
 void sav_store_drop(const sav_store *store, size_t row);
 

@@ -29,8 +29,8 @@ void sav_console_warn(sav_console *console, const char *format, ...) SAV_PRINTF(
 /* one line, with its hint; not silenced */
 void sav_console_error(sav_console *console, const sav_error *err);
 
-/* How far a work is: so much of total, tokens so far, seconds left: NaN: unknown, below 0: as many as the time
- * so far says. `begin` restarts the clock. */
+/* How far a work is: so much of total, tokens so far, seconds left: NaN: unknown, below 0: as many as the
+ * time so far says. `begin` restarts the clock. */
 typedef struct sav_console_work {
     const char *what;
     double done;

@@ -27,8 +27,8 @@ sav_encoder sav_cli_encoder(sav_cli *cli, const sav_model *model, sav_session *s
 sav_status sav_cli_encode(sav_encode_report *report, const char *folder, sav_list *list,
                           const sav_encoder *encoder, sav_error *err);
 
-/* The other way round: only the list's rows of a store, in its order, with its labels. The list has to outlive
- * the set. */
+/* The other way round: only the list's rows of a store, in its order, with its labels. The list has to
+ * outlive the set. */
 sav_status sav_cli_choose_rows(sav_feature_set *set, sav_cli *cli, sav_list *list, sav_error *err);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "base/os.h"
 
-/* ---- an output that would replace an input -------------------------------------------------------------- */
+/* ---- an output that would replace an input ------------------------------------------------------------- */
 
 static sav_status check_input(const char *path, const char *input, sav_error *err) {
     if (!input || !sav_os_same_file(path, input)) return SAV_OK;

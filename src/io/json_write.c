@@ -1,8 +1,9 @@
 /* json_write.c: strings, numbers and whole trees out as compact JSON, in the bytes that Python's json.dumps
  * writes with ensure_ascii=False and separators=(",", ":").
  *
- * All of it may reach a terminal: characters that one obeys are escaped, which Python reads as the same string.
- * A path may be any bytes: what is no UTF-8 becomes U+FFFD, since a reader refuses the whole file otherwise.
+ * All of it may reach a terminal: characters that one obeys are escaped, which Python reads as the same
+ * string. A path may be any bytes: what is no UTF-8 becomes U+FFFD, since a reader refuses the whole file
+ * otherwise.
  */
 #include <locale.h>
 #include <math.h>

@@ -1,5 +1,5 @@
-/* float_mode.c: a process whose compiler, library or neighbour set another mode of arithmetic gets an error. See
- * float_mode.h. */
+/* float_mode.c: a process whose compiler, library or neighbour set another mode of arithmetic gets an error.
+ * See float_mode.h. */
 #include "kernels/float_mode.h"
 
 #include "kernels/elementary.h"

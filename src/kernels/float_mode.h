@@ -1,5 +1,5 @@
-/* float_mode.h: may results be trusted as this thread computes now? Every entry of the library that computes asks
- * first: the mode belongs to the calling thread, and may have changed since the last call. */
+/* float_mode.h: may results be trusted as this thread computes now? Every entry of the library that computes
+ * asks first: the mode belongs to the calling thread, and may have changed since the last call. */
 #ifndef SAV_FLOAT_MODE_H
 #define SAV_FLOAT_MODE_H
 

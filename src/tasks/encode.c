@@ -166,7 +166,8 @@ static sav_status watch(void *context, double share, sav_error *err) {
     return status;
 }
 
-/* Weights that are no numbers, or overflow on the way, show here: such features still vote, and look certain. */
+/* Weights that are no numbers, or overflow on the way, show here: such features still vote, and look
+ * certain. */
 static void check_finite(loop *l, size_t i, const float *tap) {
     const sav_model_info *m = sav_model_describe(l->encoder->model);
     const size_t width = m->H * m->d, depth = l->encoder->depth ? l->encoder->depth : m->L;

@@ -31,8 +31,8 @@ typedef struct sav_encoder {
     /* before each sample and layer: anything but SAV_OK ends the loop */
     sav_status (*check)(void *context, sav_error *err);
     void (*progress)(void *context, const sav_encode_progress *how_far); /* as often */
-    /* The first sample whose tap has NaN or infinite features: where it stands, the first such layer, how many of
-     * the features computed. NULL: nobody is told. */
+    /* The first sample whose tap has NaN or infinite features: where it stands, the first such layer, how
+     * many of the features computed. NULL: nobody is told. */
     void (*not_finite)(void *context, const char *place, size_t layer, size_t count, size_t computed);
 } sav_encoder;
 
@@ -60,8 +60,8 @@ typedef struct sav_encode_report {
 /* What a store of these features says of them. */
 sav_store_info sav_encode_store_info(const sav_encoder *encoder);
 
-/* rows [list->count]: where the features of the list's samples stand in a store that is open for reading. A sample
- * that is not there is an error, or with skip_bad becomes a note in list->bad and leaves the list. */
+/* rows [list->count]: where the features of the list's samples stand in a store that is open for reading. A
+ * sample that is not there is an error, or with skip_bad becomes a note in list->bad and leaves the list. */
 sav_status sav_encode_find(size_t *rows, const sav_store *store, sav_list *list, const char *pixel_options,
                            bool skip_bad, sav_error *err);
 

@@ -1,8 +1,9 @@
 /* pace.h: how long a job will take still, said from the batches that are through.
  *
- * The first batch also reads the weights from the disk, so it counts only until there is a second one. Between
- * the ends of batches the clock runs down: how far a batch is says little about its time, since the vision tower,
- * which comes first, takes longer than its share. So what is said within the first batch is too long.
+ * The first batch also reads the weights from the disk, so it counts only until there is a second one.
+ * Between the ends of batches the clock runs down: how far a batch is says little about its time, since the
+ * vision tower, which comes first, takes longer than its share. So what is said within the first batch is too
+ * long.
  */
 #ifndef SAV_PACE_H
 #define SAV_PACE_H

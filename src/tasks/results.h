@@ -19,8 +19,8 @@ typedef struct sav_result {
 } sav_result;
 
 /* {"index":0,"image":"a.jpg","question_id":0,"group":null,"split":null,"label":"cat","prediction":"cat",
- * "correct":true,"margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most first, equal ones
- * in order of first vote. */
+ * "correct":true,"margin":10,"votes":{"cat":15,"dog":5},"head_votes":["cat",…]} and a newline. votes: most
+ * first, equal ones in order of first vote. */
 void sav_result_put(sav_text *out, const sav_result *result, const sav_classifier_view *view);
 
 /* {"index":0,"images":["R/a.jpg"],"prompt":"…","label":"Yes","question_id":1,"group":0} and a newline. */

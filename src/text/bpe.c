@@ -69,8 +69,9 @@ static bool has_token(const sav_bpe *bpe, uint32_t id) {
     return id < bpe->id_end && bpe->strings[id].start != SAV_BPE_NONE;
 }
 
-/* Both tables are at most half full, so a search takes a few steps, and tens in a million. A file made so that
- * its entries share a place is refused: each entry, and each look-up in a text, would walk past all others. */
+/* Both tables are at most half full, so a search takes a few steps, and tens in a million. A file made so
+ * that its entries share a place is refused: each entry, and each look-up in a text, would walk past all
+ * others. */
 enum { MOST_STEPS = 1024 };
 
 static sav_status check_steps(size_t at, size_t start, size_t slots, const char *what, sav_error *err) {

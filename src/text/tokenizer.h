@@ -21,8 +21,8 @@ typedef struct sav_tokenizer sav_tokenizer; /* immutable once open; any number o
 /* Reads tokenizer.json of a model folder, or vocab.json and merges.txt where it is absent; then the added
  * tokens of tokenizer_config.json, or of added_tokens.json and special_tokens_map.json. A normalizer,
  * pre-tokenizer, pattern, decoder or post-processor other than Qwen2's is an error that names it, and so is a
- * key that changes ids in a way not written here. notes (may be NULL) gets a line for each file with keys that
- * are not read. */
+ * key that changes ids in a way not written here. notes (may be NULL) gets a line for each file with keys
+ * that are not read. */
 sav_status sav_tokenizer_open(sav_tokenizer **out, sav_text *notes, const char *folder, sav_error *err);
 /* The same from a tokenizer.json alone, already read. */
 sav_status sav_tokenizer_parse(sav_tokenizer **out, const sav_json_doc *doc, sav_error *err);

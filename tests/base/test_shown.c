@@ -1,8 +1,8 @@
-/* test_shown.c: names from files as a terminal and as a JSON reader get them: what a terminal obeys is escaped,
- * bytes that are no UTF-8 neither reach it nor make a file that cannot be read back.
+/* test_shown.c: names from files as a terminal and as a JSON reader get them: what a terminal obeys is
+ * escaped, bytes that are no UTF-8 neither reach it nor make a file that cannot be read back.
  *
- * Right values: Python 3.11, bytes.decode("utf-8", "backslashreplace") for what is shown, and
- * json.loads(out) == bytes.decode("utf-8", "replace") for JSON.
+ * Right values: Python 3.11, bytes.decode("utf-8", "backslashreplace") for what is shown, and json.loads(out)
+ * == bytes.decode("utf-8", "replace") for JSON.
  */
 #include <string.h>
 

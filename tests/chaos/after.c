@@ -2,8 +2,8 @@
  *
  *     after KILL TERM COMMAND…      microseconds from the start to SIGKILL and to SIGTERM; 0: never
  *
- * Standard output of the command goes nowhere. Exit code: the command's, or 128 and the signal that ended it. With
- * KILL 0 the microseconds that the command took are printed.
+ * Standard output of the command goes nowhere. Exit code: the command's, or 128 and the signal that ended it.
+ * With KILL 0 the microseconds that the command took are printed.
  */
 #define _GNU_SOURCE
 #include <errno.h>

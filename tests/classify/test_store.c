@@ -228,7 +228,8 @@ static void test_torn(void) {
     sav_free(index);
 }
 
-/* Bytes that the disk never wrote, though it said so: 0, 20 and 300 rows, one of them not that of its line. */
+/* Bytes that the disk never wrote, though it said so: 0, 20 and 300 rows, one of them not that of its
+ * line. */
 static void check_damaged_end(size_t count, size_t at, size_t kept) {
     sav_store *store;
     sav_error err;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Names that a file system allows and a text file or a terminal does not: what savs writes, savs reads back, and
-# no byte of a name makes a terminal do anything. tools/golden/read_back.py asks Python the same.
+# Names that a file system allows and a text file or a terminal does not: what savs writes, savs reads back,
+# and no byte of a name makes a terminal do anything. tools/golden/read_back.py asks Python the same.
 . tests/cli/lib
 needs_pictures 'cli names'
 
@@ -45,7 +45,8 @@ done
 
 # ---- classes of any other name, pictures of any name at all ----
 folder=$scratch/classes
-for name in "${esc}[2J${esc}]0;owned$bell" "a${nl}b" "q\"b\\" "${c1}31m" "${turn}gnp.x" "caf$(printf '\303\251')"; do
+for name in "${esc}[2J${esc}]0;owned$bell" "a${nl}b" "q\"b\\" "${c1}31m" "${turn}gnp.x" \
+    "caf$(printf '\303\251')"; do
     mkdir -p "$folder/$name"
     cp $picture "$folder/$name/p${latin}.png"
     cp golden/llava/images/49x61.png "$folder/$name/${esc}[31m${nl}.png"

@@ -40,7 +40,9 @@ check 'the weights are there' grep -q weights "$out/model.safetensors"
 # ---- a classifier, predictions ----
 printf '{"question":"a","label":"x"}\n{"question":"b","label":"y"}\n{"question":"c","label":"x"}\n' \
     >"$scratch/list.jsonl"
-encode() { expect "$1" "$2" encode --quiet --model $tiny --input "$scratch/list.jsonl" --store "$scratch/store"; }
+encode() {
+    expect "$1" "$2" encode --quiet --model $tiny --input "$scratch/list.jsonl" --store "$scratch/store"
+}
 encode 0 ''
 put "$scratch/o.sav.savs-1.tmp" half
 put "$scratch/o.sav.1234.tmp" mine
@@ -62,8 +64,8 @@ encode 0 ''
 check 'nothing ahead' diff -r "$scratch/right" "$scratch/store"
 
 # ---- rows that the disk never wrote ----
-printf 'XXXX' | dd of="$scratch/store/features.f32" bs=1 seek=$(($(wc -c <"$scratch/store/features.f32") - 4)) \
-    conv=notrunc 2>"$scratch/dd"
+end=$(wc -c <"$scratch/store/features.f32")
+printf 'XXXX' | dd of="$scratch/store/features.f32" bs=1 seek=$((end - 4)) conv=notrunc 2>"$scratch/dd"
 expect 1 'row 2 is damaged' fit --quiet --store "$scratch/store" --out "$scratch/o.sav"
 expect 0 '1 damaged row at its end' encode --model $tiny --input "$scratch/list.jsonl" \
     --store "$scratch/store"

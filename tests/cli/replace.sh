@@ -1,5 +1,5 @@
 #!/bin/sh
-# An output that would replace what the command reads is refused before the work, under whatever name it goes:
+# An output that would replace what the command reads is refused before the work, whatever its name is:
 # the same path, another way to it, a hard link, a link. Everything that was there is still there.
 . tests/cli/lib
 needs_pictures 'cli replace'
@@ -10,7 +10,8 @@ cp golden/llava/images/8x11.png "$here/a.png"
 cp golden/llava/images/8x11.png "$here/picture0-0.png"
 copy_model $llava model
 for id in 0 1 2 3; do
-    printf '{"image":"a.png","question":"%s?","label":"%s"}\n' $id "$([ $((id % 2)) = 0 ] && echo x || echo y)"
+    printf '{"image":"a.png","question":"%s?","label":"%s"}\n' $id \
+        "$([ $((id % 2)) = 0 ] && echo x || echo y)"
 done >"$here/list.jsonl"
 printf '[{"role":"user","content":[{"type":"image","image":"a.png"},{"type":"text","text":"x"}]}]' \
     >"$here/chat.json"

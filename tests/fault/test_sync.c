@@ -1,8 +1,8 @@
-/* test_sync.c: what a power cut may take. The calls to the system are watched: what was written but not synced may be
- * gone, and may be there as well.
+/* test_sync.c: what a power cut may take. The calls to the system are watched: what was written but not
+ * synced may be gone, and may be there as well.
  *
- *   a store   no index line is written before its row is synced, so that a line on the disk has its row; both are
- *             synced when sav_store_sync returns; names of new files are synced with their folder
+ *   a store   no index line is written before its row is synced, so that a line on the disk has its row;
+ *             both are synced when sav_store_sync returns; names of new files are synced with their folder
  *   a file    synced before it gets its name, the folder after that
  *
  * os_posix.c is compiled into this program with its calls renamed, as in test_system.c.

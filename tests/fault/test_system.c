@@ -194,8 +194,8 @@ static sav_status append_log(sav_error *err) {
     return status;
 }
 
-/* Fails call 1, 2, 3, ... until a run makes fewer calls than that. `most`: calls that may fail without a word: a
- * close after reading, a lock that only says "not remains", a folder that cannot be synced. */
+/* Fails call 1, 2, 3, ... until a run makes fewer calls than that. `most`: calls that may fail without a
+ * word: a close after reading, a lock that only says "not remains", a folder that cannot be synced. */
 static void fail_each(const char *name, sav_status (*scenario)(sav_error *), int code, int most) {
     int hidden = 0;
     for (int n = 1; n < 1000; n++) {

@@ -1,5 +1,5 @@
-/* test_float_mode.c: another mode of arithmetic, set by whatever else lives in the process, is an error at every
- * entry that computes, at any time; what is computed afterwards is right again.
+/* test_float_mode.c: another mode of arithmetic, set by whatever else lives in the process, is an error at
+ * every entry that computes, at any time; what is computed afterwards is right again.
  *
  * Right values: those of the same calls in the usual mode.
  */

@@ -1,5 +1,5 @@
-/* test_ahead.c: STORE/ahead is a file from outside like any other: rows of another shape, type, engine or model
- * are computed again, whatever they say they are, and a link leads nowhere.
+/* test_ahead.c: STORE/ahead is a file from outside like any other: rows of another shape, type, engine or
+ * model are computed again, whatever they say they are, and a link leads nowhere.
  *
  * The row that lies ready has values of its own, so that it shows whether it was taken.
  */

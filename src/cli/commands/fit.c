@@ -1,5 +1,5 @@
-/* fit.c: `savs fit`: a store's features -> sav.safetensors. With a list, that says which rows count, and their
- * labels. */
+/* fit.c: `savs fit`: a store's features -> sav.safetensors. With a list, that says which rows count, and
+ * their labels. */
 #include <string.h>
 
 #include "classify/feature_set.h"

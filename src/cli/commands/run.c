@@ -4,8 +4,8 @@
  *   training list -> DIR/train.store -> features -> heads -> DIR/sav.safetensors
  *   test list -> DIR/test.store -> votes -> DIR/predictions.jsonl -> scores -> DIR/metrics.json
  *
- * Each sample goes through the model once. What is in the stores is not computed again: a run that was stopped
- * goes on, and ends with the bytes of one that was not.
+ * Each sample goes through the model once. What is in the stores is not computed again: a run that was
+ * stopped goes on, and ends with the bytes of one that was not.
  */
 #include <string.h>
 
@@ -105,8 +105,8 @@ static sav_status say_plan(job *j, sav_error *err) {
 
 /* ---- features ------------------------------------------------------------------------------------------ */
 
-/* The list's features into its store, as far as they are not there. reserve: bytes of the memory budget for what
- * comes next. */
+/* The list's features into its store, as far as they are not there. reserve: bytes of the memory budget for
+ * what comes next. */
 static sav_status encode(job *j, side *s, uint64_t reserve, sav_error *err) {
     const size_t bad = s->list->bad.count;
     sav_encode_report report = {0};
