@@ -45,7 +45,7 @@ static void skip(folders *f, kind what, const char *folder, const char *name) {
                     sav_quote(quoted[1], name, strlen(name)));
 }
 
-/* "2 files that are no pictures (a.txt, cats/b.md), 1 …" */
+/* "2 files that are no pictures (a, b), 1 …" */
 static void put_skipped(sav_text *out, const folders *f) {
     const char *comma = "";
     for (size_t k = 0; k < KINDS; k++) {
