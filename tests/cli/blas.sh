@@ -17,6 +17,22 @@ else
     fail 'savs --version in 60 MB of address space'
 fi
 
+# With blas chosen it needs room for OpenBLAS's buffers, and says so; OpenBLAS itself would try for ever
+for room in 60000 150000 250000; do
+    if [ "$how" = none ] || [ "$(uname -s)" != Linux ] || nm "$savs" 2>/dev/null | grep -q __asan_init; then
+        skip "no engine blas in $room KiB: $how, a sanitizer, or not Linux"
+        continue
+    fi
+    # shellcheck disable=SC2086 # words
+    (ulimit -v $room && exec $limit "$savs" $forward --engine blas --threads 2) >"$scratch/out" 2>"$scratch/err" \
+        </dev/null
+    judge 1 "no memory for OpenBLAS's buffers" "engine blas in $room KiB"
+    # shellcheck disable=SC2086
+    (ulimit -v $room && exec $limit "$savs" $forward --engine panel --threads 2) >"$scratch/out" 2>"$scratch/err" \
+        </dev/null
+    judge 0 '' "engine panel in $room KiB"
+done
+
 loads() { # loads arguments...: the program's loader names OpenBLAS among the files it opens
     LD_DEBUG=files "$savs" "$@" >/dev/null 2>"$scratch/err" </dev/null
     grep -q 'file=libopenblas' "$scratch/err"

@@ -232,7 +232,25 @@ static sav_os_function *find_gemm(sav_error *err) {
 }
 #endif
 
+/* OpenBLAS maps a buffer for each thread that calls it, and tries again for ever where there is no room: under a
+ * limit such as ulimit -v. Asked for and given back here; none of it is touched. */
+static sav_status check_room(int threads, sav_error *err) {
+    enum { BUFFER = 160 << 20 }; /* 128 MiB in 0.3.21, and what a thread needs beside it */
+    void *buffers[SAV_MAX_THREADS];
+    int count = 0;
+    while (count < threads && (buffers[count] = sav_alloc(BUFFER, 1)) != NULL) count++;
+    for (int i = 0; i < count; i++) sav_free(buffers[i]);
+    if (count == threads) return SAV_OK;
+    sav_fail(err, SAV_NO_MEMORY,
+             "engine blas: no memory for OpenBLAS's buffers; expected %d MiB for each of %d threads",
+             BUFFER >> 20, threads);
+    sav_hint(err, "leave --engine out, or raise the limit (ulimit -v)");
+    return SAV_NO_MEMORY;
+}
+
 static sav_status start(sav_run *run, sav_error *err) {
+    sav_status status = check_room(run->threads, err);
+    if (status) return status;
     run->foreign = find_gemm(err);
     return run->foreign ? self_test(run, err) : SAV_IO_ERROR;
 }
