@@ -33,11 +33,10 @@
  * over the L*H heads of a tap is l*H + h.
  *
  * A model is immutable and may serve many sessions; a session is used by one thread at a time. The library
- * never exits, prints, reads the environment or keeps mutable globals. One thing is process state all the
- * same: OpenBLAS, which a session of the blas engine loads, and no other. It is called from that engine's own
- * threads, a tile each, and wants OPENBLAS_NUM_THREADS=1 in the environment before (where the program has it
- * linked: openblas_set_num_threads(1)). Threads are OpenMP's. They spin while they wait unless GOMP_SPINCOUNT
- * or OMP_WAIT_POLICY says otherwise as the program starts (docs/SYSTEMS.md).
+ * never exits, prints, reads the environment or keeps mutable globals. Two things are the process's all the
+ * same (docs/SYSTEMS.md): a session of the blas engine, no other, loads OpenBLAS, which wants
+ * OPENBLAS_NUM_THREADS=1 in the environment; OpenMP's threads spin unless GOMP_SPINCOUNT or OMP_WAIT_POLICY
+ * says otherwise as the program starts.
  */
 #ifndef SAV_H
 #define SAV_H
@@ -69,25 +68,14 @@ typedef struct sav_error {
 } sav_error;
 
 /* Storage types of tensors, as safetensors names them. */
+/* clang-format off */
 typedef enum sav_dtype {
-    SAV_F32,
-    SAV_BF16,
-    SAV_F16,
-    SAV_F64,
-    SAV_I64,
-    SAV_I32,
-    SAV_U8,
+    SAV_F32, SAV_BF16, SAV_F16, SAV_F64, SAV_I64, SAV_I32, SAV_U8,
     /* known by name and size, so that files which hold them open; nothing computes in them */
-    SAV_BOOL,
-    SAV_I8,
-    SAV_I16,
-    SAV_U16,
-    SAV_U32,
-    SAV_U64,
-    SAV_F8_E4M3,
-    SAV_F8_E5M2,
+    SAV_BOOL, SAV_I8, SAV_I16, SAV_U16, SAV_U32, SAV_U64, SAV_F8_E4M3, SAV_F8_E5M2,
     SAV_DTYPES
 } sav_dtype;
+/* clang-format on */
 
 /* ---- prompts ------------------------------------------------------------------------------------------- */
 
@@ -125,8 +113,8 @@ typedef struct sav_message {
 typedef struct sav_prompt {
     const sav_message *messages;
     size_t count;
-    /* not NULL: the prompt's bytes as they are, placeholders included; messages only bring pictures */
-    const char *literal;
+    const char
+        *literal; /* or NULL: the prompt's bytes, placeholders included; messages only bring pictures */
 } sav_prompt;
 
 /* ---- models and forwards ------------------------------------------------------------------------------- */
@@ -138,9 +126,8 @@ typedef struct sav_model_info {
     const char *folder;
     const char *family; /* "llava_onevision", "qwen2_vl", "qwen2_5_vl", "qwen2" (text alone) */
     const char *layout; /* the chat layout in use */
-    /* what its user should know: keys of its files that are not read, a template that is not known. A line
-     * each, with '\n' behind; NULL: nothing */
-    const char *notes;
+    const char
+        *notes; /* keys that are not read, a template that is not known: lines, '\n' behind; NULL: none */
     /* identity: config, tokenizer, shard headers, the head of every tensor; that of savs quantize's source or
      * "" */
     char sha256[65], source_sha256[65];
@@ -163,9 +150,8 @@ const sav_model_info *sav_model_describe(const sav_model *model);
 enum { SAV_MAX_PICTURE_PIXELS = 178956970 }; /* above it Pillow refuses a picture as well */
 
 typedef struct sav_options {
-    /* "exact", "panel", "blas", "int8"; NULL: the fastest float32 engine built for this CPU, int8 for its
-     * folders */
-    const char *engine;
+    const char
+        *engine; /* "exact", …; NULL: the fastest float32 engine built for this CPU, int8 for its folders */
     const char *isa; /* "c", "avx2", …; NULL: the best */
     sav_dtype dtype; /* storage type of the exact engine: SAV_F32 (0), SAV_BF16, SAV_F16 */
     int threads;     /* 0: the cores this process may use */
@@ -175,9 +161,8 @@ typedef struct sav_options {
     int pillow; /* order of the two resize passes: 11 (0 too) or 13 */
     /* bounds of a resized picture in the Qwen-VL families; 0: what their own run uses */
     size_t min_pixels, max_pixels;
-    int exif_rotate; /* 1: turn pictures as their EXIF orientation says; the reference does not */
-    /* a picture file of more pixels is an error before it is decoded; 0: SAV_MAX_PICTURE_PIXELS, the most */
-    size_t max_picture_pixels;
+    int exif_rotate;           /* 1: turn pictures as their EXIF orientation says; the reference does not */
+    size_t max_picture_pixels; /* above: an error before it is decoded; 0: SAV_MAX_PICTURE_PIXELS, the most */
     /* Asked before each layer, with the share of the forward that is done, 0 to 1; what it returns other than
      * SAV_OK ends the forward. NULL: nobody is. */
     sav_status (*check)(void *context, double share, sav_error *err);
@@ -192,11 +177,10 @@ typedef struct sav_session_info {
     const char *engine, *isa;
     sav_dtype dtype;
     int threads, pillow;
-    size_t tokens;    /* T of the latest prompt */
-    size_t pictures;  /* read so far */
-    size_t turned;    /* of them with an EXIF or XMP orientation other than 1 */
-    size_t damaged;   /* of them read though end marker, checksum, pixel data or EXIF is not right */
-    size_t unrefined; /* of them progressive JPEGs without their last refinements */
+    size_t tokens; /* T of the latest prompt */
+    /* read so far; of them with an EXIF or XMP orientation other than 1; read though end marker, checksum, pixel
+     * data or EXIF is not right; progressive JPEGs without their last refinements */
+    size_t pictures, turned, damaged, unrefined;
     const char *first_damaged, *first_unrefined; /* their paths; NULL: none, or no memory to keep it */
     size_t scratch_bytes;                        /* of the latest forward */
     size_t batch_rows; /* most rows that go through a layer together, when no single prompt has more */
