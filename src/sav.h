@@ -196,8 +196,7 @@ const sav_session_info *sav_session_describe(const sav_session *session);
  * layer computes keys and values of all tokens, but queries and attention of the last one only. depth: run
  * layers 0 … depth - 1 and leave the rest of tap alone; 0: all. Errors: SAV_BAD_INPUT for pictures and
  * prompts that cannot be (unreadable file, placeholder count, prompt longer than max_positions). Weights that
- * are no numbers, or overflow, give NaN or infinite features and SAV_OK: who may have such weights looks at
- * the tap. */
+ * are no numbers, or overflow, give NaN or infinite features and SAV_OK: who may have them looks. */
 sav_status sav_forward(sav_session *session, const sav_prompt *prompt, float *tap, size_t depth,
                        sav_error *err);
 
@@ -256,8 +255,7 @@ typedef struct sav_classifier_view {
     const char *const *class_names; /* [C], in order of first appearance in the training list */
     const int32_t *class_counts;    /* [C] examples behind each mean */
     const int32_t *top_heads;       /* [K, 2] layer and head, best first */
-    /* [L, H] share of the scored examples that each head puts into their class */
-    const float *head_scores;
+    const float *head_scores; /* [L, H] share of the scored examples that a head puts into their class */
     const float *activations; /* [C, K, d] class means of the selected heads */
     sav_origin origin;        /* of a file; NULLs after sav_fit */
     /* How clear the selection was; all 0 when read from a file. */
