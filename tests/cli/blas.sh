@@ -24,12 +24,12 @@ for room in 60000 150000 250000; do
         continue
     fi
     # shellcheck disable=SC2086 # words
-    (ulimit -v $room && exec $limit "$savs" $forward --engine blas --threads 2) >"$scratch/out" 2>"$scratch/err" \
-        </dev/null
+    (ulimit -v $room && exec $limit "$savs" $forward --engine blas --threads 2) >"$scratch/out" \
+        2>"$scratch/err" </dev/null
     judge 1 "no memory for OpenBLAS's buffers" "engine blas in $room KiB"
     # shellcheck disable=SC2086
-    (ulimit -v $room && exec $limit "$savs" $forward --engine panel --threads 2) >"$scratch/out" 2>"$scratch/err" \
-        </dev/null
+    (ulimit -v $room && exec $limit "$savs" $forward --engine panel --threads 2) >"$scratch/out" \
+        2>"$scratch/err" </dev/null
     judge 0 '' "engine panel in $room KiB"
 done
 

@@ -30,7 +30,8 @@ else
         limited $blocks fit --store "$scratch/store" --out "$scratch/to/a.sav"
         limited $blocks run --model $tiny --train "$scratch/list.jsonl" --test "$scratch/list.jsonl" \
             --out "$scratch/to/run"
-        limited $blocks dump --model $qwen --out "$scratch/to/dump" --messages golden/qwen2/window.messages.json
+        limited $blocks dump --model $qwen --messages golden/qwen2/window.messages.json \
+            --out "$scratch/to/dump"
     done
 fi
 
