@@ -77,6 +77,7 @@ static sav_encode_report encode(float *features) {
     sav_store *store;
     CHECK_OK(sav_encode_store(&report, store_path, list, "", &encoder, &err), &err);
     sav_list_free(list);
+    sav_free(report.rows);
     if (!CHECK_OK(sav_store_open(&store, store_path, &err), &err)) return report;
     if (CHECK_SIZE(sav_store_count(store), 2))
         memcpy(features, sav_store_features(store), 2 * width * sizeof *features);
