@@ -1,6 +1,6 @@
 #!/bin/sh
-# A list is mended and encoded again: the store says so with numbers, and --input LIST says which rows count. A
-# fit on them is that of a store which never had others.
+# A list is mended and encoded again: the store says so with numbers, and --input LIST says which rows
+# count. A fit on them is that of a store which never had others.
 . tests/cli/lib
 
 list() { # list LABELS: a question each
@@ -31,7 +31,8 @@ encode '' first store
 quiet 'the same list'
 encode 'store: 2 rows have another label or question_id in this list: fit takes both' mended store
 check 'ten rows' [ "$(wc -l <"$scratch/store/index.jsonl")" -eq 10 ]
-check 'two were appended, none computed' grep -q '0 computed, 2 equal to another sample, 6 there before' "$scratch/out"
+check 'two were appended, none computed' grep -q '0 computed, 2 equal to another sample, 6 there before' \
+    "$scratch/out"
 for name in first mended short turned; do # what is right: stores that never had others
     encode '' $name "alone-$name"
     fit '' "alone-$name" "alone-$name"
@@ -56,7 +57,8 @@ printf '{"question":"never","label":"a"}\n' >"$scratch/never.jsonl"
 expect 1 'none of its samples has features' fit --heads 3 --store "$scratch/store" --out "$scratch/x" \
     --input "$scratch/never.jsonl" --skip-bad
 printf '{"question":"question 1"}\n' >"$scratch/bare.jsonl"
-expect 1 'found no label' fit --heads 3 --store "$scratch/store" --out "$scratch/x" --input "$scratch/bare.jsonl"
+expect 1 'found no label' fit --heads 3 --store "$scratch/store" --out "$scratch/x" \
+    --input "$scratch/bare.jsonl"
 # a label under which nothing was encoded: only the list says it
 sed 's/"label":"c"/"label":"d"/' "$scratch/mended.jsonl" >"$scratch/d.jsonl"
 fit '' store d --input "$scratch/d.jsonl"
@@ -69,8 +71,10 @@ same shots shots-alone
 # picture options are part of a sample: those of encode have to be given
 printf 'P6 2 2 255\nabcdefghijkl' >"$scratch/a.ppm"
 printf 'P6 2 2 255\nlkjihgfedcba' >"$scratch/b.ppm"
-for n in a b a; do printf '{"image":"%s.ppm","question":"?","label":"%s"}\n' $n $n; done >"$scratch/pictures.jsonl"
-expect 0 '' encode --engine exact --model $llava --pillow 13 --input "$scratch/pictures.jsonl" --store "$scratch/seen"
+for n in a b a; do printf '{"image":"%s.ppm","question":"?","label":"%s"}\n' $n $n; done \
+    >"$scratch/pictures.jsonl"
+expect 0 '' encode --engine exact --model $llava --pillow 13 --input "$scratch/pictures.jsonl" \
+    --store "$scratch/seen"
 expect 1 'give the same picture options here' fit --heads 3 --store "$scratch/seen" --out "$scratch/x" \
     --input "$scratch/pictures.jsonl"
 fit '' seen seen
@@ -88,7 +92,8 @@ for name in mended turned short bare; do
     predict store --store "$scratch/store" --input "$scratch/$name.jsonl"
     check "the predictions of $name" cmp "$scratch/model.jsonl" "$scratch/store.jsonl"
 done
-expect 1 'never.jsonl:1: found no features' predict --sav "$scratch/mended.safetensors" --store "$scratch/store" \
+expect 1 'never.jsonl:1: found no features' predict --sav "$scratch/mended.safetensors" \
+    --store "$scratch/store" \
     --input "$scratch/never.jsonl"
 expect 2 '--image' predict --sav "$scratch/mended.safetensors" --store "$scratch/store" --image a.png
 report 'cli mended'

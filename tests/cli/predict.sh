@@ -10,7 +10,8 @@ asked='What is this?'
 exact="--engine exact --threads 1 --model $llava"
 sav=$scratch/run/sav.safetensors
 # shellcheck disable=SC2086
-expect 0 '' run $exact --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl --out "$scratch/run"
+expect 0 '' run $exact --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl \
+    --out "$scratch/run"
 predict() { # predict CODE PART options...
     code=$1 part=$2
     shift 2
@@ -61,7 +62,8 @@ predict 0 '' --together --question 'Is <image> like <image>?' --image $images/te
 prints 'two pictures of one question' <<END
 sea: 2 of 5 votes (moss 2, brick 1)
 END
-predict 0 '' --together --json --question 'Is <image> like <image>?' --image $images/test0.png $images/test1.png
+predict 0 '' --together --json --question 'Is <image> like <image>?' \
+    --image $images/test0.png $images/test1.png
 check 'both are named' grep -q "^\[{\"index\":0,\"image\":\[\"$images/test0.png\",\"$images/test1.png\"\]," \
     "$scratch/out"
 predict 1 '2 <image> placeholders for 1 picture' --question 'Is <image> like <image>?' \
@@ -102,7 +104,8 @@ $scratch/holiday/a.png: moss: 4 of 5 votes (sea 1)
 $scratch/holiday/c: brick: 5 of 5 votes
 END
 predict 0 '' --question "$asked" --input "$scratch/holiday" --json
-check 'no label, not correct' grep -q '^\[{"index":0,"image":"Photo 2.JPG",.*"label":null,"prediction":"moss","correct":null' \
+check 'no label, not correct' grep -q \
+    '^\[{"index":0,"image":"Photo 2.JPG",.*"label":null,"prediction":"moss","correct":null' \
     "$scratch/out"
 predict 0 '' --question "$asked" --input "$scratch/holiday" --out "$scratch/holiday.jsonl"
 check 'no accuracy' [ ! -s "$scratch/out" ]
@@ -116,7 +119,8 @@ expect 0 '' fit --quiet --heads 5 --store "$scratch/same" --out "$scratch/same.s
 check 'the question is in the file' grep -aq '"question":"What is this?"' "$scratch/same.safetensors"
 check 'and not when there are several' sh -c "! grep -aq '\"question\":' '$sav'"
 # shellcheck disable=SC2086
-expect 0 '' run $exact --quiet --heads 5 --image-root $lists --train "$scratch/same.jsonl" --test $lists/test.jsonl \
+expect 0 '' run $exact --quiet --heads 5 --image-root $lists --train "$scratch/same.jsonl" \
+    --test $lists/test.jsonl \
     --out "$scratch/asked"
 check 'run writes it too' cmp "$scratch/same.safetensors" "$scratch/asked/sav.safetensors"
 several=$sav sav=$scratch/same.safetensors
@@ -129,18 +133,21 @@ predict 0 '' --question "$asked" --input "$scratch/holiday"
 cp "$scratch/out" "$scratch/with"
 predict 0 'asked as in the fit' --input "$scratch/holiday"
 check 'nor for a folder' cmp "$scratch/with" "$scratch/out"
-predict 0 'the training examples were asked "What is this?"' --question 'What is that?' --image $images/test0.png
+predict 0 'the training examples were asked "What is this?"' --question 'What is that?' \
+    --image $images/test0.png
 sav=$several
 predict 0 'does not say what the training examples were asked' --image $images/test0.png
 # a store from before rows had questions
-sed -i 's/,"image":.*,"crc32"/,"crc32"/' "$scratch/same/index.jsonl"
+sed 's/,"image":.*,"crc32"/,"crc32"/' "$scratch/same/index.jsonl" >"$scratch/older"
+cp "$scratch/older" "$scratch/same/index.jsonl"
 expect 0 '' fit --quiet --heads 5 --store "$scratch/same" --out "$scratch/old.safetensors"
 check 'an old store has no question' sh -c "! grep -aq '\"question\":' '$scratch/old.safetensors'"
 expect 0 '' predict --sav "$scratch/old.safetensors" --store "$scratch/same"
 check 'and no pictures' grep -q '^{"index":0,"image":null,' "$scratch/out"
 # --shots: only the examples taken count
 # shellcheck disable=SC2086
-expect 0 '' run $exact --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl --shots 1 --seed 3 \
+expect 0 '' run $exact --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl --shots 1 \
+    --seed 3 \
     --out "$scratch/one"
 check 'the question of those drawn' grep -aq '"question":"What is this?"' "$scratch/one/sav.safetensors"
 
@@ -159,26 +166,32 @@ prints 'its votes all the same' <<END
 $images/test0.png: moss: 4 of 5 votes (sea 1)
 END
 refused --engine exact --model "$other" --input $lists/test.jsonl --out "$scratch/other.jsonl"
-expect 0 '' encode --quiet --engine exact --model "$other" --input $lists/test.jsonl --store "$scratch/other-store"
+expect 0 '' encode --quiet --engine exact --model "$other" --input $lists/test.jsonl \
+    --store "$scratch/other-store"
 refused --store "$scratch/other-store"
 # a folder that quantize made, and what it was made of, are one model
 expect 0 '' quantize --quiet --model $llava --out "$scratch/int8"
-expect 0 'one is made of the other by quantize' predict --sav "$sav" --model "$scratch/int8" --question "$asked" \
+expect 0 'one is made of the other by quantize' predict --sav "$sav" --model "$scratch/int8" \
+    --question "$asked" \
     --image $images/test0.png
 # shellcheck disable=SC2086
-expect 0 '' run --model "$scratch/int8" --quiet --heads 5 --train $lists/train.jsonl --test $lists/test.jsonl \
+expect 0 '' run --model "$scratch/int8" --quiet --heads 5 --train $lists/train.jsonl \
+    --test $lists/test.jsonl \
     --out "$scratch/int8-run"
 sav=$scratch/int8-run/sav.safetensors
 predict 0 'one is made of the other by quantize' --question "$asked" --image $images/test0.png
 expect 0 '' predict --sav "$sav" --model "$scratch/int8" --question "$asked" --image $images/test0.png
 check 'nothing is said of its own' [ ! -s "$scratch/err" ]
 expect 0 '' quantize --quiet --model $llava --group 32 --out "$scratch/int8-32"
-expect 0 'one is made of the other by quantize' predict --sav "$sav" --model "$scratch/int8-32" --question "$asked" \
+expect 0 'one is made of the other by quantize' predict --sav "$sav" --model "$scratch/int8-32" \
+    --question "$asked" \
     --image $images/test0.png
-expect 0 'one is made of the other by quantize' predict --sav "$sav" --store "$scratch/run/test.store" --out "$scratch/x"
+expect 0 'one is made of the other by quantize' predict --sav "$sav" --store "$scratch/run/test.store" \
+    --out "$scratch/x"
 expect 1 'fitted with' predict --sav "$sav" --model "$other" --engine exact --question "$asked" \
     --image $images/test0.png
-sed -i 's/"source_sha256": "[0-9a-f]*"/"source_sha256": "abc"/' "$scratch/int8-32/config.json"
+sed 's/"source_sha256": "[0-9a-f]*"/"source_sha256": "abc"/' "$scratch/int8/config.json" >"$scratch/config"
+cp "$scratch/config" "$scratch/int8-32/config.json"
 expect 1 '"source_sha256": expected 64 digits' info --model "$scratch/int8-32"
 sav=$several
 

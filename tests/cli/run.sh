@@ -1,6 +1,6 @@
 #!/bin/sh
-# run, the whole job: pictures are looked at first; what is computed stays in train.store and test.store, and a
-# run that was stopped, by a bad file or by Ctrl-C, goes on to the bytes of one that was not.
+# run, the whole job: pictures are looked at first; what is computed stays in train.store and test.store,
+# and a run that was stopped, by a bad file or by Ctrl-C, goes on to the bytes of one that was not.
 . tests/cli/lib
 needs_pictures 'cli run'
 
@@ -12,7 +12,8 @@ run() { # run CODE PART TRAIN TEST FOLDER options...
     code=$1 part=$2 train=$3 test=$4 folder=$5
     shift 5
     # shellcheck disable=SC2086
-    expect "$code" "$part" run $exact --train "$scratch/$train" --test "$scratch/$test" --out "$scratch/$folder" \
+    expect "$code" "$part" run $exact --train "$scratch/$train" --test "$scratch/$test" \
+        --out "$scratch/$folder" \
         "$@"
 }
 rows() { cat "$scratch/$1/index.jsonl" 2>/dev/null | wc -l; }
@@ -92,7 +93,8 @@ for side in train test; do
     # shellcheck disable=SC2086
     run 1 'cut.jsonl:4: ' $other cut
     check 'the rows before it' [ "$(rows cut/$side.store)" -eq 3 ]
-    check 'it says where they are' grep -q "3 rows are in $scratch/cut/$side.store: the same command goes on" "$scratch/err"
+    check 'it says where they are' grep -q \
+        "3 rows are in $scratch/cut/$side.store: the same command goes on" "$scratch/err"
     check 'no scores' [ ! -e "$scratch/cut/metrics.json" ]
     check 'no predictions' [ ! -e "$scratch/cut/predictions.jsonl" ]
     run 0 '' train.jsonl test.jsonl cut
@@ -128,7 +130,8 @@ rm -rf "$scratch/fresh"
 run 0 '' turned.jsonl test.jsonl fresh
 check 'another order' cmp "$scratch/fresh/sav.safetensors" "$scratch/mended/sav.safetensors"
 # shellcheck disable=SC2086
-expect 1 'its features were made with dtype f32; now it is bf16' run $exact --dtype bf16 --out "$scratch/good" \
+expect 1 'its features were made with dtype f32; now it is bf16' run $exact --dtype bf16 \
+    --out "$scratch/good" \
     --train "$scratch/train.jsonl" --test "$scratch/test.jsonl"
 check 'what was there stays' [ -s "$scratch/good/metrics.json" ]
 
