@@ -7,7 +7,7 @@
 #include "classify/labels.h"
 #include "cli/open_session.h"
 #include "cli/outputs.h"
-#include "image/image.h"
+#include "lists/media_path.h"
 
 enum { NOTES_SHOWN = 10, TEXT_LIMIT = 1 << 28 /* bytes of a text */ };
 
@@ -63,10 +63,10 @@ typedef struct pictures {
 
 static sav_status check_sample(pictures *p, const sav_sample *sample, sav_error *err) {
     sav_status status = SAV_OK;
-    size_t id, h, w;
+    size_t id;
     for (size_t i = 0; i < sample->media_count && !status; i++) {
         if (sav_labels_find(&id, &p->good, sample->media[i])) continue;
-        status = sav_image_measure(&h, &w, sample->media[i], p->most, err);
+        status = sav_media_check(sample->media[i], p->most, err);
         if (!status) status = sav_labels_add(&id, &p->good, sample->media[i], err);
     }
     return status;

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/utf8.h"
+#include "image/image.h"
 
 enum { LONGEST_PATH = 4095 }; /* Linux opens none that is longer */
 
@@ -48,4 +49,9 @@ sav_status sav_media_path(const char **path, const char *address, sav_error *err
     }
     return **path ? SAV_OK
                   : sav_fail(err, SAV_BAD_INPUT, "found %s; expected a path", file ? address : "\"\"");
+}
+
+sav_status sav_media_check(const char *path, size_t most, sav_error *err) {
+    size_t h, w;
+    return sav_image_measure(&h, &w, path, most, err);
 }

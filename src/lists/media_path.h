@@ -15,4 +15,8 @@
  * (sav_error_prefix). */
 sav_status sav_media_path(const char **path, const char *address, sav_error *err);
 
+/* Looks at a picture's file without decoding it: it is there, of a type that is read, and of at most `most`
+ * pixels (0: as many as any may have). */
+sav_status sav_media_check(const char *path, size_t most, sav_error *err);
+
 #endif
