@@ -178,8 +178,8 @@ typedef struct sav_session_info {
     sav_dtype dtype;
     int threads, pillow;
     size_t tokens; /* T of the latest prompt */
-    /* read so far; of them with an EXIF or XMP orientation other than 1; read though end marker, checksum, pixel
-     * data or EXIF is not right; progressive JPEGs without their last refinements */
+    /* read so far; of them with an EXIF or XMP orientation other than 1; read though end marker, checksum,
+     * pixel data or EXIF is not right; progressive JPEGs without their last refinements */
     size_t pictures, turned, damaged, unrefined;
     const char *first_damaged, *first_unrefined; /* their paths; NULL: none, or no memory to keep it */
     size_t scratch_bytes;                        /* of the latest forward */

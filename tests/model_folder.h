@@ -16,8 +16,8 @@ void folder_cut(const char *name, size_t length); /* keeps the first bytes */
 /* The first `find` in a text file becomes `replace`. */
 void folder_replace(const char *name, const char *find, const char *replace);
 
-/* A JSON file's value at a path ("vision_config.patch_size"), whether or not something stands there; NULL takes
- * the key out. A file that is not there begins as {}. */
+/* A JSON file's value at a path ("vision_config.patch_size"), whether or not something stands there; NULL
+ * takes the key out. A file that is not there begins as {}. */
 void folder_set(const char *name, const char *path, const char *value);
 /* The first name of a path; what is behind its dot, or NULL. */
 const char *folder_split(char name[100], const char *path);

@@ -218,7 +218,7 @@ static const char *other_kind(const char *name, const char *bytes, size_t length
                  {"\x1F\x8B", "a gzip file", 2}, {"ARROW1", "an Arrow file", 6}};
     const char *dot = strrchr(name, '.');
     size_t blank = 0;
-    while (blank < length && memchr(" \t\r\n", bytes[blank], 4)) blank++;
+    while (blank < length && bytes[blank] && strchr(" \t\r\n", bytes[blank])) blank++;
     const bool json = blank < length && (bytes[blank] == '{' || bytes[blank] == '[');
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (length >= kinds[i].length && memcmp(bytes, kinds[i].bytes, kinds[i].length) == 0)

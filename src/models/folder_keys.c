@@ -71,7 +71,8 @@ static sav_status check_adapter(const char *folder, sav_error *err) {
         if (!path) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
         if (sav_os_exists(path)) {
             status = sav_fail(err, SAV_UNSUPPORTED, "%s: found an adapter; expected a model alone", path);
-            sav_hint(err, "merge it into the weights (savs merge), or move it out of the folder");
+            sav_hint(err,
+                     "merge it into the weights with PEFT (merge_and_unload), or move it out of the folder");
         }
         sav_free(path);
     }

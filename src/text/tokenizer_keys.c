@@ -1,8 +1,8 @@
 /* tokenizer_keys.c: what each key of a folder's tokenizer files is (io/keys.h).
  *
- * Source: tokenizers 0.21.4 (tokenizer.json) and transformers 4.51.3 run on folders with one key changed: a key
- * is harmless when no id changed (tests/text/test_tokenizer_keys.c). Where a newer version gives an old key a
- * meaning, only the value that means nothing is taken.
+ * Source: tokenizers 0.21.4 (tokenizer.json) and transformers 4.51.3 run on folders with one key changed: a
+ * key is harmless when no id changed (tests/text/test_tokenizer_keys.c). Where a newer version gives an old
+ * key a meaning, only the value that means nothing is taken.
  */
 #include "text/tokenizer_parts.h"
 

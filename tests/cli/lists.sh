@@ -84,7 +84,8 @@ expect 1 'no sample has a picture, and what is not read: "img" (did you mean "im
 { record image a; record image b; } >"$scratch/good.jsonl"
 expect 1 'keys.jsonl: no sample has a picture' run --quiet --model $llava --train "$scratch/good.jsonl" \
     --test "$scratch/keys.jsonl" --out "$scratch/out-folder" --heads 3
-expect 0 'a key is not read: "img"' encode --model $qwen --input "$scratch/keys.jsonl" --store "$scratch/store3"
+expect 0 'a key is not read: "img"' encode --model $qwen --input "$scratch/keys.jsonl" \
+    --store "$scratch/store3"
 { record image_path a; record images b; } >"$scratch/keys.jsonl"
 expect 0 '' encode --quiet --model $llava --input "$scratch/keys.jsonl" --store "$scratch/store4"
 printf 'image,label\na.png,cat\n' >"$scratch/list.csv"
@@ -94,7 +95,8 @@ expect 1 'list.csv: found a CSV file' show samples --input "$scratch/list.csv"
 mkdir "$scratch/holiday"
 cp "$some" "$scratch/holiday/b.png"; cp "$some" "$scratch/holiday/a.png"
 echo hello >"$scratch/holiday/notes.txt"
-expect 0 'skipped 1 file that is no picture (notes.txt)' show samples --input "$scratch/holiday" --question Which?
+expect 0 'skipped 1 file that is no picture (notes.txt)' show samples --input "$scratch/holiday" \
+    --question Which?
 check 'a sample a picture' [ "$(wc -l <"$scratch/out")" -eq 2 ]
 expect 1 'no class folders' encode --quiet --model $llava --input "$scratch/holiday" --store "$scratch/store"
 expect 1 'into a sub-folder' run --quiet --model $llava --train "$scratch/holiday" --test "$test" \

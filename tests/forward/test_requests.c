@@ -1,5 +1,5 @@
-/* test_requests.c: requests that are odd but well formed mean what transformers 4.51.3 and qwen_vl_utils
- * make of them: bounds beside a picture, placeholders where nobody counts them. Right values: golden/requests/
+/* test_requests.c: requests that are odd but well formed mean what transformers 4.51.3 and qwen_vl_utils make
+ * of them: bounds beside a picture, placeholders where nobody counts them. Right values: golden/requests/
  * (tools/golden/requests_golden.py). And in a batch nothing of it is shared that differs.
  */
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* fuzz_class_folders.c: paths, a line each -> a folder with these files -> a list of class folders, or of pictures.
+/* fuzz_class_folders.c: paths, a line each -> a folder with these files -> a list of class folders, or of
+ * pictures.
  *
  * First byte: which options. A path ending in "!" is a file that is no picture.
  */

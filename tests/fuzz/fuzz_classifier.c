@@ -1,5 +1,5 @@
-/* fuzz_classifier.c: bytes -> sav.safetensors -> votes on two taps, saved, read again; the same file as the other
- * side of `diff`. */
+/* fuzz_classifier.c: bytes -> sav.safetensors -> votes on two taps, saved, read again; the same file as the
+ * other side of `diff`. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* fuzz_dump.c: bytes -> a dump -> compared with itself, with another and with a truth. First byte: which side. */
+/* fuzz_dump.c: bytes -> a dump -> compared with itself, with another and with a truth. First byte: which
+ * side. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

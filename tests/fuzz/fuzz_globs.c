@@ -1,4 +1,5 @@
-/* fuzz_globs.c: "GLOB[,GLOB]" NUL "NAME" -> whether --stages takes the stage; beside the plainest matcher there is.
+/* fuzz_globs.c: "GLOB[,GLOB]" NUL "NAME" -> whether --stages takes the stage; beside the plainest matcher
+ * there is.
  */
 #include <stdlib.h>
 #include <string.h>

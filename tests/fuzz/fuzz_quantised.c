@@ -1,5 +1,5 @@
-/* fuzz_quantised.c: bytes -> config.json, or the header of the weights, of an int8 folder -> opened, a text through
- * it. First byte: which. The folder is made once, by sav_quantize. */
+/* fuzz_quantised.c: bytes -> config.json, or the header of the weights, of an int8 folder -> opened, a text
+ * through it. First byte: which. The folder is made once, by sav_quantize. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

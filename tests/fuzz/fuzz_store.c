@@ -1,5 +1,5 @@
-/* fuzz_store.c: bytes -> one file of a feature store, or of its `ahead` -> read, checked, fitted, compared; then
- * `encode` goes on with it, and what it leaves must be whole.
+/* fuzz_store.c: bytes -> one file of a feature store, or of its `ahead` -> read, checked, fitted, compared;
+ * then `encode` goes on with it, and what it leaves must be whole.
  *
  * First byte: which file the rest replaces. The store has the first of three samples, `ahead` all of them.
  */

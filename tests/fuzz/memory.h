@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Real files of `folder`, kept from now on under the same path; names ends with NULL. Ends the program when one
- * cannot be read. */
+/* Real files of `folder`, kept from now on under the same path; names ends with NULL. Ends the program when
+ * one cannot be read. */
 void memory_load(const char *folder, const char *const *names);
 /* What is there now stays: memory_reset comes back to it. */
 void memory_mark(void);

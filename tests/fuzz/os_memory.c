@@ -1,8 +1,8 @@
 /* os_memory.c: os_parts.h over files in memory, linked into fuzz targets in the place of os_posix.c. See
  * memory.h.
  *
- * Two layers: what was there at memory_mark, and what was written, replaced or removed since. A folder is there
- * when a file is in it.
+ * Two layers: what was there at memory_mark, and what was written, replaced or removed since. A folder is
+ * there when a file is in it.
  */
 #include <stdio.h>
 #include <stdlib.h>

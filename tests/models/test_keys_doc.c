@@ -38,8 +38,8 @@ static const char HEAD[] =
     "every\n"
     "unknown key is named in a warning.\n"
     "\n"
-    "Files that are not read: `adapter_config.json`, `adapter_model.*` beside a model are refused (`savs "
-    "merge`).\n";
+    "Files that are not read: `adapter_config.json`, `adapter_model.*` beside a model are refused: "
+    "merge them with PEFT first.\n";
 
 /* Tables that others share: written once, behind the rest. */
 typedef struct shared {

@@ -122,7 +122,8 @@ static void chooses(const char *file, const char *bytes, sav_layout fallback, sa
     sav_text_free(&warning);
 }
 
-/* The same template with other line ends: transformers 4.51.3 renders the same bytes, up to two at the end. */
+/* The same template with other line ends: transformers 4.51.3 renders the same bytes, up to two at the
+ * end. */
 static void test_line_ends(const char *text, sav_layout fallback, sav_layout layout) {
     static const char *const ends[] = {"\n", "\r\n", "\n\n", "\r\n\r\n", "\n\n\n"};
     sav_text crlf = {0}, mac = {0};

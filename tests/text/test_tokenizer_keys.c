@@ -1,5 +1,6 @@
-/* Keys of tokenizer files, each changed once: the ids are the library's, or the folder is refused by the key's
- * name. golden/text/tokenizer_keys.json has the edits and what transformers 4.51.3 gave (null: it refuses).
+/* Keys of tokenizer files, each changed once: the ids are the library's, or the folder is refused by the
+ * key's name. golden/text/tokenizer_keys.json has the edits and what transformers 4.51.3 gave (null: it
+ * refuses).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,8 @@
 
 static sav_error err;
 
-/* Refused here though the library opens it: newer versions read the key, or a placeholder would be another. */
+/* Refused here though the library opens it: newer versions read the key, or a placeholder would be
+ * another. */
 static const char *const STRICTER[] = {
     "add_bos_token",
     "add_eos_token",

@@ -232,8 +232,8 @@ static sav_os_function *find_gemm(sav_error *err) {
 }
 #endif
 
-/* OpenBLAS maps a buffer for each thread that calls it, and tries again for ever where there is no room: under
- * a limit such as ulimit -v. Asked for and given back here; none of it is touched. */
+/* OpenBLAS maps a buffer for each thread that calls it, and tries again for ever where there is no room:
+ * under a limit such as ulimit -v. Asked for and given back here; none of it is touched. */
 static sav_status check_room(int threads, sav_error *err) {
     enum { BUFFER = 160 << 20 }; /* 128 MiB in 0.3.21, and what a thread needs beside it */
     void *buffers[SAV_MAX_THREADS];
