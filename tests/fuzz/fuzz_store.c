@@ -54,7 +54,7 @@ static void load(void) {
     size_t length;
     memory_load(MODEL, names);
     if (sav_model_open(&model, MODEL, &err)) abort();
-    if (sav_session_open(&session, model, &(sav_options){.engine = "exact", .threads = 1}, &err)) abort();
+    if (sav_session_open(&session, model, &(sav_options){.engine = "panel", .threads = 1}, &err)) abort();
     if (encode("s")) abort();
     const char *index = (const char *)memory_get(&length, "s/index.jsonl");
     const size_t line = (size_t)((const char *)memchr(index, '\n', length) - index) + 1;

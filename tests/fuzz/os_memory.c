@@ -63,7 +63,7 @@ static file *writable(const char *path) {
 
 void memory_put(const char *path, const void *bytes, size_t length) {
     file *to = writable(path);
-    unsigned char *copy = must(malloc(length + 1));
+    unsigned char *copy = must(malloc(length ? length : 1));
     if (length) memcpy(copy, bytes, length);
     free(to->bytes);
     to->bytes = copy;
@@ -170,7 +170,7 @@ bool sav_sys_read(size_t *done, sav_handle handle, void *bytes, size_t length) {
 
 bool sav_sys_write(size_t *done, sav_handle handle, const void *bytes, size_t length) {
     file *to = handles[handle].of;
-    to->bytes = must(realloc(to->bytes, to->length + length + 1));
+    to->bytes = must(realloc(to->bytes, to->length + length ? to->length + length : 1));
     if (length) memcpy(to->bytes + to->length, bytes, length);
     to->length += length;
     *done = length;
@@ -219,14 +219,19 @@ sav_handle sav_sys_stdin(void) {
     return sav_sys_open("standard input", SAV_SYS_READ);
 }
 
+/* Files below the mark stay as they are, in blocks of just their size; others may be replaced while mapped. */
 const void *sav_sys_map(sav_handle handle, size_t size) {
+    const file *of = handles[handle].of;
+    if (of >= files[0] && of < files[0] + MOST_FILES && layer == 1) return of->bytes;
     void *copy = malloc(size);
-    if (copy) memcpy(copy, handles[handle].of->bytes, size);
+    if (copy) memcpy(copy, of->bytes, size);
     return copy;
 }
 
 void sav_sys_unmap(const void *bytes, size_t size) {
     (void)size;
+    for (size_t i = 0; i < counts[0]; i++)
+        if (files[0][i].bytes == bytes) return;
     free((void *)(uintptr_t)bytes);
 }
 

@@ -165,7 +165,7 @@ if os.path.exists(SAVS):
         model, store, int8 = os.path.join(MODELS, "report-qwen2-vl"), os.path.join(scratch, "s"), os.path.join(scratch, "int8")
         with open(os.path.join(scratch, "list"), "w", encoding="utf-8") as f:
             f.write(LIST)
-        subprocess.run([SAVS, "encode", "--quiet", "--engine", "exact", "--model", os.path.relpath(model), "--input", f.name, "--store", store], check=True)
+        subprocess.run([SAVS, "encode", "--quiet", "--engine", "panel", "--model", os.path.relpath(model), "--input", f.name, "--store", store], check=True)
         for which, name in enumerate(["store.json", "index.jsonl", "features.f32"]):
             put("store", "whole-" + name, bytes([which]), read(store, name))
             put("store", "whole-ahead-" + name, bytes([3 + which]), read(store, name))
