@@ -52,6 +52,19 @@ static void describe(sav_model *model) {
     }
 }
 
+/* The library looks for config.json's token among the tokenizer's ids: where the two mean different ones it
+ * fails at the first picture. A tokenizer without such a token (lmms-lab's) has nothing to compare. */
+static sav_status check_placeholder(const sav_model *model, const sav_json *root, const char *name,
+                                    sav_error *err) {
+    const char *text = sav_layout_placeholder(model->layout);
+    const uint32_t id = model->vision ? sav_tokenizer_id(model->tokenizer, text) : SAV_TOKEN_NONE;
+    const bool index = sav_json_get(root, "image_token_index") != NULL;
+    if (id == SAV_TOKEN_NONE || id == model->image_token) return SAV_OK;
+    return sav_fail(err, SAV_BAD_INPUT, "%s: \"%s\": found %lu; expected the tokenizer's %s, %lu", name,
+                    index ? "image_token_index" : "image_token_id", (unsigned long)model->image_token, text,
+                    (unsigned long)id);
+}
+
 static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_error *err) {
     const char *name = sav_json_name(config);
     const sav_json *root = sav_json_root(config);
@@ -67,6 +80,7 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     if (!status) status = sav_tokenizer_open(&model->tokenizer, &model->notes, model->folder, err);
     if (!status)
         status = sav_layout_choose(&model->layout, &model->notes, model->folder, family->fallback, err);
+    if (!status) status = check_placeholder(model, root, name, err);
     if (!status) status = sav_model_identity(model->info.sha256, model->folder, model->weights, err);
     if (!status) describe(model);
     return status;

@@ -214,6 +214,8 @@ static const struct {
      "vision \"image_size\": found 1099511627776; expected a whole number from 1 to 4096"},
     {"t70", "\"image_token_index\": 355", "\"image_token_index\": 4294967651", SAV_BAD_INPUT,
      "\"image_token_index\": found 4294967651"},
+    {"t70", "\"image_token_index\": 355", "\"image_token_index\": 354", SAV_BAD_INPUT,
+     "\"image_token_index\": found 354; expected the tokenizer's <image>, 355"},
     /* numbers that are no sizes */
     {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": -1e-06", SAV_BAD_INPUT, "rms_norm_eps"},
     {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e999", SAV_BAD_INPUT, "rms_norm_eps"},

@@ -118,6 +118,8 @@ static const struct {
      "\"num_attention_heads\": found 7; expected a divisor of hidden_size, 48"},
     {V2, "\"image_token_id\": 358", "\"image_token_id\": 4294967654", SAV_BAD_INPUT,
      "\"image_token_id\": found 4294967654; expected an id below vocab_size 384"},
+    {V2, "\"image_token_id\": 358", "\"image_token_id\": 357", SAV_BAD_INPUT,
+     "\"image_token_id\": found 357; expected the tokenizer's <|image_pad|>, 358"},
     {V2, "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", SAV_BAD_INPUT,
      "tensor lm_head.weight is missing"},
     /* one family's config over the other's tensors */
