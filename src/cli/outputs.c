@@ -68,7 +68,14 @@ sav_status sav_cli_try_file(const sav_cli *cli, const char *path, sav_error *err
 
 sav_status sav_cli_try_store(const sav_cli *cli, const char *folder, sav_error *err) {
     static const char *const files[] = {"store.json", "features.f32", "index.jsonl"};
-    sav_status status = SAV_OK;
+    char *config = sav_path_join(folder, "config.json");
+    sav_status status = config ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);
+    if (config && sav_os_exists(config)) {
+        status = sav_fail(err, SAV_BAD_INPUT,
+                          "%s: found a model folder; expected a feature store, or a new folder", folder);
+        sav_hint(err, "choose another place");
+    }
+    sav_free(config);
     for (size_t i = 0; i < sizeof files / sizeof *files && !status; i++) {
         char *path = sav_path_join(folder, files[i]);
         status = path ? check_named(cli, path, err) : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", folder);

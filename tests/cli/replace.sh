@@ -49,6 +49,9 @@ predict --image "$here/a.png" "$here/picture0-0.png" --question x --out "$here/p
 predict --input "$here/list.jsonl" --out "$model/config.json"
 predict --input "$here/list.jsonl" --out "$model/model.safetensors"
 refused "$replaced" predict --store "$store" --sav "$sav" --out "$sav"
+refused "$replaced" predict --store "$store" --sav "$sav" --input "$here/list.jsonl" --out "$here/a.png"
+refused "$replaced" fit --store "$store" --input "$here/list.jsonl" --heads 2 --out "$here/a.png"
+refused 'found a model folder' encode --model "$model" --input "$here/list.jsonl" --store "$model"
 for file in chat.json prompt.txt a.png; do
     refused "$replaced" dump --model "$model" --messages "$here/chat.json" --prompt "$here/prompt.txt" \
         --out "$here/$file"

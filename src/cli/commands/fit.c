@@ -101,6 +101,7 @@ static sav_status fit_command(sav_cli *cli, sav_error *err) {
     sav_list *list = NULL;
     sav_status status = sav_cli_try_file(cli, cli->out, err);
     if (!status && cli->input) status = sav_cli_read_list(&list, cli, cli->input, LABELS_REQUIRED, err);
+    if (!status && list) status = sav_cli_try_beside(cli->out, list, err);
     if (!status) status = sav_feature_set_open(&set, cli->store, err);
     if (!status) status = list ? sav_cli_choose_rows(&set, cli, list, err) : warn_relabelled(cli, &set, err);
     if (!status) status = fit(cli, &set, err);

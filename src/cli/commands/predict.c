@@ -227,6 +227,7 @@ static sav_status from_store(sav_cli *cli, const sav_classifier *classifier, sav
     sav_feature_set set = {0};
     sav_status status =
         cli->input ? read_samples(&j, sav_classifier_describe(classifier)->origin.question, err) : SAV_OK;
+    if (!status && j.list) status = sav_cli_try_beside(cli->out, j.list, err);
     if (!status) status = sav_feature_set_open(&set, cli->store, err);
     if (!status && j.list) status = sav_cli_choose_rows(&set, cli, j.list, err);
     const sav_prediction_options options = {set.N, cli->min_margin, j.list ? j.list->protocol : NULL};
