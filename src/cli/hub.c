@@ -20,6 +20,11 @@ static bool is_name(const char *word) {
     return slash && slash != word && slash[1] && !strchr(slash + 1, '/') && word[0] != '.' && word[0] != '~';
 }
 
+/* "models--org--name", as the cache spells it. */
+static bool is_cache_name(const char *word) {
+    return strncmp(word, "models--", strlen("models--")) == 0 && !strchr(word, '/');
+}
+
 static char *joined(const char *folder, const char *name) {
     return folder ? sav_path_join(folder, name) : NULL;
 }
@@ -42,9 +47,10 @@ static char *cache_folder(void) {
     return NULL;
 }
 
-/* "org/name" -> CACHE/models--org--name. */
+/* "org/name", "models--org--name" -> CACHE/models--org--name. */
 static char *folder_of(const char *cache, const char *word) {
     sav_text name = {0};
+    if (is_cache_name(word)) return joined(cache, word);
     const char *slash = strchr(word, '/');
     sav_text_printf(&name, "models--%.*s--%s", (int)(slash - word), word, slash + 1);
     char *folder = name.failed ? NULL : joined(cache, name.bytes);
@@ -103,7 +109,8 @@ static sav_status snapshot_of(char **out, const char *folder, sav_error *err) {
 static sav_status not_there(const sav_cli *cli, const char *folder, sav_error *err) {
     sav_status status = sav_fail(err, SAV_BAD_INPUT, "%s: found no such folder, nor %s", cli->model,
                                  folder ? folder : "a cache of Hugging Face models");
-    sav_hint(err, "savs downloads nothing: hf download %s --local-dir DIR, then --model DIR", cli->model);
+    sav_hint(err, "savs downloads nothing: hf download %s --local-dir DIR, then --model DIR",
+             is_cache_name(cli->model) ? "ORG/NAME" : cli->model);
     return status;
 }
 
@@ -113,7 +120,7 @@ sav_status sav_cli_find_model(sav_cli *cli, sav_error *err) {
     if (sav_os_is_folder(cli->model)) {
         inside = joined(cli->model, "snapshots");
         if (inside && sav_os_is_folder(inside)) status = snapshot_of(&cli->model_found, cli->model, err);
-    } else if (is_name(cli->model)) {
+    } else if (is_name(cli->model) || is_cache_name(cli->model)) {
         char *cache = cache_folder();
         folder = cache ? folder_of(cache, cli->model) : NULL;
         status = folder && sav_os_is_folder(folder) ? snapshot_of(&cli->model_found, folder, err)

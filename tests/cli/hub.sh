@@ -18,6 +18,8 @@ found() { # found WHAT --model WORD
 }
 export HF_HOME="$scratch/home"
 found 'HF_HOME: org/name' org/name
+found 'HF_HOME: models--org--name' models--org--name
+expect 1 "nor $cache/models--no--such (savs downloads nothing" info --model models--no--such
 found 'the folder of the cache' "$model"
 found 'the same with a slash behind' "$model/"
 expect 0 '' info --quiet --model "$model/snapshots/$commit"
