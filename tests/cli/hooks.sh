@@ -87,6 +87,7 @@ expect 0 '' dump --engine exact --quiet --model golden/models/t70 \
     --messages golden/llava/t70-49x61.messages.json --out "$scratch/projector.safetensors" \
     --stages 'multi_modal_projector.*'
 expect 2 'no stage in common' diff "$scratch/projector.safetensors" golden/hooks/theta.safetensors --common
+check 'nor is it called equal' [ "$(grep -c equal "$scratch/out")" -eq 0 ]
 says 'expected module paths of transformers'
 silent=1
 expect 1 '' diff "$scratch/projector.safetensors" golden/hooks/theta.safetensors

@@ -25,6 +25,8 @@ plural="(^|[^0-9.])1 ([a-z-]+ )?($words)([^a-z]|\$)"
     sed 's/"a"/"b"/' "$one" >"$scratch/other.jsonl"
     expect 0 '1 row has another label' encode $exact --input "$scratch/other.jsonl" --store "$scratch/s"
     says '1 row: '
+    expect 0 '1 row is of samples that' fit --store "$scratch/s" --out "$scratch/s.sav" --heads 5
+    says 'under another label too'
     echo '{"question": "Why?", "label": "c"}' >"$scratch/text.jsonl"
     expect 0 '' encode $exact --input "$one" --store "$scratch/t"
     expect 0 '1 row is of samples' encode $exact --input "$scratch/text.jsonl" --store "$scratch/t"
@@ -48,6 +50,8 @@ plural="(^|[^0-9.])1 ([a-z-]+ )?($words)([^a-z]|\$)"
     says '1 sample without a label'
     expect 0 '' dump $exact --messages golden/qwen2/window.messages.json --stages sav.tap --out "$scratch/d"
     says '1 stage of '
+    expect 0 '' diff "$scratch/d" "$scratch/d"
+    says 'equal: 1 stage, every bit'
     expect 0 '' show pixels --model $llava --image "$picture"
     says ' rows of '
 }

@@ -26,6 +26,11 @@ static bool is_missing(const sav_compare_stage *s) {
     return s->kind >= SAV_COMPARE_ONLY_A;
 }
 
+/* --common, and no stage is: neither equal nor different. */
+static bool has_nothing(const verdict *v) {
+    return v->common && v->missing == v->stages;
+}
+
 static void judge_noise(verdict *v, const sav_comparison *c, size_t i) {
     const sav_compare_stage *s = sav_compare_at(c, i);
     if (s->kind == SAV_COMPARE_EQUAL || is_missing(s)) return;
@@ -105,7 +110,7 @@ static void put_missing(sav_text *out, const sav_comparison *c, sav_compare_kind
 static void put_names(sav_text *out, const sav_comparison *c, const verdict *v) {
     uint32_t changes[2];
     const size_t renamed = sav_compare_renamed(&changes[0], &changes[1], c);
-    if (renamed) sav_text_printf(out, "names: %zu stages matched, reading", renamed);
+    if (renamed) sav_text_printf(out, "names: %zu stage%s matched, reading", renamed, sav_plural(renamed));
     for (int i = 0; i < 2 && renamed; i++) {
         if (!changes[i]) continue;
         sav_text_printf(out, "%s %s's ", i && changes[0] ? ";" : "", i ? "B" : "A");
@@ -167,7 +172,7 @@ static void put_advice(sav_text *out, const sav_comparison *c, const verdict *v)
 
 static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v) {
     const size_t count = v->common ? v->stages - v->missing : v->stages;
-    const char *what = v->common ? "common stages" : "stages";
+    const char *what = v->common ? "common stage" : "stage";
     put_missing(out, c, SAV_COMPARE_ONLY_A);
     put_missing(out, c, SAV_COMPARE_ONLY_B);
     put_names(out, c, v);
@@ -175,16 +180,16 @@ static void put_verdict(sav_text *out, const sav_comparison *c, const verdict *v
         put_first(out, sav_compare_at(c, v->first), v);
         if (v->limit < 0) put_noise(out, c, v);
         put_advice(out, c, v);
-        sav_text_printf(out, "different: %zu of %zu %s", v->different, count, what);
+        sav_text_printf(out, "different: %zu of %zu %ss", v->different, count, what);
         if (v->missing && !v->common)
             sav_text_printf(out, ", of which %zu stand in one file only", v->missing);
         if (v->limit >= 0) sav_text_printf(out, " beyond rel-L2 %g", v->limit);
         sav_text_string(out, "\n");
     } else if (v->limit >= 0 && v->rel_l2 > 0) {
-        sav_text_printf(out, "within rel-L2 %g: %zu %s; largest %.3g at %s\n", v->limit, count, what,
-                        v->rel_l2, sav_compare_at(c, v->widest)->name);
-    } else {
-        sav_text_printf(out, "equal: %zu %s, every bit\n", count, what);
+        sav_text_printf(out, "within rel-L2 %g: %zu %s%s; largest %.3g at %s\n", v->limit, count, what,
+                        sav_plural(count), v->rel_l2, sav_compare_at(c, v->widest)->name);
+    } else if (!has_nothing(v)) {
+        sav_text_printf(out, "equal: %zu %s%s, every bit\n", count, what, sav_plural(count));
     }
 }
 
@@ -230,8 +235,8 @@ static void put_json_name(sav_text *out, const char *key, const sav_compare_stag
 
 static void put_json(sav_text *out, const sav_comparison *c, const verdict *v) {
     uint32_t changes[2];
-    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu", v->different ? "false" : "true",
-                    v->different);
+    sav_text_printf(out, "{\"equal\":%s,\"stages_different\":%zu",
+                    v->different || has_nothing(v) ? "false" : "true", v->different);
     put_json_name(out, "first", v->different ? sav_compare_at(c, v->first) : NULL);
     put_json_name(out, "first_real", v->real ? sav_compare_at(c, v->first_real) : NULL);
     sav_text_printf(out, ",\"common\":%zu,\"renamed\":%zu,\"stages\":[", v->stages - v->missing,
@@ -256,7 +261,7 @@ static sav_status diff_dumps(sav_cli *cli, sav_error *err) {
         put_verdict(&out, c, &v);
     }
     status = sav_console_print(&out, err);
-    if (!status && cli->common && v.missing == v.stages) {
+    if (!status && has_nothing(&v)) {
         status = sav_fail(err, SAV_BAD_INPUT, "--common: %s and %s have no stage in common", cli->operands[0],
                           cli->operands[1]);
         sav_hint(err, "docs/BACKENDS.md says how stages are named");

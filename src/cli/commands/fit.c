@@ -67,11 +67,10 @@ static sav_status warn_relabelled(sav_cli *cli, const sav_feature_set *set, sav_
         twice += strcmp(set->labels[first[id]], set->labels[i]) != 0;
     }
     if (twice)
-        sav_console_warn(
-            cli->console,
-            "%s: %zu rows are of samples that stand there under another label too: all are used, "
-            "unless --input LIST says which count",
-            cli->store, twice);
+        sav_console_warn(cli->console,
+                         "%s: %zu row%s of samples that stand there under another label too: all are used, "
+                         "unless --input LIST says which count",
+                         cli->store, twice, twice == 1 ? " is" : "s are");
     sav_labels_free(&samples);
     sav_free(first);
     return status;
