@@ -213,6 +213,7 @@ static void read_lmms(sav_model *model, llava *v, sav_binder *b, sav_config *in)
         sav_config_fail(in, SAV_BAD_INPUT, NULL, "image_token_index", "found %zu; expected a token id",
                         image);
     model->image_token = (uint32_t)image;
+    model->is_marker = true;
     measure_tower(&v->tower.config, b, in);
     read_grid(v, in, "image_aspect_ratio", &model->owned);
 }

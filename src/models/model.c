@@ -52,14 +52,16 @@ static void describe(sav_model *model) {
     }
 }
 
-/* The library looks for config.json's token among the tokenizer's ids: where the two mean different ones it
- * fails at the first picture. A tokenizer without such a token (lmms-lab's) has nothing to compare. */
+/* The library looks for config.json's token among the tokenizer's ids: where the tokenizer has another one, or
+ * none, it fails at the first picture. */
 static sav_status check_placeholder(const sav_model *model, const sav_json *root, const char *name,
                                     sav_error *err) {
     const char *text = sav_layout_placeholder(model->layout);
-    const uint32_t id = model->vision ? sav_tokenizer_id(model->tokenizer, text) : SAV_TOKEN_NONE;
+    const uint32_t id = sav_tokenizer_id(model->tokenizer, text);
     const bool index = sav_json_get(root, "image_token_index") != NULL;
-    if (id == SAV_TOKEN_NONE || id == model->image_token) return SAV_OK;
+    if (!model->vision || model->is_marker || id == model->image_token) return SAV_OK;
+    if (id == SAV_TOKEN_NONE)
+        return sav_fail(err, SAV_BAD_INPUT, "%s: its tokenizer has no added token %s", model->folder, text);
     return sav_fail(err, SAV_BAD_INPUT, "%s: \"%s\": found %lu; expected the tokenizer's %s, %lu", name,
                     index ? "image_token_index" : "image_token_id", (unsigned long)model->image_token, text,
                     (unsigned long)id);

@@ -21,7 +21,8 @@ struct sav_model {
     sav_text notes; /* see sav_model_info */
     sav_decoder decoder;
     void *vision;         /* the family's own: tower, how pictures are cut; NULL in a text model */
-    uint32_t image_token; /* placeholder id; a mere marker in lmms-lab's folders, where it may be V or more */
+    uint32_t image_token; /* placeholder id */
+    bool is_marker;       /* lmms-lab's folders: it is a mere marker, V or more, or in no tokenizer */
     sav_register modules; /* every linear of its layers, in the order of a forward */
     sav_owned owned;      /* small arrays made at load: norms and biases widened to float, tables */
     char *folder;

@@ -142,6 +142,11 @@ static void test_configs(void) {
         check_open(CONFIGS[i].replace, folder, CONFIGS[i].status, CONFIGS[i].part);
         folder_remove();
     }
+    const char *unnamed = folder_copy(V2);
+    folder_replace("tokenizer.json", "<|image_pad|>", "<|image_pxd|>");
+    folder_replace("tokenizer_config.json", "<|image_pad|>", "<|image_pxd|>");
+    check_open("no placeholder", unnamed, SAV_BAD_INPUT, "its tokenizer has no added token <|image_pad|>");
+    folder_remove();
     static const char *const processors[][3] = {
         {"\"patch_size\": 14", "\"patch_size\": 16",
          "\"patch_size\": found 16; expected vision_config's patch_size, 14"},
