@@ -43,11 +43,15 @@ static sav_status check_model(const sav_cli *cli, const char *path, sav_error *e
 }
 
 /* Another file in a store's folder is one of the store's, or is taken for one. */
-static sav_status check_folder(const char *path, sav_error *err) {
+static sav_status check_folder(const sav_cli *cli, const char *path, sav_error *err) {
     char *folder = sav_strndup(path, (size_t)(sav_os_path_name(path) - path));
     char *header = folder ? sav_path_join(*folder ? folder : ".", "store.json") : NULL;
     sav_status status = header ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "%s: no memory", path);
-    if (header && sav_os_exists(header)) {
+    if (header && cli->model && sav_os_same_file(*folder ? folder : ".", cli->model)) {
+        status = sav_fail(err, SAV_BAD_INPUT, "%s: a file in the model's folder would make it another model",
+                          path);
+        sav_hint(err, "Choose another place.");
+    } else if (header && sav_os_exists(header)) {
         status = sav_fail(err, SAV_BAD_INPUT, "%s: found a feature store in its folder", path);
         sav_hint(err, "choose another place");
     }
@@ -58,9 +62,9 @@ static sav_status check_folder(const char *path, sav_error *err) {
 
 sav_status sav_cli_try_file(const sav_cli *cli, const char *path, sav_error *err) {
     sav_os_file *file;
-    sav_status status = check_folder(path, err);
-    if (!status && sav_os_exists(path)) status = check_named(cli, path, err);
+    sav_status status = sav_os_exists(path) ? check_named(cli, path, err) : SAV_OK;
     if (!status && sav_os_exists(path)) status = check_model(cli, path, err);
+    if (!status) status = check_folder(cli, path, err);
     if (!status) status = sav_os_create(&file, path, err);
     if (!status) sav_os_abandon(file);
     return status;
@@ -138,13 +142,20 @@ static sav_status print_finished(const sav_predictions *p, const sav_text *words
 
 void sav_cli_save_finished(const sav_cli *cli, const sav_predictions *p, const sav_text *words, size_t total,
                            sav_error *err) {
-    const char *path = cli->out;
+    sav_text path = {0}; /* no final name: what is there of an earlier run stays */
     if (!p->count || p->lines.failed) return;
     const sav_status status = err->status;
-    if (path ? sav_cli_write_file(path, &p->lines, NULL) : print_finished(p, words, cli->json)) return;
+    if (cli->out) sav_text_printf(&path, "%s.partial", cli->out);
+    const bool written = cli->out ? !path.failed && !sav_cli_write_file(path.bytes, &p->lines, NULL)
+                                  : !print_finished(p, words, cli->json);
+    if (!written) {
+        sav_text_free(&path);
+        return;
+    }
     /* a failure that may be the sample's own: the others can do without it */
     const bool own = status != SAV_STOPPED && status != SAV_NO_MEMORY && !cli->skip_bad;
     sav_cli_add_hint(err, "%zu of %zu predictions are %s%s.", p->count, total,
-                     path ? "in " : "on standard output", path ? path : "");
-    if (own) sav_cli_add_hint(err, "Mend the line or leave it out with --skip-bad.");
+                     path.bytes ? "in " : "on standard output", path.bytes ? path.bytes : "");
+    if (own) sav_cli_add_hint(err, "Mend it, or leave it out with --skip-bad.");
+    sav_text_free(&path);
 }

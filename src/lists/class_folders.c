@@ -1,5 +1,5 @@
 /* class_folders.c: a folder with a sub-folder of pictures for each class -> samples; or a folder of pictures
- * alone -> samples without a label, where none is needed.
+ * alone, or beside those sub-folders -> samples without a label, where none is needed.
  *
  *   every name -> dot files, Thumbs.db, desktop.ini: nothing
  *              -> a picture, by its name's ending or its first bytes: a sample, bad or good
@@ -24,7 +24,7 @@ static const char *const SKIPPED[KINDS][2] = {
     [NO_PICTURE] = {"file that is no picture", "files that are no pictures"},
     [BROKEN_LINK] = {"link that leads nowhere", "links that lead nowhere"},
     [INNER_FOLDER] = {"folder inside a class folder", "folders inside class folders"},
-    [LOOSE_PICTURE] = {"picture beside the class folders", "pictures beside the class folders"},
+    [LOOSE_PICTURE] = {"loose picture", "loose pictures"},
     [EMPTY_CLASS] = {"folder without pictures", "folders without pictures"},
 };
 
@@ -71,7 +71,6 @@ static bool is_picture(const char *path) {
     for (size_t i = 0; dot && i < sizeof endings / sizeof endings[0]; i++)
         if (strcasecmp(dot, endings[i]) == 0) return true;
     sav_map map;
-    if (sav_is_video_name(path)) return true;
     if (sav_os_map(&map, path, NULL)) return false;
     const bool picture = sav_image_recognised(map.bytes, map.size);
     sav_os_unmap(&map);
@@ -148,8 +147,8 @@ static sav_status read_class(folders *f, const char *label) {
     return status;
 }
 
-/* The files at the top: samples, where there are no classes; else loose. */
-static sav_status read_top(folders *f, const char *name, bool flat) {
+/* The files at the top: samples, where no label is needed; else loose. */
+static sav_status read_top(folders *f, const char *name, bool labels) {
     char *path = sav_path_join(f->top, name);
     sav_status status = SAV_OK;
     if (!path) return sav_list_no_memory(f->in);
@@ -159,10 +158,10 @@ static sav_status read_top(folders *f, const char *name, bool flat) {
         skip(f, BROKEN_LINK, NULL, name);
     else if (!is_picture(path))
         skip(f, NO_PICTURE, NULL, name);
-    else if (flat)
-        status = add_picture(f->in, NULL, path);
-    else
+    else if (labels)
         skip(f, LOOSE_PICTURE, NULL, name);
+    else
+        status = add_picture(f->in, NULL, path);
     sav_free(path);
     return status;
 }
@@ -176,9 +175,8 @@ static sav_status read_names(folders *f, char *const *names, size_t count) {
         if (path && sav_os_is_folder(path)) status = read_class(f, names[i]);
         sav_free(path);
     }
-    const bool flat = !f->in->records && !labels;
     for (size_t i = 0; i < count && !status; i++)
-        if (!is_hidden(names[i])) status = read_top(f, names[i], flat);
+        if (!is_hidden(names[i])) status = read_top(f, names[i], labels);
     return status;
 }
 
@@ -188,8 +186,7 @@ static sav_status fail_empty(const folders *f, const char *skipped) {
              f->counts[LOOSE_PICTURE]
                  ? "%s: found no class folders; expected a sub-folder of pictures for each "
                    "class%s%s"
-                 : "%s: found no pictures; expected a sub-folder of pictures for each class"
-                   "%s%s",
+                 : "%s: found no pictures%s%s",
              f->top, where, skipped);
     if (f->counts[LOOSE_PICTURE])
         sav_hint(f->in->err,

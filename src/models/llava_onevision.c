@@ -305,11 +305,11 @@ static sav_status open_model(sav_model *model, const sav_json *config, const cha
     sav_config in = {.object = config, .name = name, .err = err};
     llava *v = model->vision = sav_own(&model->owned, 1, sizeof *v);
     if (!v) return sav_fail(err, SAV_NO_MEMORY, "%s: no memory", model->folder);
-    sav_status status = sav_model_bind(&b, model, renames, err);
-    if (status) return status;
     if (lmms != flat)
         return sav_fail(err, SAV_BAD_INPUT, "%s: \"architectures\": the tensors are named as %s names them",
                         name, lmms ? FLAT : NESTED);
+    sav_status status = sav_model_bind(&b, model, renames, err);
+    if (status) return status;
     if (lmms)
         read_lmms(model, v, &b, &in);
     else

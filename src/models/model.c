@@ -1,6 +1,8 @@
 /* model.c: a Hugging Face folder -> sav_model: config, family, weights, tokenizer, chat layout. See
  * model.h. */
 #include "kernels/float_mode.h"
+#include <string.h>
+
 #include "models/family.h"
 
 sav_status sav_model_bind(sav_binder *out, sav_model *model, const sav_rename *renames, sav_error *err) {
@@ -67,6 +69,16 @@ static sav_status check_placeholder(const sav_model *model, const sav_json *root
                     (unsigned long)id);
 }
 
+/* A key that was misspelt leaves its default, of which the error speaks: the hint names it. */
+static void name_keys(sav_model *model, const sav_json *config, sav_error *err) {
+    sav_error why;
+    if (err->status == SAV_NO_MEMORY || err->hint[0]) return;
+    if (sav_model_check_keys(model, config, &why))
+        sav_hint(err, "%s", why.message);
+    else if (model->notes.length)
+        sav_hint(err, "%.*s", (int)strcspn(model->notes.bytes, "\n"), model->notes.bytes);
+}
+
 static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_error *err) {
     const char *name = sav_json_name(config);
     const sav_json *root = sav_json_root(config);
@@ -77,7 +89,10 @@ static sav_status open_parts(sav_model *model, const sav_json_doc *config, sav_e
     sav_status status = sav_quantised_read(model, root, name, err);
     if (!status) status = sav_weights_open(&model->weights, model->folder, err);
     if (!status) status = sav_quantised_check(model, err);
-    if (!status) status = family->open(model, root, name, err);
+    if (!status) {
+        status = family->open(model, root, name, err);
+        if (status) name_keys(model, root, err);
+    }
     if (!status) status = sav_model_check_keys(model, root, err); /* readers name the worse faults */
     if (!status) status = sav_tokenizer_open(&model->tokenizer, &model->notes, model->folder, err);
     if (!status)

@@ -57,9 +57,10 @@ check 'the same predictions under a budget' cmp -s "$scratch/first.jsonl" \
 check 'the same heads under a budget' cmp -s "$scratch/first.safetensors" \
     "$scratch/out-folder/sav.safetensors"
 
-# ---- a bad picture among them: only that line goes; what was computed before its turn is not done again ----
+# ---- a picture that cannot be decoded: only that line goes; what was computed before its turn is not done again ----
 bad=$scratch/bad.jsonl
-{ line "$a" 'What is it?' 0 x; line "$b" 'What is it?' 1 y; line "$pictures/none.png" 'What is it?' 2 x;
+head -c 200 "$a" >"$scratch/cut.png"
+{ line "$a" 'What is it?' 0 x; line "$b" 'What is it?' 1 y; line "$scratch/cut.png" 'What is it?' 2 x;
     line "$a" 'How many?' 3 y; } >"$bad"
 expect 1 bad.jsonl:3 encode --quiet --model $llava --engine exact --input "$bad" --store "$scratch/bad-store"
 check 'what stands before it is kept' [ "$(ids "$scratch/bad-store/index.jsonl")" = '0 1 ' ]
@@ -68,6 +69,9 @@ encode "$bad" bad-store --skip-bad --json
 check 'the others go on' grep -q '"rows":3,"forwarded":0,"copied":0,"present":3,"left_out":1' "$scratch/out"
 check 'in their order' [ "$(ids "$scratch/bad-store/index.jsonl")" = '0 1 3 ' ]
 check 'nothing is ahead any more' [ ! -e "$scratch/bad-store/ahead" ]
+{ line "$a" 'What is it?' 0 x; line "$pictures/none.png" 'What is it?' 1 y; } >"$bad"
+expect 1 bad.jsonl:2 encode --quiet --model $llava --engine exact --input "$bad" --store "$scratch/none-store"
+check 'one that is not there: found before the first forward' [ ! -e "$scratch/none-store" ]
 check 'with the features of before' [ "$(sums bad-store | sed -n '1,2p')" = "$(sums turns | sed -n '1,2p')" ]
 
 # ---- --memory ----

@@ -195,13 +195,21 @@ cp "$scratch/config" "$scratch/int8-32/config.json"
 expect 1 '"source_sha256": expected 64 digits' info --model "$scratch/int8-32"
 sav=$several
 
-# ---- a picture that cannot be read: those before it are printed, its path stands once ----
+# ---- a picture that cannot be read: found before the first forward, or those before it are kept ----
 printf 'GIF89a\001\0\001\0' >"$scratch/b.gif"
+head -c 120 $images/test0.png >"$scratch/cut.png"
 predict 1 '--skip-bad' --question "$asked" --image $images/test0.png "$scratch/b.gif" $images/test1.png
+check 'nothing was computed' [ ! -s "$scratch/out" ]
+check 'its path stands once' grep -q "^savs: $scratch/b.gif: found a GIF" "$scratch/err"
+predict 1 '--skip-bad' --question "$asked" --image $images/test0.png "$scratch/cut.png" $images/test1.png
 prints 'what was finished' <<END
 $images/test0.png: moss: 4 of 5 votes (sea 1)
 END
-check 'its path stands once' grep -q "^savs: $scratch/b.gif: found a GIF" "$scratch/err"
+printf 'of before\n' >"$scratch/kept.jsonl"
+predict 1 "$scratch/kept.jsonl.partial" --question "$asked" --out "$scratch/kept.jsonl" \
+    --image $images/test0.png "$scratch/cut.png" $images/test1.png
+check 'an earlier file stays' grep -qx 'of before' "$scratch/kept.jsonl"
+check 'what was finished has a name of its own' [ "$(wc -l <"$scratch/kept.jsonl.partial")" -eq 1 ]
 predict 0 "left out: $scratch/b.gif: found a GIF" --skip-bad --question "$asked" \
     --image $images/test0.png "$scratch/b.gif" $images/test1.png
 prints 'and the rest' <<END

@@ -102,11 +102,13 @@ static void test_others(void) {
         TRAINING,
         "cat \"cat/1.JPG\"\ncat \"cat/gif.gif\"\ncat \"cat/photo\"\ncat \"cat/scan\"\ndog \"dog/d.webp\"\n"
         ": skipped 7 files that are no pictures (cat/README.txt, cat/empty, cat/list.csv, …), "
-        "1 folder inside a class folder (cat/more), 2 pictures beside the class folders (a.png, b.jpeg), "
+        "1 folder inside a class folder (cat/more), 2 loose pictures (a.png, b.jpeg), "
         "2 folders without pictures (bird, fish)\n");
-    put("cat/movie.mp4", "x"); /* is asked for, and not read */
-    sav_list *list;
-    CHECK_FAILS(sav_list_read(&list, top, NULL, &err), &err, SAV_UNSUPPORTED, "video");
+    put("cat/movie.mp4", "x"); /* phones put films beside pictures */
+    check_list(NONE, "cat \"cat/1.JPG\"\ncat \"cat/gif.gif\"\ncat \"cat/photo\"\ncat \"cat/scan\"\n"
+                     "dog \"dog/d.webp\"\n- \"a.png\"\n- \"b.jpeg\"\n"
+                     ": skipped 8 files that are no pictures (cat/README.txt, cat/empty, cat/list.csv, …), "
+                     "1 folder inside a class folder (cat/more), 2 folders without pictures (bird, fish)\n");
 }
 
 #ifndef _WIN32
@@ -136,24 +138,24 @@ static void test_flat(void) {
     check_list(NONE, "- \"a.png\"\n- \"b.png\"\n: skipped 1 file that is no picture (notes.txt)\n");
     check_refused(TRAINING, missing, "Put the pictures of each class into a sub-folder");
     check_refused(CLASSES, missing, "Put the pictures of each class into a sub-folder");
-    check_refused(TRAINING, "2 pictures beside the class folders (a.png, b.png)", NULL);
+    check_refused(TRAINING, "2 loose pictures (a.png, b.png)", NULL);
     put_folder("raw");
     check_list(NONE,
                "- \"a.png\"\n- \"b.png\"\n: skipped 1 file that is no picture (notes.txt), 1 folder without "
                "pictures (raw)\n");
-    put("raw/c.png", "x"); /* now it is a class, and the others are beside it */
-    check_list(
-        NONE,
-        "raw \"raw/c.png\"\n: skipped 1 file that is no picture (notes.txt), 2 pictures beside the class "
-        "folders (a.png, b.png)\n");
+    put("raw/c.png",
+        "x"); /* now it is a class, and the others are beside it: where no label is needed, all count */
+    check_list(NONE, "raw \"raw/c.png\"\n- \"a.png\"\n- \"b.png\"\n"
+                     ": skipped 1 file that is no picture (notes.txt)\n");
+    check_list(CLASSES, "raw \"raw/c.png\"\n"
+                        ": skipped 1 file that is no picture (notes.txt), 2 loose pictures (a.png, b.png)\n");
     begin("nothing");
-    check_refused(NONE, "nothing: found no pictures; expected a sub-folder of pictures for each class", NULL);
+    check_refused(NONE, "nothing: found no pictures", NULL);
     put("cat/readme.txt", "x");
-    check_refused(
-        NONE,
-        "found no pictures; expected a sub-folder of pictures for each class; found 1 file that is no "
-        "picture (cat/readme.txt), 1 folder without pictures (cat)",
-        NULL);
+    check_refused(NONE,
+                  "found no pictures; found 1 file that is no picture (cat/readme.txt), 1 folder without "
+                  "pictures (cat)",
+                  NULL);
 }
 
 /* Long names, control characters: shown short and in one line. */

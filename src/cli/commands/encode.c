@@ -52,8 +52,9 @@ static sav_status encode_command(sav_cli *cli, sav_error *err) {
     sav_status status = sav_cli_try_store(cli, cli->store, err);
     if (!status) status = sav_cli_read_list(&list, cli, cli->input, LABELS_IN_FOLDERS, err);
     if (status) return status;
+    status = sav_cli_check_pictures(cli, &list, 1, err);
     const size_t bad = list->bad.count;
-    status = encode(cli, list, &report, err);
+    if (!status) status = encode(cli, list, &report, err);
     if (status) sav_cli_explain_kept(cli, &report, cli->store, err);
     if (!status) {
         sav_cli_warn_left_out(cli, list, bad);

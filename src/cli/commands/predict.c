@@ -205,6 +205,7 @@ static sav_status from_list(sav_cli *cli, const sav_classifier *classifier, sav_
     job j = {.cli = cli};
     sav_status status = read_samples(&j, sav_classifier_describe(classifier)->origin.question, err);
     if (!status) status = sav_cli_try_beside(cli->out, j.list, err);
+    if (!status) status = sav_cli_check_pictures(cli, &j.list, 1, err);
     const size_t total = j.list ? j.list->count : 0;
     const sav_prediction_options options = {total, cli->min_margin, j.list ? j.list->protocol : NULL};
     if (!status) status = sav_predictions_begin(&j.votes, classifier, &options, err);
