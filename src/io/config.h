@@ -38,7 +38,7 @@ void sav_config_expect(sav_config *in, const char *key, const char *absent, cons
 void sav_config_triple(sav_config *in, const char *key, double out[3], const double absent[3]);
 /* A size that is read already: from 1 to `most`. */
 void sav_config_range(sav_config *in, const char *key, size_t found, size_t most);
-/* null where versions of the library disagree about what it means. */
+/* null where the library fails, or its versions disagree about what it means. */
 void sav_config_no_null(sav_config *in, const char *key);
 /* Keys that `table` says are read and that `object` and `other` both have: the same values. */
 void sav_config_agree(sav_config *in, const sav_json *object, const sav_json *other, const sav_keys *table,

@@ -69,6 +69,7 @@ static void read_sizes(sav_decoder_config *c, sav_config *in, const sav_decoder_
     c->V = sav_config_size(in, "vocab_size", absent->V);
     c->max_positions = sav_config_size(in, "max_position_embeddings", absent->max_positions);
     c->window = sav_config_size(in, "sliding_window", window ? 0 : absent->window);
+    sav_config_no_null(in, "rms_norm_eps");
     c->norm_eps = sav_config_double(in, "rms_norm_eps", absent->norm_eps);
     c->rope_theta = sav_config_double(in, "rope_theta", absent->rope_theta);
     c->tied = sav_config_bool(in, "tie_word_embeddings", absent->tied);
@@ -214,6 +215,7 @@ static void read_rope(sav_decoder_config *c, sav_config *in) {
     if (c->mrope && !first)
         sav_config_fail(in, SAV_BAD_INPUT, NULL, "rope_scaling",
                         "expected \"mrope_section\" of three numbers");
+    if (!said) sav_config_no_null(in, "rope_theta");
     if (c->rope_theta < 1) /* below 1, angles would grow past what sine and cosine take */
         sav_config_fail(in, SAV_BAD_INPUT, plain, "rope_theta", "found %g; expected at least 1",
                         c->rope_theta);

@@ -37,6 +37,7 @@ void sav_siglip_read(sav_siglip_config *c, sav_config *in) {
     c->Hv = sav_config_size(in, "num_attention_heads", 12);
     c->tile = sav_config_size(in, "image_size", 224);
     c->patch = sav_config_size(in, "patch_size", 16);
+    sav_config_no_null(in, "layer_norm_eps");
     c->norm_eps = sav_config_double(in, "layer_norm_eps", 1e-6);
     sav_config_expect(in, "hidden_act", "gelu_pytorch_tanh", "gelu_pytorch_tanh");
 }

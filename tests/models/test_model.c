@@ -219,6 +219,11 @@ static const struct {
     /* numbers that are no sizes */
     {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": -1e-06", SAV_BAD_INPUT, "rms_norm_eps"},
     {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e999", SAV_BAD_INPUT, "rms_norm_eps"},
+    {"qwen2-window", "\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": null", SAV_UNSUPPORTED,
+     "\"rms_norm_eps\": found null"},
+    {"qwen2-window", THETA, "\"rope_theta\": null", SAV_UNSUPPORTED, "\"rope_theta\": found null"},
+    {"t70", "\"layer_norm_eps\": 1e-06", "\"layer_norm_eps\": null", SAV_UNSUPPORTED,
+     "\"layer_norm_eps\": found null"},
     {"qwen2-window", THETA, "\"rope_theta\": 0", SAV_BAD_INPUT, "rope_theta"},
     {"qwen2-window", THETA, "\"rope_theta\": true", SAV_BAD_INPUT, "rope_theta"},
     {"qwen2-window", "\"sliding_window\": 5", "\"sliding_window\": 0", SAV_BAD_INPUT, "sliding_window"},
