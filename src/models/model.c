@@ -54,8 +54,8 @@ static void describe(sav_model *model) {
     }
 }
 
-/* The library looks for config.json's token among the tokenizer's ids: where the tokenizer has another one, or
- * none, it fails at the first picture. */
+/* The library looks for config.json's token among the tokenizer's ids: where that has another one, or none,
+ * it fails at the first picture. */
 static sav_status check_placeholder(const sav_model *model, const sav_json *root, const char *name,
                                     sav_error *err) {
     const char *text = sav_layout_placeholder(model->layout);
