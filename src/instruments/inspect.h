@@ -59,14 +59,16 @@ sav_status sav_inspect_picture(sav_picture_report *out, const sav_model *model, 
 
 /* ---- the folder ---------------------------------------------------------------------------------------- */
 
-/* two prompts of text alone, two with a picture; a text model has the first two */
+/* two prompts of text alone, one where the context is no longer; two with a picture, where the model sees */
 enum { SAV_MEMORY_ROWS = 4 };
 
+typedef struct sav_memory_row {
+    size_t text, height, width; /* the prompt: tokens of text, and a picture's pixels (0: none) */
+    size_t tokens, bytes;       /* in all, and what their forward takes beside the weights */
+} sav_memory_row;
+
 typedef struct sav_memory_plan {
-    struct {
-        size_t text, height, width; /* the prompt: tokens of text, and a picture's pixels (0: none) */
-        size_t tokens, bytes;       /* in all, and what their forward takes beside the weights */
-    } rows[SAV_MEMORY_ROWS];
+    sav_memory_row rows[SAV_MEMORY_ROWS];
     size_t count;
 } sav_memory_plan;
 

@@ -71,13 +71,16 @@ sav_status sav_inspect_memory(sav_memory_plan *out, const sav_model *model, sav_
         {1024, 0, 0}, {8192, 0, 0}, {64, 480, 640}, {64, 1080, 1920}};
     const size_t most = model->info.max_positions;
     sav_status status = SAV_OK;
-    *out = (sav_memory_plan){.count = model->family->fit ? SAV_MEMORY_ROWS : 2};
-    for (size_t i = 0; i < out->count && !status; i++) {
-        out->rows[i].text = prompts[i][0] < most ? prompts[i][0] : most;
-        out->rows[i].height = prompts[i][1];
-        out->rows[i].width = prompts[i][2];
-        status = sav_session_measure(&out->rows[i].tokens, &out->rows[i].bytes, session, out->rows[i].text,
-                                     (sav_size){prompts[i][1], prompts[i][2]}, err);
+    const size_t count = model->family->fit ? SAV_MEMORY_ROWS : 2;
+    *out = (sav_memory_plan){0};
+    for (size_t i = 0; i < count && !status; i++) {
+        sav_memory_row *row = &out->rows[out->count];
+        if (i == 1 && most <= prompts[0][0]) continue; /* as long as the first one */
+        *row = (sav_memory_row){
+            .text = sav_min(prompts[i][0], most), .height = prompts[i][1], .width = prompts[i][2]};
+        status = sav_session_measure(&row->tokens, &row->bytes, session, row->text,
+                                     (sav_size){row->height, row->width}, err);
+        out->count++;
     }
     return status;
 }
