@@ -249,8 +249,8 @@ static sav_status check_required(sav_cli *cli, const bool *given, sav_error *err
         return sav_cli_misuse(cli, err, "found \"%.80s\"; expected an option or nothing",
                               cli->operands[command->operands]);
     if (cli->operand_count < command->operands)
-        return sav_cli_misuse(cli, err, "found %zu files; expected %zu", cli->operand_count,
-                              command->operands);
+        return sav_cli_misuse(cli, err, "found %zu file%s; expected %zu", cli->operand_count,
+                              sav_plural(cli->operand_count), command->operands);
     return SAV_OK;
 }
 

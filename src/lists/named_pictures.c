@@ -1,9 +1,11 @@
 /* named_pictures.c: pictures that a command line names and one question -> a list, as if a file had said it:
  * a sample a picture, or one sample of them all. */
 #include "lists/list.h"
+#include "lists/media_path.h"
 
-/* false: no memory; what there is so far is freed with the list. */
-static bool fill(sav_sample *sample, const char *const *paths, size_t count, const char *question) {
+/* What there is so far is freed with the list. */
+static sav_status fill(sav_sample *sample, const char *const *paths, size_t count, const char *question,
+                       sav_error *err) {
     sample->question = sav_strdup(question);
     sample->question_id = sav_strdup("null");
     sample->group = sav_strdup("null");
@@ -11,11 +13,16 @@ static bool fill(sav_sample *sample, const char *const *paths, size_t count, con
     sample->media = sav_alloc(count, sizeof *sample->media);
     bool filled = sample->question && sample->question_id && sample->group && sample->image && sample->media;
     for (size_t i = 0; i < count && filled; i++) {
-        sample->media[i] = sav_strdup(paths[i]);
+        const char *path;
+        if (sav_media_path(&path, paths[i], err)) {
+            sav_error_prefix(err, "--image");
+            return err->status;
+        }
+        sample->media[i] = sav_strdup(path);
         filled = sample->media[i] != NULL;
         sample->media_count += filled;
     }
-    return filled;
+    return filled ? SAV_OK : sav_fail(err, SAV_NO_MEMORY, "no memory for the pictures of --image");
 }
 
 static sav_status fail_memory(sav_list *list, sav_error *err) {
@@ -32,11 +39,16 @@ sav_status sav_list_of_pictures(sav_list **out, const char *const *paths, size_t
                        .samples = sav_alloc(samples, sizeof *list->samples),
                        .capacity = samples};
     if (!list->name || !list->samples) return fail_memory(list, err);
-    for (size_t i = 0; i < samples; i++) {
+    sav_status status = SAV_OK;
+    for (size_t i = 0; i < samples && !status; i++) {
         sav_sample *sample = &list->samples[i];
         list->count++;
         sample->index = i;
-        if (!fill(sample, paths + i, pictures, question)) return fail_memory(list, err);
+        status = fill(sample, paths + i, pictures, question, err);
+    }
+    if (status) {
+        sav_list_free(list);
+        return status;
     }
     const size_t places = sav_sample_placeholders(&list->samples[0], "<image>");
     if (places > pictures) {

@@ -216,4 +216,8 @@ prints 'and the rest' <<END
 $images/test0.png: moss: 4 of 5 votes (sea 1)
 $images/test1.png: sea: 4 of 5 votes (brick 1)
 END
+# ---- addresses, as lists take them ----
+predict 0 '' --question "$asked" --image "file://$PWD/$images/test0.png"
+check 'file:// is a path' grep -q 'moss: 4 of 5 votes' "$scratch/out"
+predict 1 '--image: found the address' --question "$asked" --image https://example.org/a.png
 report 'cli predict'
