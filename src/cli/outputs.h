@@ -23,9 +23,9 @@ void sav_cli_add_hint(sav_error *err, const char *format, ...) SAV_PRINTF(2, 3);
 void sav_cli_explain_kept(const sav_cli *cli, const sav_encode_report *report, const char *store,
                           sav_error *err);
 
-/* After a failure among `total` samples: the finished predictions go to OUT.partial, or without --out to standard
- * output, in words if there are any; the hint of err says where they are and how to go on. Nothing happens
- * when none is finished. */
+/* After a failure among `total` samples: the finished predictions go to OUT.partial, or without --out to
+ * standard output, in words if there are any; the hint of err says where they are and how to go on. Nothing
+ * happens when none is finished. */
 void sav_cli_save_finished(const sav_cli *cli, const sav_predictions *p, const sav_text *words, size_t total,
                            sav_error *err);
 

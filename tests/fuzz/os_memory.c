@@ -219,7 +219,8 @@ sav_handle sav_sys_stdin(void) {
     return sav_sys_open("standard input", SAV_SYS_READ);
 }
 
-/* Files below the mark stay as they are, in blocks of just their size; others may be replaced while mapped. */
+/* Files below the mark stay as they are, in blocks of just their size; others may be replaced while
+ * mapped. */
 const void *sav_sys_map(sav_handle handle, size_t size) {
     const file *of = handles[handle].of;
     if (of >= files[0] && of < files[0] + MOST_FILES && layer == 1) return of->bytes;
