@@ -57,7 +57,7 @@ check 'the same predictions under a budget' cmp -s "$scratch/first.jsonl" \
 check 'the same heads under a budget' cmp -s "$scratch/first.safetensors" \
     "$scratch/out-folder/sav.safetensors"
 
-# ---- a picture that cannot be decoded: only that line goes; what was ahead of its turn is not done again ----
+# ---- a picture that cannot be decoded: only that line goes; what was ahead is not done again ----
 bad=$scratch/bad.jsonl
 head -c 200 "$a" >"$scratch/cut.png"
 { line "$a" 'What is it?' 0 x; line "$b" 'What is it?' 1 y; line "$scratch/cut.png" 'What is it?' 2 x;
