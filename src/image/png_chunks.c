@@ -30,6 +30,7 @@ typedef struct walk {
     bool animation;   /* a good acTL was seen */
     uint32_t frames;  /* that it promises */
     bool frame_first; /* an fcTL stands in front of the pixels */
+    int64_t sequence; /* number of the last fcTL or fdAT; -1: none so far */
 } walk;
 
 typedef struct chunk {
@@ -211,7 +212,7 @@ static size_t least(const chunk *c) {
     static const struct {
         const char *name;
         size_t length;
-    } rows[] = {{"IHDR", 13}, {"gAMA", 4}, {"sRGB", 1}, {"pHYs", 9}, {"acTL", 8}, {"fcTL", 26}};
+    } rows[] = {{"IHDR", 13}, {"gAMA", 4}, {"sRGB", 1}, {"pHYs", 9}, {"acTL", 8}, {"fcTL", 26}, {"fdAT", 4}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (is(c, rows[i].name)) return rows[i].length;
     return 0;
@@ -226,6 +227,30 @@ static sav_status read_colour_profile(walk *w, const chunk *c) {
     return status;
 }
 
+/* PARITY: frames of an animation are numbered without gaps and lie inside the picture, whether they are
+ * read or not (test: test_limits.c). */
+static sav_status read_frame(walk *w, const chunk *c) {
+    const unsigned char *header = w->out->header, *p = c->data; /* number, width, height, x, y */
+    const uint32_t number_here = number(p);
+    if ((int64_t)number_here != w->sequence + 1) return refuse(w, c, "is out of order");
+    w->sequence = number_here;
+    w->frame_first = true;
+    for (int i = 4; i <= 8; i += 4) {
+        const uint64_t end = (uint64_t)number(p + i) + number(p + i + 8);
+        if (end > (header ? number(header + 4 + i) : 0))
+            return refuse(w, c, "is a frame outside the picture");
+    }
+    return SAV_OK;
+}
+
+/* A frame's pixels, in front of which no fcTL ended the walk. */
+static sav_status read_frame_pixels(walk *w, const chunk *c) {
+    if (w->sequence < 0 || (int64_t)number(c->data) != w->sequence + 1)
+        return refuse(w, c, "is out of order");
+    w->sequence++;
+    return SAV_OK;
+}
+
 static sav_status read_chunk(walk *w, const chunk *c) {
     sav_status status = SAV_OK;
     if (c->there < c->length) return refuse(w, c, "is cut short");
@@ -236,7 +261,8 @@ static sav_status read_chunk(walk *w, const chunk *c) {
     if (is(c, "iCCP")) status = read_colour_profile(w, c);
     if (is(c, "eXIf"))
         sav_info_set(&w->out->info, SAV_INFO_EXIF, (sav_info_value){.bytes = c->data, .length = c->length});
-    if (is(c, "fcTL")) w->frame_first = true;
+    if (is(c, "fcTL")) status = read_frame(w, c);
+    if (is(c, "fdAT")) status = read_frame_pixels(w, c);
     if (is(c, "acTL")) { /* a second one, or one of no frames: no animation */
         w->frames = number(c->data);
         w->animation = !w->animation && w->frames && w->frames <= 0x80000000u;
@@ -297,7 +323,7 @@ static sav_status read_behind(walk *w) {
 }
 
 sav_status sav_png_walk(sav_png_parts *out, const sav_image_source *in, sav_error *err) {
-    walk w = {.in = in, .at = 8, .out = out, .err = err};
+    walk w = {.in = in, .at = 8, .out = out, .err = err, .sequence = -1};
     *out = (sav_png_parts){0};
     sav_status status = read_before(&w);
     if (status || in->size_only) return status;

@@ -7,6 +7,7 @@
 #include "../check.h"
 #include "../picture.h"
 #include "base/os.h"
+#include "classify/store.h"
 #include "image/decode.h"
 #include "io/safetensors.h"
 
@@ -130,6 +131,47 @@ static void check_limit_of(const sav_safetensors *files, const char *name, size_
     if (CHECK(t != NULL)) check_limit(t->data, t->count, pixels);
 }
 
+/* ---- frames of an animation ---------------------------------------------------------------------------- */
+
+/* The file with one byte changed, and perhaps without an animation: Pillow 11.3 says the same of each. part
+ * NULL: it is read. */
+static void check_frame(size_t at, unsigned char byte, bool animated, const char *part) {
+    enum { CONTROL = 33, FRAME = 53 }; /* acTL, the first fcTL */
+    static const size_t chunks[][2] = {{CONTROL, 8}, {FRAME, 26}};
+    char *bytes;
+    size_t length;
+    if (!CHECK_OK(sav_os_read_file(&bytes, &length,
+                                   "tests/fuzz/corpus/image/png_animated_exif_before_frame_2", 1000, &err),
+                  &err))
+        return;
+    bytes[at] = (char)byte;
+    if (!animated) bytes[CONTROL + 8 + 3] = 0; /* of no frames */
+    for (size_t i = 0; i < 2; i++) {
+        char *name = bytes + chunks[i][0] + 4, *sum = name + 4 + chunks[i][1];
+        const uint32_t crc = sav_crc32(name, 4 + chunks[i][1]);
+        for (int k = 0; k < 4; k++) sum[k] = (char)(crc >> (24 - 8 * k));
+    }
+    const sav_image_source in = {
+        .bytes = (const unsigned char *)bytes, .length = length, .name = "x", .max_pixels = 15};
+    const sav_status got = sav_image_decode_source(&image, &in, &err);
+    if (part)
+        CHECK_FAILS(got, &err, SAV_BAD_INPUT, part);
+    else
+        CHECK_OK(got, &err);
+    sav_image_free(&image);
+    sav_free(bytes);
+}
+
+static void test_frames(void) {
+    check_frame(64, 0, true, NULL);
+    check_frame(64, 1, true, "the chunk fcTL is out of order");
+    check_frame(76, 1, true, "the chunk fcTL is a frame outside the picture");
+    check_frame(80, 1, true, "the chunk fcTL is a frame outside the picture");
+    check_frame(249, 7, true, NULL); /* behind the second fcTL nothing is read */
+    check_frame(249, 2, false, NULL);
+    check_frame(249, 7, false, "the chunk fdAT is out of order");
+}
+
 static void test_files(void) {
     sav_safetensors *files = NULL;
     if (!CHECK_OK(sav_safetensors_open(&files, "golden/image/odd.safetensors", &err), &err)) return;
@@ -148,6 +190,7 @@ int main(void) {
     test_pixels();
 #ifdef SAV_IMAGES
     test_files();
+    test_frames();
 #else
     check_skip("PNG and JPEG: built with IMAGES=0");
 #endif
