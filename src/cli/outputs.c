@@ -126,6 +126,8 @@ void sav_cli_explain_kept(const sav_cli *cli, const sav_encode_report *report, c
                           sav_error *err) {
     if ((err->status == SAV_BAD_INPUT || err->status == SAV_UNSUPPORTED) && !cli->skip_bad && report->begun)
         sav_cli_add_hint(err, "Mend the list, or leave out what is bad with --skip-bad.");
+    if (!report->kept && err->status == SAV_STOPPED)
+        sav_cli_add_hint(err, "The first batch was not through: the same command begins again.");
     if (report->kept)
         sav_cli_add_hint(err, "%zu row%s in %s: the same command goes on.", report->kept,
                          report->kept == 1 ? " is" : "s are", store);
